@@ -35,6 +35,12 @@ _MOST_TAGS = 40
 _TOPIC = re.compile(r"^arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$")
 _EMAIL = re.compile(r"^[^\s@,]{1,64}@[^\s@,]{1,255}$")
 _IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
+_TABLE = re.compile(r"^[A-Za-z0-9_.-]{3,255}$")
+_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+_SECRET = re.compile(
+    r"^arn:aws(-cn|-us-gov)?:secretsmanager:[a-z0-9-]{1,32}:[0-9]{12}:secret:"
+    r"[A-Za-z0-9/_+=.@-]{1,512}-[A-Za-z0-9]{6}$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,17 @@ class Network:
     security_group: str
     public_ip: bool = False
     functions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Stores that exist already, which the stack uses instead of making its own: the names of a
+    table and of a bucket, the ARN of a secret. Empty: the stack makes that one.
+    """
+
+    table: str = ""
+    bucket: str = ""
+    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +80,8 @@ class Config:
     of them may. ``alarm_topic`` and ``alarm_emails`` are told when an alarm rings, and when it is
     over. ``people``: whether the stack has managed policies for people. ``kms_key`` encrypts what
     is stored, instead of AWS's own keys. ``permissions_boundary`` is the name or the ARN of a
-    policy that limits every role. ``tags`` are on every resource.
+    policy that limits every role. ``tags`` are on every resource. ``attached`` are stores that
+    outlived another stack, or were restored.
     """
 
     catchment: str = "dev"
@@ -88,6 +106,7 @@ class Config:
     kms_key: str = ""
     permissions_boundary: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    attached: Attached = Attached()
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -160,6 +179,7 @@ class Config:
             else "",
             permissions_boundary=_boundary(text("permissions-boundary", "").strip()),
             tags=_tags(text("tags", "")),
+            attached=_attached(text("table", ""), text("bucket", ""), text("secret", "")),
             environment=parse_environment(
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
             ),
@@ -196,6 +216,26 @@ def _network(given: Mapping[str, str]) -> Network | None:
         security_group,
         public_ip=public == "true",
         functions=inside == "yes",
+    )
+
+
+def _attached(table: str, bucket: str, secret: str) -> Attached:
+    """Each may be given alone."""
+    given = (
+        ("table", table, _TABLE, "the name of a table (3 to 255 of A-Z a-z 0-9 _ . -)"),
+        ("bucket", bucket, _BUCKET, "the name of a bucket (3 to 63 of a-z 0-9 . -)"),
+        (
+            "secret",
+            secret,
+            _SECRET,
+            "the whole ARN of a secret: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX",
+        ),
+    )
+    return Attached(
+        *(
+            _matching(key, value.strip(), pattern, allowed) if value.strip() else ""
+            for key, value, pattern, allowed in given
+        )
     )
 
 

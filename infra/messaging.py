@@ -21,10 +21,18 @@ _KEPT = Duration.days(14)
 class Messaging(Construct):
     """The mailbox (FIFO, one group for each line), the delay queue (standard) and the bus, each
     with a dead-letter queue.
+
+    ``past`` is in the mailbox's id: another one makes another mailbox.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, name: str, consumer_timeout: Duration
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        consumer_timeout: Duration,
+        past: str = "",
     ) -> None:
         super().__init__(scope, construct_id)
         # AWS asks for six timeouts: a batch may be throttled several times before it is handled.
@@ -34,7 +42,7 @@ class Messaging(Construct):
         )
         self.mailbox = sqs.Queue(
             self,
-            "Mailbox",
+            f"Mailbox{past}",
             fifo=True,
             content_based_deduplication=True,
             deduplication_scope=sqs.DeduplicationScope.MESSAGE_GROUP,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from importlib.metadata import version
 
-from aws_cdk import CfnOutput, CfnResource, RemovalPolicy, Stack, Tags
+from aws_cdk import CfnOutput, Stack, Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from duckstring.errors import InvariantError
 from duckstring.model.settings import Settings
-from infra.accepted import accept
 from infra.clock import Alarms, Sweep
 from infra.code import Code
 from infra.config import Config
@@ -41,6 +39,7 @@ class CatchmentStack(Stack):
             scope,
             f"Duckstring-{config.catchment}",
             description=f"Duckstring Catchment {config.catchment}",
+            termination_protection=not config.ephemeral,
         )
         name = f"duckstring-{config.catchment}"
         Tags.of(self).add("duckstring:catchment", config.catchment)
@@ -54,15 +53,23 @@ class CatchmentStack(Stack):
             "function_memory_mib": str(config.memory_mib),
             "function_timeout_seconds": str(config.function_timeout_seconds),
         }
-        self._storage = Storage(self, "Storage", ephemeral=config.ephemeral)
+        self._ephemeral = config.ephemeral
+        self._storage = Storage(
+            self,
+            "Storage",
+            name=config.catchment,
+            attached=config.attached,
+            ephemeral=config.ephemeral,
+        )
+        past = _past(config.attached.table)
         self._messaging = Messaging(
-            self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT
+            self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT, past=past
         )
         self._doors = Doors(self, "Doors", config=config, code=code)
         self._tasks = Tasks(self, "Tasks", name=name, config=config, code=code)
         self._runs = PondRuns(
             self,
-            "Runs",
+            f"Runs{past}",
             ripple=self._doors.ripple,
             memory_mib=config.memory_mib,
             mailbox=self._messaging.mailbox,
@@ -71,7 +78,7 @@ class CatchmentStack(Stack):
         self._alarms = Alarms(
             self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays)
         )
-        self._secret = self._empty_secret(ephemeral=config.ephemeral)
+        self._secret = self._storage.secret
         self._isolation = (
             Isolation(self, "Isolation", vendor=self._doors.vendor, policies=self._policies)
             if self._doors.vendor
@@ -108,30 +115,6 @@ class CatchmentStack(Stack):
             iam.PermissionsBoundary.of(self).apply(boundary)
         if config.kms_key:
             encrypt(self, config.kms_key)
-
-    def _empty_secret(self, *, ephemeral: bool) -> secretsmanager.Secret:
-        """Without a value: a value in the template could later overwrite what the users have put
-        there.
-        """
-        secret = secretsmanager.Secret(
-            self,
-            "Secret",
-            description=f"Variables of the Ripples of {self._name}: a JSON object",
-            removal_policy=RemovalPolicy.DESTROY if ephemeral else RemovalPolicy.RETAIN,
-        )
-        resource = secret.node.default_child
-        if not isinstance(resource, CfnResource):
-            raise InvariantError(
-                "The secret is not a CloudFormation resource.",
-                hint="Another aws-cdk-lib than requirements/dev.txt names?",
-            )
-        resource.add_property_deletion_override("GenerateSecretString")
-        accept(
-            secret,
-            "SMG4",
-            "Its values are passwords of the users' own systems, which only they can change.",
-        )
-        return secret
 
     def _wire(self, config: Config) -> None:
         self._settings(config)
@@ -224,6 +207,7 @@ class CatchmentStack(Stack):
             "Catchment": self._name,
             "Table": self._storage.table.table_name,
             "Bucket": self._storage.bucket.bucket_name,
+            "Ephemeral": "true" if self._ephemeral else "false",
             "ApiFunction": self._doors.api.function_name,
             "OperatorFunction": self._doors.operators.function_name,
             "ViewerFunction": self._doors.viewers.function_name,
@@ -264,6 +248,16 @@ class CatchmentStack(Stack):
             CfnOutput(self, f"Output{key}", value=policy.managed_policy_arn).override_logical_id(
                 key
             )
+
+
+def _past(table: str) -> str:
+    """What tells the mailbox and the state machine of an attached table from those of another
+    table.
+
+    A restored table is at another point in time. Letters and executions of the table before would
+    be of runs that it does not know, or that it is going to number the same.
+    """
+    return sha256(table.encode()).hexdigest()[:8] if table else ""
 
 
 def _configure(function: lambda_.Function, settings: Settings) -> None:

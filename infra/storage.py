@@ -1,22 +1,60 @@
-"""The storage of a Catchment: one table and one bucket."""
+"""The stores of a Catchment: a table, a bucket and a secret, each made here or attached.
+
+A store that is attached (``-c table=``, ``-c bucket=``, ``-c secret=``) is used as it is.
+CloudFormation sets nothing on it, so ``duckstring catchment protect`` does, and ``duckstring
+doctor`` says what is missing.
+"""
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import CfnResource, Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from duckstring.errors import InvariantError
 from infra.accepted import accept
+from infra.config import Attached
+
+INDEX = "gsi1"
+_UNDELETABLE = Duration.days(30)
+"""How long a deleted object can come back: about as long as the table can (35 days)."""
 
 
 class Storage(Construct):
-    """The table and the bucket; both outlive the stack unless it is ``ephemeral``."""
+    """The table, the bucket and the secret. All outlive the stack unless it is ``ephemeral``.
 
-    def __init__(self, scope: Construct, construct_id: str, *, ephemeral: bool) -> None:
+    An ephemeral Catchment has no versions: the emulator would keep them for good, and nobody wants
+    it back.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, attached: Attached, ephemeral: bool
+    ) -> None:
         super().__init__(scope, construct_id)
-        removal = RemovalPolicy.DESTROY if ephemeral else RemovalPolicy.RETAIN
-        self.table = dynamodb.Table(
+        self._ephemeral, self._scope = ephemeral, scope
+        self._removal = RemovalPolicy.DESTROY if ephemeral else RemovalPolicy.RETAIN
+        self.table: dynamodb.ITable = (
+            dynamodb.Table.from_table_attributes(
+                self, "Table", table_name=attached.table, global_indexes=[INDEX]
+            )
+            if attached.table
+            else self._new_table()
+        )
+        self.bucket: s3.IBucket = (
+            s3.Bucket.from_bucket_name(self, "Bucket", attached.bucket)
+            if attached.bucket
+            else self._new_bucket()
+        )
+        self.secret: secretsmanager.ISecret = (
+            secretsmanager.Secret.from_secret_complete_arn(self, "Secret", attached.secret)
+            if attached.secret
+            else self._new_secret(name)
+        )
+
+    def _new_table(self) -> dynamodb.Table:
+        table = dynamodb.Table(
             self,
             "Table",
             partition_key=_text("pk"),
@@ -26,29 +64,60 @@ class Storage(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=removal,
+            deletion_protection=not self._ephemeral,
+            removal_policy=self._removal,
         )
-        self.table.add_global_secondary_index(
-            index_name="gsi1", partition_key=_text("gsi1pk"), sort_key=_text("gsi1sk")
+        table.add_global_secondary_index(
+            index_name=INDEX, partition_key=_text("gsi1pk"), sort_key=_text("gsi1sk")
         )
-        self.bucket = s3.Bucket(
+        return table
+
+    def _new_bucket(self) -> s3.Bucket:
+        unfinished = s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(2))
+        superseded = s3.LifecycleRule(
+            noncurrent_version_expiration=_UNDELETABLE, expired_object_delete_marker=True
+        )
+        bucket = s3.Bucket(
             self,
             "Bucket",
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            versioned=False,
-            lifecycle_rules=[
-                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(2))
-            ],
-            removal_policy=removal,
+            versioned=not self._ephemeral,
+            lifecycle_rules=[unfinished] if self._ephemeral else [unfinished, superseded],
+            removal_policy=self._removal,
         )
         accept(
-            self.bucket,
+            bucket,
             "S1",
             "Ripples read and write all the time, and each would be a line. Who wants them logged "
             "has CloudTrail's data events.",
         )
+        return bucket
+
+    def _new_secret(self, name: str) -> secretsmanager.Secret:
+        """Without a value: a value in the template could later overwrite what the users have put
+        there.
+        """
+        secret = secretsmanager.Secret(
+            self._scope,  # where it has always been: another path would be another secret
+            "Secret",
+            description=f"Variables of the Ripples of {name}: a JSON object",
+            removal_policy=self._removal,
+        )
+        resource = secret.node.default_child
+        if not isinstance(resource, CfnResource):
+            raise InvariantError(
+                "The secret is not a CloudFormation resource.",
+                hint="Another aws-cdk-lib than requirements/dev.txt names?",
+            )
+        resource.add_property_deletion_override("GenerateSecretString")
+        accept(
+            secret,
+            "SMG4",
+            "Its values are passwords of the users' own systems, which only they can change.",
+        )
+        return secret
 
 
 def _text(name: str) -> dynamodb.Attribute:

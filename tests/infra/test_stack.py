@@ -57,6 +57,7 @@ OUTPUTS = (
         "TaskLogs",
         "Secret",
         "AttemptRole",
+        "Ephemeral",
     ),
 )
 EVERYONE = {"catchment", "table", "bucket", "mailbox"}
@@ -697,7 +698,6 @@ def test_no_deployment_writes_the_secret(template):
 def test_the_bucket_is_closed_and_sweeps_unfinished_uploads(template):
     (bucket,) = (one["Properties"] for one in of_type(template, "AWS::S3::Bucket").values())
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert "VersioningConfiguration" not in bucket
     assert "AbortIncompleteMultipartUpload" in json.dumps(bucket["LifecycleConfiguration"])
 
 
