@@ -518,6 +518,30 @@ def _lines(diagnosis: Diagnosis) -> Checked:
     return Checked("lines", looked, found)
 
 
+def _stores(diagnosis: Diagnosis) -> Checked:
+    """Settings of the table and the bucket, which CloudFormation cannot set on attached ones."""
+    from duckstring_cli.stores import settings
+    from duckstring_cli.stores.held import stores_from
+
+    catchment = diagnosis.client.catchment
+    if (ephemeral := diagnosis.outputs.get("Ephemeral")) != "false":
+        fine = "deleted with the stack" if ephemeral else "this stack does not say how they are"
+        return Checked("stores", fine)
+    stores = stores_from(catchment, diagnosis.outputs, diagnosis.open)
+    found = [
+        Finding(
+            "stores",
+            f"The {one.store} {getattr(stores, one.store)} {one.lack}.",
+            f"duckstring catchment protect {catchment.name}",
+        )
+        for one in settings.lacking(stores)
+    ]
+    if not settings.has_index(stores):
+        what = f"The table {stores.table} has no index {settings.INDEX}: runs are not listed."
+        found.append(Finding("stores", what, "Attach a table that has it (-c table=)."))
+    return Checked("stores", "table and bucket can be restored, and are protected", tuple(found))
+
+
 def _tasks(diagnosis: Diagnosis) -> Checked:
     if "Cluster" not in diagnosis.outputs:
         return Checked("tasks", "this stack has none")
@@ -546,5 +570,6 @@ CHECKS: Mapping[str, Check] = {
     "dead letters": _dead_letters,
     "alarms": _alarms,
     "tasks": _tasks,
+    "stores": _stores,
     "lines": _lines,
 }

@@ -12,6 +12,7 @@ import typer
 from duckstring_cli import catchments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
+from duckstring_cli.commands import way_back
 from duckstring_cli.commands.options import AsJson
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
@@ -359,3 +360,10 @@ def bring_up(name: str, step: render.OnStep) -> None:
     from duckstring_cli.local import catchment as local
 
     local.start(name, step, render.warn)
+
+
+for _command, _example in (
+    (way_back.protect, "duckstring catchment protect prod"),
+    (way_back.destroy, "duckstring catchment destroy prod"),
+):
+    app.command(epilog=f"Example: {_example}")(_command)

@@ -405,3 +405,34 @@ def test_a_queue_that_is_none_is_misuse(bench, stack):
         "error: There is no queue 'malbox'; there are mailbox, delays, events.\n"
         "hint: Did you mean 'mailbox'?\n"
     )
+
+
+def test_stores_that_lack_what_cloudformation_could_not_set_are_found(bench, stack):
+    bench.catchment(replace(DEV, kind="aws"))
+    stack.outputs["Ephemeral"] = "false"
+    names = ("pk", "sk")
+    stack.client("dynamodb").create_table(
+        TableName="the-table", BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in names],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"},
+                   {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )  # fmt: skip
+    stack.client("s3").create_bucket(Bucket="the-bucket")
+    forgets = (
+        "The bucket the-bucket forgets deleted objects at once, so a restored table would not find "
+        "them."
+    )
+    findings = found(bench, "stores")
+    assert [one["message"] for one in findings] == [
+        "The table the-table keeps items that have expired.",
+        "The table the-table cannot be restored to a point in time.",
+        "The table the-table can be deleted by mistake.",
+        forgets,
+        "The bucket the-bucket keeps unfinished uploads, or deleted objects for more than 30 days.",
+        "The bucket the-bucket could be made public.",
+        "The bucket the-bucket takes requests that are not encrypted.",
+        "The table the-table has no index gsi1: runs are not listed.",
+    ]
+    assert {one["hint"] for one in findings[:-1]} == {"duckstring catchment protect dev"}
+    bench.run("catchment", "protect", "dev")
+    assert len(found(bench, "stores")) == 1
