@@ -6,11 +6,13 @@ import pytest
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.items import to_item
+from duckstring.adapters.aws.residence import DynamoResidence
 from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader
 from duckstring.engine.effects import PublishSnapshot
-from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded
+from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Restored
 from duckstring.engine.state import PondState, Run
 from duckstring.model.catalog import Removal, TableVersion
+from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, execution_name
 from duckstring.model.values import replace
 from duckstring.sweep.sweep import sweep
@@ -157,10 +159,13 @@ def test_one_round_repairs_what_no_event_told(here):
         ("orders@1", Deployed),
         (SALES, AlarmRang),
         (SALES, ExecutionEnded),
+        (SALES, Restored),  # nobody has noted where this table was
     ]
     assert (letters[2][1].run, letters[2][1].status) == (1, "ABORTED")
     assert report == {
         "lines": 2,
+        "restoring": False,
+        "restored": ["sales@1"],
         "ended": ["sales@1/1"],
         "unseen": [],
         "owing": ["sales@1"],
@@ -197,3 +202,25 @@ def test_nothing_is_left_of_a_removed_line_but_its_history_and_its_numbering(her
     ] == [orders.artifact]
     assert here.items("LINE#sales@1").keys() == {"STATE"}
     assert ports.removals.removed() == [Removal(SALES, now - 2 * DAY, cleared=True)]
+
+
+def test_a_table_knows_when_it_came_to_another_state_machine(here):
+    def at(machine):
+        return DynamoResidence(here.clients, here.settings.table, machine)
+
+    assert at("first").since(NOON, is_new=True) == NEVER
+    assert at("first").since(NOON + DAY, is_new=False) == NEVER
+    moved = NOON + 2 * DAY
+    assert at("second").since(moved, is_new=False) == moved
+    assert at("second").since(moved + DAY, is_new=False) == moved
+    # A table from before this was noted may have been anywhere.
+    home = {"pk": "CATALOG", "sk": "HOME"}
+    here.clients.dynamodb.delete_item(TableName=here.settings.table, Key=to_item(home))
+    assert at("second").since(moved + DAY, is_new=False) == moved + DAY
+
+
+def test_a_table_that_is_being_restored_belongs_to_nobody(here):
+    item = {"pk": "CATALOG", "sk": "HOME", "restoring": "a-backup"}
+    here.clients.dynamodb.put_item(TableName=here.settings.table, Item=to_item(item))
+    found = DynamoResidence(here.clients, here.settings.table, "first").since(NOON, is_new=True)
+    assert found is None

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
-from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Removed
+from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Removed, Restored
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceReport, SourceView
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Removal, TableVersion
@@ -22,6 +23,7 @@ from tests.unit.api.world import (
     Executions,
     Garbage,
     Post,
+    Residence,
     ShelfCatalog,
     States,
     StillClock,
@@ -72,9 +74,15 @@ class World:
             executions,
             AttemptRows(rows or {}),
             self.garbage,
+            Residence(),
             self.post,
             clock,
         )
+
+    def came(self, came):
+        """Its table came here then; None: it is being restored."""
+        self.ports = dataclasses.replace(self.ports, residence=Residence(came))
+        return self
 
     def letters(self):
         self.report = sweep(self.ports)
@@ -503,3 +511,19 @@ def test_packages_that_no_version_names_and_no_line_runs_go_after_a_day():
         package(version) for version in ("0.7.0", "0.9.0", "1.0.0", "1.5.0")
     }
     assert world.report["packages"] == 3
+
+
+def test_lines_hear_once_that_their_table_came_from_elsewhere():
+    came = NOW - MINUTE
+    told = Seen(pond(restored=came), mark=LONG_AGO)
+    world = World(Seen(pond(), mark=LONG_AGO)).came(came)
+    assert world.letters() == [(SALES, Restored(came))]
+    assert world.report["restored"] == [SALES]
+    assert World(told).came(came).letters() == []
+
+
+def test_nothing_is_swept_while_a_restore_is_at_work():
+    world = World(Seen(pond(runs={1: run()}), mark=LONG_AGO), garbage=Garbage()).came(None)
+    assert world.letters() == []
+    assert world.report["restoring"] is True
+    assert world.report["tidied"] is False

@@ -13,7 +13,7 @@ from duckstring.errors import AuthorError, StateConflictError
 from duckstring.model.answers import AttemptRow
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line
 from duckstring.ports import EVERY_RUN, RunFilter, Seen
 
@@ -254,6 +254,16 @@ class AttemptRows:
         self.asked.append(f"{line}/{run}/{ripple}/{attempt}")
         row = self.rows.get(self.asked[-1])
         return {**dict.fromkeys(AttemptRow.__annotations__), **row} if row else None
+
+
+class Residence:
+    """A table that came here at ``came``. None: it is being restored."""
+
+    def __init__(self, came: Instant | None = NEVER) -> None:
+        self.came = came
+
+    def since(self, now: Instant, *, is_new: bool) -> Instant | None:
+        return self.came
 
 
 @dataclass

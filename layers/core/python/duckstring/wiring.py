@@ -159,6 +159,7 @@ def vendor(env: Mapping[str, str]) -> VendorPorts:
 def sweep(env: Mapping[str, str]) -> SweepPorts:
     """The sweep of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.residence import DynamoResidence  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader  # noqa: PLC0415
     from duckstring.sweep.ports import SweepPorts  # noqa: PLC0415
 
@@ -172,6 +173,7 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         executions=MachineReader(clients, settings.need("machine")),
         attempts=AttemptRowReader(clients, table),
         garbage=AwsGarbageStore(clients, table, settings.need("bucket")),
+        residence=DynamoResidence(clients, table, settings.need("machine")),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         clock=SystemClock(),
     )

@@ -208,6 +208,14 @@ class Removed(Tagged, frozen=True):
     at: Instant
 
 
+class Restored(Tagged, frozen=True):
+    """The Catchment was restored or moved at ``at``. What was under way then is gone: letters,
+    executions, alarms, schedules.
+    """
+
+    at: Instant
+
+
 Signal = (
     Deployed
     | Triggered
@@ -228,4 +236,5 @@ Signal = (
     | RippleSucceeded
     | ExecutionEnded
     | AlarmRang
+    | Restored
 )

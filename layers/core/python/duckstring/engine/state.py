@@ -28,6 +28,8 @@ Stamp = tuple[int, int]
 """(revision, index) of the effect that a signal came from: grows with everything one sender
 says.
 """
+UNHEARD: Stamp = (0, -1)
+"""Before everything that a sender says."""
 
 
 class Attempt(Value, frozen=True):
@@ -135,7 +137,7 @@ class SourceView(Value, frozen=True):
     report: SourceReport = SourceReport()
     taken: Instant = NEVER
     asked: Instant = NEVER
-    heard: Stamp = (0, -1)
+    heard: Stamp = UNHEARD
 
     @property
     def has_nothing_new(self) -> bool:
@@ -240,7 +242,8 @@ class PondState(Value, frozen=True):
     that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness of
     the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that were
     published once, for readers that still look for them. ``removing``: tables that an operator has
-    removed, until the next snapshot.
+    removed, until the next snapshot. ``restored``: when the Catchment was last restored or moved,
+    as far as the line has heard.
     """
 
     line: Line
@@ -291,6 +294,7 @@ class PondState(Value, frozen=True):
     ripples: Mapping[str, RippleState] = field(default_factory=dict)
     runs: Mapping[int, Run] = field(default_factory=dict)
     runs_started: int = 0
+    restored: Instant = NEVER
 
     @property
     def blockers(self) -> tuple[SourceView, ...]:

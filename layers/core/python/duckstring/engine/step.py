@@ -11,7 +11,17 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
-from duckstring.engine import asking, compute, demand, gates, ripples, runs, tables, verbs
+from duckstring.engine import (
+    asking,
+    compute,
+    demand,
+    gates,
+    restored,
+    ripples,
+    runs,
+    tables,
+    verbs,
+)
 from duckstring.engine.effects import (
     Announce,
     AttachTo,
@@ -31,6 +41,7 @@ from duckstring.engine.signals import (
     Ordered,
     PullReceived,
     Removed,
+    Restored,
     RippleSucceeded,
     Signal,
     SinkAttached,
@@ -155,6 +166,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             tables.remove_table(turn, signal.table)
         case Removed():
             verbs.remove_line(turn, signal.at)
+        case Restored():
+            restored.say_again(turn, signal.at, _report(turn))
         case WindowOpened():
             pass  # what is open follows from now
         case AlarmRang():

@@ -97,6 +97,7 @@ class Turn:
     ripples: dict[str, RippleState]
     runs: dict[int, Run]
     runs_started: int
+    restored: Instant
 
     def __init__(self, state: PondState, now: Instant) -> None:
         """Start to work on ``state``."""

@@ -52,6 +52,17 @@ class GarbageStore(Protocol):
         """Abort uploads begun before an instant and never completed; how many."""
 
 
+class Residence(Protocol):
+    """Which state machine the table belongs to."""
+
+    def since(self, now: Instant, *, is_new: bool) -> Instant | None:
+        """When the table came to this Catchment, from a copy or from another stack. ``NEVER``: it
+        was always here. None: it is being restored just now.
+
+        ``is_new``: it holds no line, so it cannot have been elsewhere.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class SweepPorts:
     """What the sweep needs from outside."""
@@ -62,5 +73,6 @@ class SweepPorts:
     executions: ExecutionReader
     attempts: AttemptReader
     garbage: GarbageStore
+    residence: Residence
     mailbox: Mailbox
     clock: Clock

@@ -12,6 +12,8 @@ class Report:
     """What a sweep repaired. Lines and runs by name."""
 
     lines: int = 0
+    restoring: bool = False
+    restored: list[Line] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     owing: list[Line] = field(default_factory=list)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
-from duckstring.engine.signals import AlarmRang, ExecutionEnded
+from duckstring.engine.signals import AlarmRang, ExecutionEnded, Restored
 from duckstring.engine.state import PondState, Run
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST
@@ -57,7 +57,13 @@ def sweep(ports: SweepPorts) -> Json:
     }
     seen = ports.states.read({*in_order(releases), *removals})
     report = Report(lines=len(releases))
-    letters = list(_removal_letters(removals, seen, now, report))
+    came = ports.residence.since(now, is_new=not seen and not releases)
+    if came is None:
+        # What is half restored looks as if much of it were lost.
+        report.restoring = True
+        return report.to_json()
+    letters = list(_restored(seen, came, now, report))
+    letters += _removal_letters(removals, seen, now, report)
     for line in sorted({*seen, *releases}):
         letters += _deployment(line, seen.get(line), releases.get(line), now, report)
     for line, held in sorted(seen.items()):
@@ -67,6 +73,18 @@ def sweep(ports: SweepPorts) -> Json:
     if ports.garbage.claim(now):
         tidy(seen, removals, releases, ports, now=now, report=report)
     return report.to_json()
+
+
+def _restored(
+    seen: Mapping[Line, Seen], came: Instant, now: Instant, report: Report
+) -> Iterator[Letter]:
+    """Lines that have not heard that their table came here. Letters, executions, alarms and
+    schedules of the place before are gone.
+    """
+    for line, held in sorted(seen.items()):
+        if held.state.restored < came:
+            report.restored.append(line)
+            yield Letter(line, Restored(came), key=f"sweep:{to_text(now)}:restored:{line}")
 
 
 def _removal_letters(

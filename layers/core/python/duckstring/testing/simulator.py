@@ -49,6 +49,7 @@ from duckstring.engine.signals import (
     GateReached,
     Ordered,
     Removed,
+    Restored,
     RippleSucceeded,
     Signal,
     TableRemoved,
@@ -226,6 +227,22 @@ class World:
                     line,
                     ExecutionEnded(run.number, run.launch, "FAILED", "States.ServiceRestart"),
                 )
+
+    def restore(self) -> None:
+        """The Catchment comes back from a copy of its table as of now, elsewhere. All that was
+        under way is gone, and the sweep says so.
+        """
+        self._queue.clear()
+        self._last.clear()
+        self._gates.clear()
+        self._rules.clear()
+        self._executions.clear()
+        self._ticking = 0
+        self.now += _MOMENT
+        for line, state in self.states.items():
+            self.post("sweep", line, Restored(self.now))
+            for run in state.runs.values():
+                self.post("sweep", line, ExecutionEnded(run.number, run.launch, "LOST", "restored"))
 
     # time
 
