@@ -12,7 +12,7 @@ import typer
 from duckstring_cli import catchments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
-from duckstring_cli.commands import way_back
+from duckstring_cli.commands import backup, way_back
 from duckstring_cli.commands.options import AsJson
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
@@ -365,5 +365,7 @@ def bring_up(name: str, step: render.OnStep) -> None:
 for _command, _example in (
     (way_back.protect, "duckstring catchment protect prod"),
     (way_back.destroy, "duckstring catchment destroy prod"),
+    (backup.backup, "duckstring catchment backup prod --to s3://my-backups/prod-2030-01-31"),
+    (backup.restore, "duckstring catchment restore prod --from s3://my-backups/prod-2030-01-31"),
 ):
     app.command(epilog=f"Example: {_example}")(_command)

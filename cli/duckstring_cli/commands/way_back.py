@@ -1,6 +1,4 @@
-"""``duckstring catchment protect|destroy|backup|restore``: what is left of a Catchment, and the way
-back to it.
-"""
+"""``duckstring catchment protect`` and ``destroy``."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ prints.
 
 ELSEWHERE = {"catchment start", "catchment connect", "catchment env", "doctor", "doctor redrive"}
 ELSEWHERE |= {"logs", "query", "get", "plan", "pond run", "pond hydrate", "ui"}
-ELSEWHERE |= {"catchment protect", "catchment destroy"}
+ELSEWHERE |= {"catchment protect", "catchment destroy", "catchment backup", "catchment restore"}
 ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
 """These need more than an api function that answers: their own tests read their JSON."""
 

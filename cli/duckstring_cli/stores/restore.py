@@ -1,0 +1,228 @@
+"""Putting a backup into a Catchment: the objects, then the items. It may be repeated from the top.
+
+While it works, the table says so, and the sweep does nothing (``sweep/sweep.py``). At its end the
+sweep finds a table that came from elsewhere, and lets each line say again what it wants.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+from botocore.exceptions import ClientError
+
+from duckstring.errors import OperatorError
+from duckstring_cli.render import OnStep, Part
+from duckstring_cli.stores import archive, cut
+from duckstring_cli.stores.archive import Json
+from duckstring_cli.stores.backup import read_secret
+from duckstring_cli.stores.held import Stores, code_of
+from duckstring_cli.stores.places import Place, Sum, scratch
+
+_AT_ONCE = 8
+_BATCH = 64
+_OURS = ("data/", "artifacts/", "errors/")
+_WRITES = 25
+"""Items of one request."""
+_OWN = {"HOME", "TIDIED", "REVISION"}
+"""What every Catchment has in its catalog, also an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a restore would do. ``holds``: the target has lines or history of its own. ``begun``:
+    this restore was interrupted; ``is_replacing``: it was told to delete them.
+    """
+
+    backup: Json
+    holds: bool
+    begun: bool
+    is_replacing: bool
+    missing_secrets: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """For programs."""
+        one = self.backup
+        return {
+            "backup": {name: one[name] for name in ("id", "catchment", "version", "cut", "lines")},
+            "items": one["items"],
+            "objects": one["objects"]["count"],
+            "bytes": one["objects"]["bytes"],
+            "is_empty": not self.holds,
+            "goes_on": self.begun,
+            "missing_secrets": list(self.missing_secrets),
+        }
+
+
+def plan(stores: Stores, place: Place) -> Plan:
+    """Look at the backup and at the target. Changes nothing.
+
+    Raises:
+        OperatorError: there is no whole backup.
+    """
+    backup = archive.read_json(place, archive.BACKUP)
+    if backup is None:
+        if archive.read_json(place, archive.CUT):
+            raise OperatorError(
+                f"The backup in {place.name} is not finished.",
+                hint="Finish it: duckstring catchment backup, with the same --to.",
+            )
+        raise OperatorError(
+            f"There is no backup in {place.name}.", hint="It would have a file backup.json."
+        )
+    begun, is_replacing = _begun(stores)
+    held = read_secret(stores).keys() | backup["secret"].get("values", {}).keys()
+    return Plan(
+        backup,
+        holds=_holds_anything(stores),
+        begun=begun == backup["id"],
+        is_replacing=is_replacing,
+        missing_secrets=tuple(sorted(set(backup["secret"]["names"]) - held)),
+    )
+
+
+def restore(stores: Stores, place: Place, planned: Plan, *, replace: bool, on_step: OnStep) -> None:
+    """Carry it out.
+
+    Raises:
+        OperatorError: the target holds something and ``replace`` is not given, or the backup is
+            damaged.
+    """
+    if planned.holds and not planned.begun and not replace:
+        raise OperatorError(
+            f"Catchment {stores.catchment.name!r} is not empty.",
+            hint="Restore into a new one, or let it be emptied first: --replace",
+        )
+    replace = replace or planned.is_replacing
+    _begin(stores, planned.backup["id"], replace=replace)
+    revision = _revision(stores)
+    if planned.holds and replace:
+        on_step("Emptying the table")
+        _write(stores, _deletions(stores))
+    on_step("Restoring the objects")
+    _put_objects(stores, place, planned.backup, on_step)
+    on_step("Restoring the table")
+    for part in planned.backup["parts"]:
+        rows = archive.read_lines(place, part["name"], part["sha256"])
+        _write(stores, ({"PutRequest": {"Item": _ahead(item, revision)}} for item in rows))
+    if values := planned.backup["secret"].get("values"):
+        on_step("Restoring the secret")
+        stores.open("secretsmanager").put_secret_value(
+            SecretId=stores.secret, SecretString=json.dumps(read_secret(stores) | values)
+        )
+    stores.open("dynamodb").delete_item(TableName=stores.table, Key=cut.HOME)
+
+
+def _begun(stores: Stores) -> tuple[str, bool]:
+    """The backup that is being restored (empty: none), and whether it replaces what is there."""
+    found = stores.open("dynamodb").get_item(
+        TableName=stores.table, Key=cut.HOME, ConsistentRead=True
+    )
+    item = found.get("Item", {})
+    return str(item.get("restoring", {}).get("S", "")), "replacing" in item
+
+
+def _begin(stores: Stores, backup: str, *, replace: bool) -> None:
+    """Note it, unless another one is at work.
+
+    Raises:
+        OperatorError: another one is.
+    """
+    try:
+        stores.open("dynamodb").put_item(
+            TableName=stores.table,
+            Item=cut.HOME
+            | {"restoring": {"S": backup}}
+            | ({"replacing": {"BOOL": True}} if replace else {}),
+            ConditionExpression="attribute_not_exists(restoring) OR restoring = :backup",
+            ExpressionAttributeValues={":backup": {"S": backup}},
+        )
+    except ClientError as error:
+        if code_of(error) != "ConditionalCheckFailedException":
+            raise
+        raise OperatorError(
+            f"Catchment {stores.catchment.name!r} is being restored from {_begun(stores)[0]}.",
+            hint="Finish that restore first: repeat it.",
+        ) from error
+
+
+def _holds_anything(stores: Stores) -> bool:
+    pages = (
+        stores.open("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=stores.table, ConsistentRead=True, ProjectionExpression="pk, sk")
+    )
+    return any(not _is_own(item) for page in pages for item in page["Items"])
+
+
+def _is_own(item: cut.Item) -> bool:
+    return item["pk"]["S"] == "CATALOG" and item["sk"]["S"] in _OWN
+
+
+def _deletions(stores: Stores) -> Iterator[Json]:
+    pages = (
+        stores.open("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=stores.table, ConsistentRead=True, ProjectionExpression="pk, sk")
+    )
+    for page in pages:
+        for item in page["Items"]:
+            if not _is_own(item):
+                yield {"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}}
+
+
+def _revision(stores: Stores) -> int:
+    """The catalog's revision in the target: functions that know the catalog ask by it."""
+    key = {"pk": {"S": "CATALOG"}, "sk": {"S": "REVISION"}}
+    found = stores.open("dynamodb").get_item(TableName=stores.table, Key=key, ConsistentRead=True)
+    return int(found.get("Item", {}).get("revision", {}).get("N", 0))
+
+
+def _ahead(item: cut.Item, revision: int) -> cut.Item:
+    """The item; the catalog's revision moves past the target's, so that no function believes that
+    it knows this catalog.
+    """
+    if item["pk"]["S"] != "CATALOG" or item["sk"]["S"] != "REVISION":
+        return item
+    return item | {"revision": {"N": str(max(int(item["revision"]["N"]), revision) + 1)}}
+
+
+def _write(stores: Stores, requests: Iterable[Json]) -> None:
+    rest = iter(requests)
+    while batch := list(islice(rest, _WRITES)):
+        left = {stores.table: batch}
+        while left:
+            left = stores.open("dynamodb").batch_write_item(RequestItems=left)["UnprocessedItems"]
+
+
+def _put_objects(stores: Stores, place: Place, backup: Json, on_step: OnStep) -> None:
+    rows = archive.read_lines(place, archive.CONTENTS, backup["objects"]["sha256"])
+    done = 0
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        while batch := list(islice(rows, _BATCH)):
+            for _ in pool.map(lambda row: _put_object(stores, place, row), batch):
+                done += 1
+            on_step(Part(f"{done:,} of {backup['objects']['count']:,} objects"))
+
+
+def _put_object(stores: Stores, place: Place, row: Json) -> None:
+    """Unless it is there: a key is of one content only."""
+    s3, summed = stores.open("s3"), Sum(row["bytes"], row["sha256"])
+    if not str(row["key"]).startswith(_OURS):
+        raise OperatorError(
+            f"The backup {place.name} is damaged: {row['key']!a} is no object's key."
+        )
+    try:
+        there = s3.head_object(Bucket=stores.bucket, Key=row["key"])
+    except ClientError as error:
+        if code_of(error) not in {"404", "NoSuchKey", "NotFound"}:
+            raise
+    else:
+        if there["ContentLength"] == summed.bytes:
+            return
+    with scratch() as path:
+        archive.read_checked(place, archive.object_name(row["key"]), path, summed.sha256)
+        s3.upload_file(str(path), stores.bucket, row["key"])

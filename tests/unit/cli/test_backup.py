@@ -1,0 +1,329 @@
+"""Backups against moto: what a copy holds, and that nothing that it names is missing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from duckstring.errors import OperatorError
+from duckstring_cli import catchments, main
+from duckstring_cli.catchments import Access
+from duckstring_cli.stores import backup, cut, point, restore, settings
+from duckstring_cli.stores.held import Stores
+from duckstring_cli.stores.places import Folder, open_place
+from tests.unit.cli.commands_kit import PROD
+
+ITEMS = json.loads(
+    (Path(__file__).parents[2] / "integration" / "items_before" / "items.json").read_text()
+)
+QUIET = lambda _: None  # noqa: E731
+
+
+class Shop:
+    """Two Catchments' stores: one with items of an earlier release, and an empty one."""
+
+    def __init__(self, tmp_path):
+        self.folder = tmp_path / "backup"
+        self.opened = cache(lambda service: boto3.client(service, region_name="us-east-1"))
+        self.database, self.s3 = self.opened("dynamodb"), self.opened("s3")
+        self.full, self.empty = self.stores("full"), self.stores("empty")
+        revision = {"pk": {"S": "CATALOG"}, "sk": {"S": "REVISION"}, "revision": {"N": "3"}}
+        self.put(*ITEMS, revision)
+        self.keys = sorted({key for item in ITEMS for key, _ in cut.names_in(item)})
+        for key in self.keys:
+            self.s3.put_object(Bucket="full", Key=key, Body=f"content of {key}".encode())
+
+    def stores(self, name):
+        texts = [{"AttributeName": one, "AttributeType": "S"} for one in ("pk", "sk")]
+        self.database.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=texts,
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        )
+        self.s3.create_bucket(Bucket=name)
+        self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        secret = self.opened("secretsmanager").create_secret(Name=name)["ARN"]
+        return Stores(replace(PROD, name=name), name, name, secret, False, self.opened)
+
+    def put(self, *items, table="full"):
+        for item in items:
+            self.database.put_item(TableName=table, Item=item)
+
+    def items(self, table):
+        found = self.database.scan(TableName=table)["Items"]
+        return {(one["pk"]["S"], one["sk"]["S"]): one for one in found}
+
+    def back_up(self, **options):
+        return backup.back_up(
+            self.full, Folder(self.folder), **{"values": False, "on_step": QUIET} | options
+        )
+
+    def restore(self, *, into=None, replace=False):
+        into, place = into or self.empty, Folder(self.folder)
+        restore.restore(into, place, restore.plan(into, place), replace=replace, on_step=QUIET)
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        yield Shop(tmp_path)
+
+
+def test_a_restored_catchment_has_the_items_and_every_object_that_they_name(shop):
+    made = shop.back_up()
+    assert made["objects"]["count"] == len(shop.keys) == 2
+    shop.restore()
+    before, after = shop.items("full"), shop.items("empty")
+    tokens = {key for key in before if key[0].startswith("TOKEN") or key[1].startswith("TOKEN")}
+    assert before.keys() - after.keys() == tokens | {("CATALOG", "TIDIED")}
+    same = {key for key, item in after.items() if item == before[key]}
+    assert after.keys() - same == {("CATALOG", "REVISION")}
+    for key in shop.keys:
+        body = shop.s3.get_object(Bucket="empty", Key=key)["Body"].read()
+        assert body == f"content of {key}".encode()
+
+
+def test_objects_that_the_sweep_deleted_meanwhile_are_in_the_backup(shop, monkeypatch):
+    write_json = backup.archive.write_json
+
+    def sweeping(place, name, value):
+        write_json(place, name, value)
+        if name == backup.archive.CUT:
+            for key in shop.keys:
+                shop.s3.delete_object(Bucket="full", Key=key)
+
+    monkeypatch.setattr(backup.archive, "write_json", sweeping)
+    assert shop.back_up()["objects"]["count"] == len(shop.keys)
+
+
+def test_the_sweep_takes_no_turn_while_a_backup_is_at_work(shop):
+    shop.back_up()
+    assert ("CATALOG", "TIDIED") in shop.items("full")
+
+
+def test_a_backup_without_an_object_that_the_table_names_is_none(shop):
+    shop.s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Suspended"})
+    versions = shop.s3.list_object_versions(Bucket="full", Prefix=shop.keys[0])["Versions"]
+    for one in versions:
+        shop.s3.delete_object(Bucket="full", Key=shop.keys[0], VersionId=one["VersionId"])
+    with pytest.raises(OperatorError, match="1 objects that the table names are gone"):
+        shop.back_up()
+    with pytest.raises(OperatorError, match="is not finished"):
+        restore.plan(shop.empty, Folder(shop.folder))
+
+
+def test_a_backup_that_was_interrupted_goes_on_with_the_same_cut(shop, monkeypatch):
+    fetch = backup.fetch
+    with monkeypatch.context() as broken:
+        broken.setattr(backup, "fetch", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            shop.back_up()
+    key = {"pk": {"S": "CATALOG"}, "sk": {"S": "LINE#late@1"}}
+    shop.put({**key, "release": {"S": "{}"}})
+    first = json.loads((shop.folder / "cut.json").read_text())
+    fetched = []
+    monkeypatch.setattr(backup, "fetch", lambda *a, **k: fetched.append(a[2]) or fetch(*a, **k))
+    made = shop.back_up()
+    assert made["cut"] == first["cut"]
+    shop.restore()
+    assert ("CATALOG", "LINE#late@1") not in shop.items("empty")
+    with pytest.raises(OperatorError, match="There is a backup"):
+        shop.back_up()
+
+
+def test_what_began_after_the_cut_is_not_in_it_and_what_was_in_flight_is_so_again(shop):
+    held = cut.read_states(shop.full)
+
+    def row(partition, sort_key, **values):
+        texts = {name: {"S": value} for name, value in values.items()}
+        return {"pk": {"S": partition}, "sk": {"S": sort_key}, **texts}
+
+    later = [
+        row("LINE#sales@1", "RUN#0000000043", status="success"),
+        row("LINE#sales@1", "MANIFEST#0000000042", tables="{}", f="x"),
+        row("WORK#sales@1", "ATTEMPT#0000000043#load#0001", status="success"),
+        row("WORK#sales@1", "ATTEMPT#0000000042#load#0099", status="failed"),
+        row("LINE#new@1", "RUN#0000000001", status="success"),
+        row("TOKEN#sales@1", "TOKEN#0000000042#1#load", token="t"),
+    ]
+    ended = row("LINE#sales@1", "RUN#0000000042", status="success", finished="now", f="x")
+    shop.put(*later, ended)
+    copied = {(one["pk"]["S"], one["sk"]["S"]): one for one in cut.items_of(shop.full, held)}
+    assert not [one for one in later if (one["pk"]["S"], one["sk"]["S"]) in copied]
+    assert copied["LINE#sales@1", "RUN#0000000042"] == row(
+        "LINE#sales@1", "RUN#0000000042", status="running", f="x"
+    )
+
+
+def test_no_line_in_a_cut_has_heard_what_the_other_has_not_said_yet(shop, monkeypatch):
+    monkeypatch.setattr(cut, "_AT_ONCE", 1)
+
+    def state(line, revision, **fields):
+        item = {
+            "pk": {"S": f"LINE#{line}"},
+            "sk": {"S": "STATE"},
+            "revision": {"N": str(revision)},
+            "state": {"S": json.dumps({"line": line, **fields})},
+        }
+        shop.put(item, table="empty")
+
+    state("a@1", 5)
+    state("b@1", 5, sources={"a@1": {"heard": [5, 0]}, "never_deployed@1": {}})
+    asked = []
+
+    class Busy:
+        """Between two reads both lines go on."""
+
+        def __getattr__(self, name):
+            return getattr(shop.database, name)
+
+        def transact_get_items(self, **request):
+            answer = shop.database.transact_get_items(**request)
+            asked.append(request["TransactItems"][0]["Get"]["Key"]["pk"]["S"])
+            if len(asked) == 1:
+                state("a@1", 7)
+                state("b@1", 8, sources={"a@1": {"heard": [7, 0]}, "never_deployed@1": {}})
+            return answer
+
+    busy = Busy()
+    stores = replace(shop.empty, open=lambda name: busy if name == "dynamodb" else None)
+    held = cut.read_states(stores)
+    assert asked == ["LINE#a@1", "LINE#b@1", "LINE#a@1", "LINE#never_deployed@1"]
+    assert {line: one.revision for line, one in held.items()} == {"a@1": 7, "b@1": 8}
+
+
+def test_a_catchment_that_holds_something_is_restored_only_if_it_may_be_replaced(shop):
+    shop.back_up()
+    mine = {"pk": {"S": "LINE#mine@1"}, "sk": {"S": "RUN#0000000001"}}
+    revision = {"pk": {"S": "CATALOG"}, "sk": {"S": "REVISION"}, "revision": {"N": "900"}}
+    shop.put(mine, revision, table="empty")
+    with pytest.raises(OperatorError, match="is not empty"):
+        shop.restore()
+    assert ("LINE#mine@1", "RUN#0000000001") in shop.items("empty")
+    shop.restore(replace=True)
+    after = shop.items("empty")
+    assert ("LINE#mine@1", "RUN#0000000001") not in after
+    assert ("CATALOG", "HOME") not in after
+    assert after["CATALOG", "REVISION"]["revision"] == {"N": "901"}, "no function knows this one"
+
+
+def test_a_restore_that_was_interrupted_is_repeated_and_nothing_else_may_come_between(
+    shop, monkeypatch, tmp_path
+):
+    shop.back_up()
+    with monkeypatch.context() as broken:
+        broken.setattr(restore, "_put_objects", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            shop.restore()
+    assert "restoring" in shop.items("empty")["CATALOG", "HOME"]
+    home = shop.items("empty")["CATALOG", "HOME"]
+    shop.put(home | {"restoring": {"S": "another"}}, table="empty")
+    with pytest.raises(OperatorError, match="is being restored from another"):
+        shop.restore()
+    shop.put(home, table="empty")
+    shop.put(ITEMS[0], table="empty")
+    shop.restore()
+    assert ("CATALOG", "HOME") not in shop.items("empty")
+    assert len(shop.items("empty")) > len(ITEMS) // 2
+
+
+@pytest.mark.parametrize("damage", ["items/000001.gz", "contents.gz", "object", "gone"])
+def test_a_damaged_backup_is_refused(shop, damage):
+    shop.back_up()
+    path = shop.folder / damage
+    if damage in {"object", "gone"}:
+        path = shop.folder / "objects" / shop.keys[0]
+    if damage == "gone":
+        path.unlink()
+    elif damage == "object":
+        path.write_bytes(b"other")
+    else:
+        path.write_bytes(gzip.compress(b"{}"))
+    with pytest.raises(OperatorError, match="damaged"):
+        shop.restore()
+    assert "restoring" in shop.items("empty")["CATALOG", "HOME"]
+
+
+def test_the_secrets_values_are_copied_only_if_that_is_asked_for(shop):
+    secrets = shop.opened("secretsmanager")
+    secrets.put_secret_value(SecretId="full", SecretString='{"TOKEN": "hush-hush"}')
+    made = shop.back_up()
+    assert made["secret"] == {"names": ["TOKEN"]}
+    assert not [
+        path for path in shop.folder.rglob("*")
+        if path.is_file() and b"hush-hush" in path.read_bytes()
+    ]  # fmt: skip
+    assert restore.plan(shop.empty, Folder(shop.folder)).missing_secrets == ("TOKEN",)
+    (shop.folder / "backup.json").unlink()
+    shop.back_up(values=True)
+    shop.restore()
+    text = secrets.get_secret_value(SecretId="empty")["SecretString"]
+    assert json.loads(text) == {"TOKEN": "hush-hush"}
+    assert (shop.folder / "backup.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_backup_in_a_bucket_is_read_as_one_in_a_folder(shop):
+    shop.s3.create_bucket(Bucket="backups")
+    place = open_place("s3://backups/full/monday", shop.s3)
+    made = backup.back_up(shop.full, place, values=False, on_step=QUIET)
+    planned = restore.plan(shop.empty, place)
+    restore.restore(shop.empty, place, planned, replace=False, on_step=QUIET)
+    assert len(shop.items("empty")) == made["items"]
+    keys = [one["Key"] for one in shop.s3.list_objects_v2(Bucket="backups")["Contents"]]
+    assert all(key.startswith("full/monday/") for key in keys)
+
+
+def test_going_back_undeletes_only_what_the_restored_table_names(shop):
+    for one in settings.lacking(shop.full):
+        if one.store == "table":
+            one.set(shop.full)
+    shop.s3.put_object(Bucket="full", Key="data/unnamed", Body=b"x")
+    for key in [*shop.keys, "data/unnamed"]:
+        shop.s3.delete_object(Bucket="full", Key=key)
+    found = shop.database.describe_continuous_backups(TableName="full")
+    recovery = found["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    at = recovery["LatestRestorableDateTime"]
+    back = point.go_back(shop.full, at, QUIET)
+    assert (back.undeleted, back.gone) == (len(shop.keys), ())
+    assert point.go_back(shop.full, at, QUIET).undeleted == 0, "it may be repeated"
+    there = {one["Key"] for one in shop.s3.list_objects_v2(Bucket="full")["Contents"]}
+    assert there == set(shop.keys)
+    restored = replace(shop.full, table=back.table)
+    assert shop.items(back.table).keys() >= shop.items("full").keys() - {("CATALOG", "TIDIED")}
+    assert not [one for one in settings.lacking(restored) if one.store == "table"]
+
+
+def test_what_was_typed_is_understood_or_refused(shop, monkeypatch, capsys, tmp_path):
+    def run(*words):
+        code = main.run(["catchment", *words])
+        return code, capsys.readouterr().err
+
+    monkeypatch.setattr(catchments, "find", lambda _: PROD)
+    monkeypatch.setattr(
+        catchments, "session", lambda _: Access(boto3.Session(region_name="us-east-1"), None)
+    )
+    outputs = {"Table": "full", "Bucket": "full", "Ephemeral": "false"}
+    monkeypatch.setattr(catchments, "read_outputs", lambda _: outputs)
+    code, err = run("restore", "prod")
+    assert (code, "Give --from PLACE (a backup) or --at TIME" in err) == (2, True)
+    code, err = run("restore", "prod", "--from", "s3://Not_A_Bucket")
+    assert (code, "A folder, or s3://BUCKET/PREFIX." in err) == (2, True)
+    code, err = run("restore", "prod", "--from", str(tmp_path))
+    assert (code, "There is no backup in" in err) == (1, True)
+    code, err = run("restore", "prod", "--at", "yesterday")
+    assert (code, "is not a point in time" in err) == (2, True)
+    code, err = run("restore", "prod", "--at", "400d")
+    assert (code, "does not keep its past" in err) == (1, True)
