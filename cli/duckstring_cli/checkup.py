@@ -524,22 +524,44 @@ def _stores(diagnosis: Diagnosis) -> Checked:
     from duckstring_cli.stores.held import stores_from
 
     catchment = diagnosis.client.catchment
+    unfinished = _unfinished_restore(diagnosis)
     if (ephemeral := diagnosis.outputs.get("Ephemeral")) != "false":
         fine = "deleted with the stack" if ephemeral else "this stack does not say how they are"
-        return Checked("stores", fine)
+        return Checked("stores", fine, unfinished)
     stores = stores_from(catchment, diagnosis.outputs, diagnosis.open)
     found = [
-        Finding(
-            "stores",
-            f"The {one.store} {getattr(stores, one.store)} {one.lack}.",
-            f"duckstring catchment protect {catchment.name}",
-        )
-        for one in settings.lacking(stores)
+        *unfinished,
+        *(
+            Finding(
+                "stores",
+                f"The {one.store} {getattr(stores, one.store)} {one.lack}.",
+                f"duckstring catchment protect {catchment.name}",
+            )
+            for one in settings.lacking(stores)
+        ),
     ]
     if not settings.has_index(stores):
         what = f"The table {stores.table} has no index {settings.INDEX}: runs are not listed."
         found.append(Finding("stores", what, "Attach a table that has it (-c table=)."))
     return Checked("stores", "table and bucket can be restored, and are protected", tuple(found))
+
+
+def _unfinished_restore(diagnosis: Diagnosis) -> tuple[Finding, ...]:
+    """A restore that was interrupted: until it is finished, nothing is swept. Who may not read the
+    table is not told.
+    """
+    from botocore.exceptions import ClientError
+
+    from duckstring_cli.stores.cut import HOME
+
+    try:
+        found = diagnosis.open("dynamodb").get_item(TableName=diagnosis.outputs["Table"], Key=HOME)
+    except ClientError:
+        return ()
+    backup = found.get("Item", {}).get("restoring", {}).get("S", "")
+    what = f"The restore of {backup} is not finished. Until then the sweep repairs nothing."
+    hint = f"Repeat it: duckstring catchment restore {diagnosis.client.catchment.name} --from ..."
+    return (Finding("stores", what, hint),) if backup else ()
 
 
 def _tasks(diagnosis: Diagnosis) -> Checked:

@@ -527,3 +527,14 @@ def test_nothing_is_swept_while_a_restore_is_at_work():
     assert world.letters() == []
     assert world.report["restoring"] is True
     assert world.report["tidied"] is False
+
+
+def test_runs_of_a_table_that_has_just_come_are_launched_again_at_once():
+    begun = run(started=NOW - timedelta(seconds=5))
+    world = World(Seen(pond(runs={1: begun}), mark=JUST_NOW)).came(NOW)
+    assert [signal for _, signal in world.letters()] == [
+        Restored(NOW),
+        ExecutionEnded(1, 1, "LOST", "the execution does not exist"),
+    ]
+    told = Seen(pond(runs={1: begun}, restored=NOW), mark=JUST_NOW)
+    assert World(told).came(NOW).letters() == []

@@ -97,10 +97,12 @@ class Target:
 
 
 class Synthesis:
-    """``infra.app`` running beside other work."""
+    """``infra.app`` running beside other work. ``context``: options of the stack besides its
+    own.
+    """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, context: Mapping[str, str] | None = None) -> None:
+        self._source, self._context = source, context or {}
         self._part = ""
         self._on_part: OnStep = _unheard
         self._pool = ThreadPoolExecutor(max_workers=1)
@@ -135,6 +137,7 @@ class Synthesis:
             "arrivals": _text_of(self._source.arrivals),
             "function-timeout": _text_of(self._source.function_timeout),
             "image": _IMAGE,
+            **self._context,
         }
         context = {key: value for key, value in context.items() if value}
         env = {

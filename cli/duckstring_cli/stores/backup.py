@@ -180,7 +180,7 @@ def last_version(stores: Stores, key: str) -> str:
 
 
 def read_secret(stores: Stores) -> dict[str, str]:
-    """The secret's names and values; empty: nobody has put any."""
+    """The secret's names and values; empty: nobody has put any, or it is no JSON object."""
     if not stores.secret:
         return {}
     try:
@@ -189,7 +189,10 @@ def read_secret(stores: Stores) -> dict[str, str]:
         if code_of(error) != "ResourceNotFoundException":
             raise
         return {}
-    found = json.loads(text["SecretString"])
+    try:
+        found = json.loads(text.get("SecretString") or "{}")
+    except ValueError:
+        return {}
     return dict(found) if isinstance(found, dict) else {}
 
 

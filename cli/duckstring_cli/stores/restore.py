@@ -34,13 +34,15 @@ _OWN = {"HOME", "TIDIED", "REVISION"}
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a restore would do. ``holds``: the target has lines or history of its own. ``begun``:
-    this restore was interrupted; ``is_replacing``: it was told to delete them.
+    this restore was interrupted; ``is_replacing``: it was told to delete them. ``ahead``: the
+    highest number of a run that the target has had: its executions have these numbers.
     """
 
     backup: Json
     holds: bool
     begun: bool
     is_replacing: bool
+    ahead: int
     missing_secrets: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -73,13 +75,14 @@ def plan(stores: Stores, place: Place) -> Plan:
         raise OperatorError(
             f"There is no backup in {place.name}.", hint="It would have a file backup.json."
         )
-    begun, is_replacing = _begun(stores)
+    begun, is_replacing, ahead = _begun(stores)
     held = read_secret(stores).keys() | backup["secret"].get("values", {}).keys()
     return Plan(
         backup,
         holds=_holds_anything(stores),
         begun=begun == backup["id"],
         is_replacing=is_replacing,
+        ahead=max(ahead, _highest(stores)),
         missing_secrets=tuple(sorted(set(backup["secret"]["names"]) - held)),
     )
 
@@ -97,7 +100,8 @@ def restore(stores: Stores, place: Place, planned: Plan, *, replace: bool, on_st
             hint="Restore into a new one, or let it be emptied first: --replace",
         )
     replace = replace or planned.is_replacing
-    _begin(stores, planned.backup["id"], replace=replace)
+    ahead = planned.ahead if replace else 0
+    _begin(stores, planned.backup["id"], replace=replace, ahead=ahead)
     revision = _revision(stores)
     if planned.holds and replace:
         on_step("Emptying the table")
@@ -107,7 +111,7 @@ def restore(stores: Stores, place: Place, planned: Plan, *, replace: bool, on_st
     on_step("Restoring the table")
     for part in planned.backup["parts"]:
         rows = archive.read_lines(place, part["name"], part["sha256"])
-        _write(stores, ({"PutRequest": {"Item": _ahead(item, revision)}} for item in rows))
+        _write(stores, ({"PutRequest": {"Item": _ahead(item, revision, ahead)}} for item in rows))
     if values := planned.backup["secret"].get("values"):
         on_step("Restoring the secret")
         stores.open("secretsmanager").put_secret_value(
@@ -116,16 +120,22 @@ def restore(stores: Stores, place: Place, planned: Plan, *, replace: bool, on_st
     stores.open("dynamodb").delete_item(TableName=stores.table, Key=cut.HOME)
 
 
-def _begun(stores: Stores) -> tuple[str, bool]:
-    """The backup that is being restored (empty: none), and whether it replaces what is there."""
+def _begun(stores: Stores) -> tuple[str, bool, int]:
+    """The backup that is being restored (empty: none), whether it replaces what is there, and the
+    highest number of a run that was there.
+    """
     found = stores.open("dynamodb").get_item(
         TableName=stores.table, Key=cut.HOME, ConsistentRead=True
     )
     item = found.get("Item", {})
-    return str(item.get("restoring", {}).get("S", "")), "replacing" in item
+    return (
+        str(item.get("restoring", {}).get("S", "")),
+        "replacing" in item,
+        int(item.get("replacing", {}).get("N", 0)),
+    )
 
 
-def _begin(stores: Stores, backup: str, *, replace: bool) -> None:
+def _begin(stores: Stores, backup: str, *, replace: bool, ahead: int) -> None:
     """Note it, unless another one is at work.
 
     Raises:
@@ -136,7 +146,7 @@ def _begin(stores: Stores, backup: str, *, replace: bool) -> None:
             TableName=stores.table,
             Item=cut.HOME
             | {"restoring": {"S": backup}}
-            | ({"replacing": {"BOOL": True}} if replace else {}),
+            | ({"replacing": {"N": str(ahead)}} if replace else {}),
             ConditionExpression="attribute_not_exists(restoring) OR restoring = :backup",
             ExpressionAttributeValues={":backup": {"S": backup}},
         )
@@ -181,13 +191,32 @@ def _revision(stores: Stores) -> int:
     return int(found.get("Item", {}).get("revision", {}).get("N", 0))
 
 
-def _ahead(item: cut.Item, revision: int) -> cut.Item:
-    """The item; the catalog's revision moves past the target's, so that no function believes that
-    it knows this catalog.
+def _highest(stores: Stores) -> int:
+    """The highest number of a run that a line of the target has had."""
+    pages = (
+        stores.open("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=stores.table,
+            FilterExpression="sk = :state",
+            ExpressionAttributeValues={":state": {"S": "STATE"}},
+        )
+    )
+    states = (json.loads(item["state"]["S"]) for page in pages for item in page["Items"])
+    return max((int(state.get("runs_started", 0)) for state in states), default=0)
+
+
+def _ahead(item: cut.Item, revision: int, run: int) -> cut.Item:
+    """The item, ahead of what was in the target. No function may believe that it knows this
+    catalog, and no run may have the name of an execution that there was.
     """
-    if item["pk"]["S"] != "CATALOG" or item["sk"]["S"] != "REVISION":
-        return item
-    return item | {"revision": {"N": str(max(int(item["revision"]["N"]), revision) + 1)}}
+    if item["pk"]["S"] == "CATALOG" and item["sk"]["S"] == "REVISION":
+        return item | {"revision": {"N": str(max(int(item["revision"]["N"]), revision) + 1)}}
+    if item["sk"]["S"] == "STATE" and run:
+        state = json.loads(item["state"]["S"])
+        state["runs_started"] = max(int(state.get("runs_started", 0)), run)
+        return item | {"state": {"S": json.dumps(state, separators=(",", ":"), ensure_ascii=False)}}
+    return item
 
 
 def _write(stores: Stores, requests: Iterable[Json]) -> None:

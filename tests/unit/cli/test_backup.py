@@ -209,7 +209,9 @@ def test_a_catchment_that_holds_something_is_restored_only_if_it_may_be_replaced
     shop.back_up()
     mine = {"pk": {"S": "LINE#mine@1"}, "sk": {"S": "RUN#0000000001"}}
     revision = {"pk": {"S": "CATALOG"}, "sk": {"S": "REVISION"}, "revision": {"N": "900"}}
-    shop.put(mine, revision, table="empty")
+    state = {"pk": {"S": "LINE#mine@1"}, "sk": {"S": "STATE"}}
+    state["state"] = {"S": '{"runs_started":70}'}
+    shop.put(mine, revision, state, table="empty")
     with pytest.raises(OperatorError, match="is not empty"):
         shop.restore()
     assert ("LINE#mine@1", "RUN#0000000001") in shop.items("empty")
@@ -217,6 +219,8 @@ def test_a_catchment_that_holds_something_is_restored_only_if_it_may_be_replaced
     after = shop.items("empty")
     assert ("LINE#mine@1", "RUN#0000000001") not in after
     assert ("CATALOG", "HOME") not in after
+    number = json.loads(after["LINE#sales@1", "STATE"]["state"]["S"])["runs_started"]
+    assert number == 70, "the state machine has had executions of the runs up to 70"
     assert after["CATALOG", "REVISION"]["revision"] == {"N": "901"}, "no function knows this one"
 
 

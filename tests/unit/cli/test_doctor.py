@@ -436,3 +436,6 @@ def test_stores_that_lack_what_cloudformation_could_not_set_are_found(bench, sta
     assert {one["hint"] for one in findings[:-1]} == {"duckstring catchment protect dev"}
     bench.run("catchment", "protect", "dev")
     assert len(found(bench, "stores")) == 1
+    home = {"pk": {"S": "CATALOG"}, "sk": {"S": "HOME"}, "restoring": {"S": "prod-2030"}}
+    stack.client("dynamodb").put_item(TableName="the-table", Item=home)
+    assert found(bench, "stores")[0]["message"].startswith("The restore of prod-2030 is not")

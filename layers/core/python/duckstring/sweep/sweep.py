@@ -67,7 +67,7 @@ def sweep(ports: SweepPorts) -> Json:
     for line in sorted({*seen, *releases}):
         letters += _deployment(line, seen.get(line), releases.get(line), now, report)
     for line, held in sorted(seen.items()):
-        letters += _endings(held, ports, now, report)
+        letters += _endings(held, came, ports, now, report)
         letters += _wake(line, held, now, report)
     ports.mailbox.send(letters)
     if ports.garbage.claim(now):
@@ -112,14 +112,16 @@ def _deployment(
     yield announcement(release)
 
 
-def _endings(held: Seen, ports: SweepPorts, now: Instant, report: Report) -> Iterator[Letter]:
+def _endings(
+    held: Seen, came: Instant, ports: SweepPorts, now: Instant, report: Report
+) -> Iterator[Letter]:
     """Runs whose execution is over. Letters that its workers sent before are ahead of ours in the
     line's queue.
     """
     for run in held.state.runs.values():
         key = run_key(held.state.line, run.number)
         try:
-            ending = _ending(held, run, ports, now)
+            ending = _ending(held, run, came, ports, now)
         except TransientError:
             # with very many runs in flight, the next sweep looks at some; the rest of this one goes
             # on
@@ -132,10 +134,15 @@ def _endings(held: Seen, ports: SweepPorts, now: Instant, report: Report) -> Ite
         yield Letter(held.state.line, signal, key=f"sweep:{to_text(now)}:{key}-{run.launch}")
 
 
-def _ending(held: Seen, run: Run, ports: SweepPorts, now: Instant) -> tuple[str, str] | None:
+def _ending(
+    held: Seen, run: Run, came: Instant, ports: SweepPorts, now: Instant
+) -> tuple[str, str] | None:
     found = ports.executions.describe(held.state.line, run=run.number, launch=run.launch)
     if found is None:
-        return (LOST, "the execution does not exist") if _was_launched(held, run, now) else None
+        # A table that has just come from elsewhere has left all executions there.
+        was_elsewhere = held.state.restored < came and run.started < came and not held.owes
+        is_lost = was_elsewhere or _was_launched(held, run, now)
+        return (LOST, "the execution does not exist") if is_lost else None
     if found[0] not in ("RUNNING", "PENDING_REDRIVE"):
         return found
     if (silent := _silent(held.state, run, ports.attempts, now)) is None:
