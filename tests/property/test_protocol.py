@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from duckstring.engine.effects import Effect
 from duckstring.engine.letters import Letter
-from duckstring.engine.signals import AlarmRang, Deployed, Signal, Triggered
+from duckstring.engine.signals import AlarmRang, Deployed, Restored, Signal, Triggered
 from duckstring.engine.state import PondState
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release
@@ -316,6 +316,15 @@ def test_news_performs_what_is_stored_only_where_it_may_not_have_been() -> None:
     plant.clock.wait(SOON + seconds(1))
     plant.post("d@1", Triggered("pulse", START + seconds(8000)))
     assert deliver_once(plant, "d@1")[0] == third != second
+
+
+def test_news_of_a_move_proves_nothing_of_what_was_performed_before_it() -> None:
+    plant = pulsed(DIAMOND, Plant())
+    plant.post("d@1", Triggered("pulse", START + seconds(5000)))
+    (owed,) = deliver_once(plant, "d@1")
+    plant.mailbox.queues.clear()
+    plant.post("d@1", Restored(plant.clock.now()))
+    assert deliver_once(plant, "d@1")[0] == owed
 
 
 def test_an_answer_said_again_does_not_run_the_attempt_again() -> None:

@@ -531,7 +531,7 @@ def test_nothing_is_swept_while_a_restore_is_at_work():
 
 def test_runs_of_a_table_that_has_just_come_are_launched_again_at_once():
     begun = run(started=NOW - timedelta(seconds=5))
-    world = World(Seen(pond(runs={1: begun}), mark=JUST_NOW)).came(NOW)
+    world = World(Seen(pond(runs={1: begun}), owes=True, mark=JUST_NOW, committed=NOW)).came(NOW)
     assert [signal for _, signal in world.letters()] == [
         Restored(NOW),
         ExecutionEnded(1, 1, "LOST", "the execution does not exist"),

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from duckstring.engine.effects import Effect
-from duckstring.engine.signals import GateReached
+from duckstring.engine.signals import GateReached, Restored
 from duckstring.engine.state import PondState
 from duckstring.engine.step import steps
 from duckstring.errors import StateTooLargeError
@@ -74,7 +74,7 @@ def _deliver(
 ) -> tuple[Effect, ...]:
     held, now = store.load(line), clock.now()
     news = [letter for letter in letters if _is_news(letter.mark, held.mark)]
-    if held.outbox and (len(news) < len(letters) or now - held.committed > SOON):
+    if held.outbox and (len(news) < len(letters) or now - held.committed > SOON or _is_moved(news)):
         perform(held.state, held.outbox)
     if not news:
         _forget_outbox(held, store)
@@ -90,6 +90,13 @@ def _deliver(
     if _rests(held.state):
         _forget_outbox(held, store)
     return held.outbox
+
+
+def _is_moved(news: Sequence[Received]) -> bool:
+    """Whether the line's table was restored or moved. Then news proves nothing of what happened
+    where it was.
+    """
+    return any(isinstance(letter.signal, Restored) for letter in news)
 
 
 def _rests(state: PondState) -> bool:

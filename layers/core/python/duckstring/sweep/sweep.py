@@ -140,7 +140,7 @@ def _ending(
     found = ports.executions.describe(held.state.line, run=run.number, launch=run.launch)
     if found is None:
         # A table that has just come from elsewhere has left all executions there.
-        was_elsewhere = held.state.restored < came and run.started < came and not held.owes
+        was_elsewhere = held.state.restored < came and run.started < came
         is_lost = was_elsewhere or _was_launched(held, run, now)
         return (LOST, "the execution does not exist") if is_lost else None
     if found[0] not in ("RUNNING", "PENDING_REDRIVE"):
