@@ -121,7 +121,7 @@ class Grants:
             role,
             _WRITE,
             [self.storage.table.table_arn],
-            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*", "PERMITS"),
+            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*", "PERMITS", "SCHEMA"),
         )
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
@@ -188,7 +188,7 @@ class Grants:
             _allow(role, ["states:DescribeExecution"], [self._executions()])
         for role in (operators, api):
             _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
-        _allow(api, _WRITE, [table], conditions=_leading("CATALOG", "POND#*"))
+        _allow(api, _WRITE, [table], conditions=_leading("CATALOG", "POND#*", "SCHEMA"))
         _allow(api, ["s3:GetObject"], self._objects("artifacts/*.zip"))
         # Discovery gets what it needs with its order, and has no rights itself.
         _allow(api, ["lambda:InvokeFunction"], [self.doors.discovery.function_arn])
@@ -198,7 +198,7 @@ class Grants:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
         _allow(role, _READ, [table])
-        _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG"))
+        _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))
         # Manifests, and what Ripples remembered.
         _allow(role, ["dynamodb:DeleteItem"], [table], conditions=_leading("LINE#*", "WORK#*"))
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])

@@ -16,6 +16,7 @@ from typing import Any, NotRequired, TypedDict
 from duckstring import __version__
 from duckstring.errors import DuckstringError
 from duckstring.model.access import Level
+from duckstring.model.schema import UPGRADE_COMMAND
 from duckstring_cli import catchments, render
 from duckstring_cli.client import PEOPLE, Client
 from duckstring_cli.dead import OUTPUTS, QUEUES, Dead, DeadLetterQueues
@@ -234,13 +235,9 @@ def _versions(diagnosis: Diagnosis) -> Checked:
     found = []
     if len(set(versions.values())) > 1:
         words = ", ".join(f"{who} is {version}" for who, version in versions.items())
-        found.append(
-            Finding(
-                "versions",
-                f"Versions differ: {words}.",
-                f"Bring the stack up to date: {diagnosis.restart}",
-            )
-        )
+        is_behind = all(_is_older(command, other) for other in (stack, answering))
+        hint = UPGRADE_COMMAND if is_behind else f"Bring the stack up to date: {diagnosis.restart}"
+        found.append(Finding("versions", f"Versions differ: {words}.", hint))
     elif missing:
         found.append(
             Finding(
@@ -250,6 +247,15 @@ def _versions(diagnosis: Diagnosis) -> Checked:
             )
         )
     return Checked("versions", f"{command} everywhere", tuple(found))
+
+
+def _is_older(version: str, other: str) -> bool:
+    """Whether one release came before another; false of what are no numbers."""
+    try:
+        first, second = (tuple(map(int, one.split("."))) for one in (version, other))
+    except ValueError:
+        return False
+    return first < second
 
 
 def _functions(diagnosis: Diagnosis) -> Checked:

@@ -31,6 +31,7 @@ from duckstring.model.answers import (
     WindowAnswer,
 )
 from duckstring.model.instants import Instant, to_text
+from duckstring.model.schema import CHANGES, SCHEMA
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import (
@@ -43,13 +44,6 @@ from duckstring_cli.errors import (
 
 if TYPE_CHECKING:
     from duckstring_cli.local.door import Door
-
-_CHANGES = frozenset(
-    {"deploy", "trigger", "control", "failure-budget", "compute", "window", "arrival", "remove"}
-)
-"""Operations that change something: one that was sent is carried out, whether or not anybody waits
-for the answer.
-"""
 
 Answer = TypeVar("Answer", bound=Mapping[str, object])
 
@@ -253,7 +247,7 @@ class Client:
                 }
             )
         except KeyboardInterrupt as interrupt:
-            if op not in _CHANGES:
+            if op not in CHANGES:  # a change that was sent is carried out, whoever waits
                 raise
             raise BrokenOffError(
                 "Not waited for; the Catchment may do it all the same. Look: duckstring status "
@@ -298,14 +292,14 @@ class LocalDoor:
 
         try:
             self._open = self._open or self._opened()
-            payload, is_broken = self._open.invoke(request)
+            payload, is_broken = self._open.invoke(_signed(request))
         except UnansweredError as error:
             raise not_running(self._catchment) from error
         except RefusedError as error:
             raise _denied(self._catchment, "Invoke", error.code, error.message) from error
         if is_broken:
             raise _broken(self._catchment, payload)
-        return cast("Mapping[str, Any]", payload)
+        return _told(self._catchment, cast("Mapping[str, Any]", payload))
 
     def _opened(self) -> Door:
         from duckstring_cli.local.door import Door
@@ -340,11 +334,11 @@ class LambdaDoor:
         """
         needed = level_for(request)
         with translated_errors(self._catchment, doing=f"{request['op']}", needed=needed):
-            answer = self._asked(needed, json.dumps(request).encode())
+            answer = self._asked(needed, json.dumps(_signed(request)).encode())
             payload = json.loads(answer["Payload"].read() or b"null")
         if answer.get("FunctionError"):
             raise _broken(self._catchment, payload)
-        return cast("Mapping[str, Any]", payload)
+        return _told(self._catchment, cast("Mapping[str, Any]", payload))
 
     def level(self) -> Level | None:
         """The highest level that this user has. Nothing is invoked to find it out.
@@ -427,6 +421,42 @@ class LambdaDoor:
 
 def _code(error: Any) -> str:  # noqa: ANN401 - botocore is imported where it is used
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _signed(request: Mapping[str, object]) -> Mapping[str, object]:
+    """A newer Catchment lets a command that knows an older schema look, and change nothing."""
+    return {**request, "schema": SCHEMA}
+
+
+def _told(catchment: Catchment, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer, unless the Catchment is too old to know the question.
+
+    Raises:
+        OlderCatchmentError: it is.
+    """
+    error = answer.get("error") or {}
+    if str(error.get("message", "")).startswith("No operation "):
+        raise OlderCatchmentError(catchment)
+    return answer
+
+
+class OlderCatchmentError(OperatorError):
+    """The Catchment is of an older release than the command."""
+
+    def __init__(self, catchment: Catchment) -> None:
+        """Say how this Catchment is upgraded."""
+        super().__init__(
+            f"Catchment {catchment.name!r} is of an older release than this command, and cannot "
+            "answer it.",
+            hint=f"Upgrade the Catchment: {upgrading(catchment)}",
+        )
+
+
+def upgrading(catchment: Catchment) -> str:
+    """How to bring a Catchment to this command's release."""
+    if catchment.kind == "local":
+        return f"duckstring catchment start {catchment.name}"
+    return "npx aws-cdk@2 deploy, with its options (docs/aws.md, Upgrading)"
 
 
 def _client(catchment: Catchment, patience: float | None) -> Any:  # noqa: ANN401 - botocore's clients have no static type without a service

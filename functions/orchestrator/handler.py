@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from duckstring import wiring
-from duckstring.adapters.aws.inbox import Batch, batches, forwarded, postpone
+from duckstring.adapters.aws.inbox import Batch, batches, divided, forwarded, postpone
 from duckstring.errors import StateConflictError
 from duckstring.model.foreign import Redactor
+from duckstring.model.names import Line
+from duckstring.model.schema import NewerSchemaError
 from duckstring.orchestrator import forward
 from duckstring.orchestrator.credible import credible
 from duckstring.orchestrator.deliver import deliver
@@ -26,6 +28,7 @@ logging.basicConfig(handlers=[logger.registered_handler], level=logging.WARNING,
 app = wiring.orchestrator(os.environ)
 
 _LINES = ThreadPoolExecutor(max_workers=10, thread_name_prefix="line")
+_UPGRADE = "Deploy the newer release again: docs/aws.md, Upgrading."
 RACES = 5
 """A lost race is run again at once: the winner has committed, so somebody always advances."""
 
@@ -67,7 +70,26 @@ def _pass_on(event: dict[str, Any]) -> None:
 
 
 def _deliver(batch: Batch) -> Iterable[str]:
-    """The messages to deliver again: none, or all of this line's."""
+    """The messages to deliver again: none, or this line's from the first one on that failed."""
+    try:
+        now, waiting = divided(batch, lambda: _newest_schema(batch.line))
+    except Exception:
+        logger.exception("delivery failed", line=batch.line)
+        return [*batch.messages, *(one.record["messageId"] for one in batch.newer)]
+    again = _deliver_now(now) if now.letters else ()
+    if not waiting.messages:
+        return again
+    logger.error("letters wait for the newer release", line=batch.line, hint=_UPGRADE)
+    _postpone(waiting)
+    return [*again, *waiting.messages]
+
+
+def _newest_schema(line: Line) -> int:
+    """The newest schema that the Catchment's own programs have written: of all, or of a line."""
+    return max(app.schema.read(), app.store.schema(line))
+
+
+def _deliver_now(batch: Batch) -> Iterable[str]:
     for attempt in range(1, RACES + 1):
         try:
             letters = credible(batch.line, batch.letters, app.catalog)
@@ -83,6 +105,9 @@ def _deliver(batch: Batch) -> Iterable[str]:
             )
         except StateConflictError:
             logger.warning("race lost", line=batch.line, attempt=attempt)
+        except NewerSchemaError as error:
+            logger.error("delivery refused: %s", error.message, hint=error.hint)  # noqa: TRY400 - one line, and all of it
+            break
         except Exception:
             logger.exception(
                 "delivery failed", line=batch.line, messages=batch.messages, received=batch.seen
@@ -96,10 +121,14 @@ def _deliver(batch: Batch) -> Iterable[str]:
                 effects=[type(e).__name__ for e in effects],
             )
             return ()
+    _postpone(batch)
+    return batch.messages
+
+
+def _postpone(batch: Batch) -> None:
     try:
         postpone(app.clients.sqs, app.settings.mailbox, batch)
     except Exception:
         # Raising from here would end the invocation, and freeze other lines' deliveries between
         # commit and performance.
         logger.warning("not postponed", line=batch.line, exc_info=True)
-    return batch.messages

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from duckstring import wiring
 from duckstring.model.foreign import Redactor
+from duckstring.model.schema import NewerSchemaError
 from duckstring.sweep.sweep import sweep
 from functions.json_log import json_logger
 
@@ -21,6 +22,10 @@ def handle(_event: dict[str, Any], _context: LambdaContext) -> dict[str, object]
     """Sweep once. An error escapes: the next sweep is the retry, and the function's error metric
     shows it.
     """
-    report = sweep(ports)
+    try:
+        report = sweep(ports)
+    except NewerSchemaError as error:
+        logger.error("sweep refused: %s", error.message, hint=error.hint)  # noqa: TRY400 - one line, and all of it
+        raise
     logger.info("swept", report=report)
     return report

@@ -247,6 +247,7 @@ ATTACKS = {
     "read another line's task token": item("GetItem", "TOKEN#orders@1", "TOKEN#0000000042#1#load"),
     "take a task token away": update("TOKEN#orders@1", "TOKEN#0000000042#1#load", token="mine"),
     "read what is deployed": item("GetItem", "CATALOG", "LINE#orders@1"),
+    "announce a newer schema": update("SCHEMA", "DEPLOYED", schema="9"),
     "select another release": update("CATALOG", "LINE#orders@1", release="{}"),
     "deploy a version": update("POND#orders", "VERSION#1.0.0", release="{}"),
 }

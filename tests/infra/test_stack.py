@@ -425,12 +425,12 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
 @pytest.mark.parametrize(
     ("name", "action", "partitions"),
     [
-        ("api", "dynamodb:PutItem", ["CATALOG", "POND#*"]),
-        ("orchestrator", "dynamodb:PutItem", ["LINE#*", "WORK#*", "TOKEN#*", "PERMITS"]),
+        ("api", "dynamodb:PutItem", ["CATALOG", "POND#*", "SCHEMA"]),
+        ("orchestrator", "dynamodb:PutItem", ["LINE#*", "WORK#*", "TOKEN#*", "PERMITS", "SCHEMA"]),
         ("attempt", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
         ("attempt", "dynamodb:UpdateItem", ["WORK#*"]),
         ("vendor", "dynamodb:GetItem", ["LINE#*", "PERMITS"]),
-        ("sweep", "dynamodb:UpdateItem", ["CATALOG"]),
+        ("sweep", "dynamodb:UpdateItem", ["CATALOG", "SCHEMA"]),
         ("sweep", "dynamodb:DeleteItem", ["LINE#*", "WORK#*"]),
     ],
 )

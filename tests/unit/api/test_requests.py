@@ -9,6 +9,7 @@ from duckstring.api.answer import OPERATIONS, answer
 from duckstring.api.requests import ArrivalRule, ComputeRequest, RunsRequest, read
 from duckstring.engine.signals import Verb
 from duckstring.errors import OperatorError
+from duckstring.model.schema import SCHEMA
 
 WRONG = (
     *(10**5000, -(10**5000), -1, 1.5, float("nan"), True, 10**6),
@@ -115,3 +116,9 @@ def test_each_field_of_each_request_has_words_for_what_it_takes(op):
         if field.type is not object:
             with pytest.raises(OperatorError, match=f"{field.name} is .*; allowed: .+"):
                 read(shape, {field.name: Nothing()})
+
+
+def test_an_older_command_changes_nothing_before_anything_is_read():
+    told = answer({"op": "deploy", "ponds": [], "schema": SCHEMA - 1}, None)
+    assert told["error"]["type"] == "OlderCommandError"
+    assert "Upgrade the command" in told["error"]["hint"]

@@ -10,9 +10,10 @@ from botocore import exceptions as botocore_errors
 from botocore.exceptions import ClientError
 
 from duckstring.errors import OperatorError
+from duckstring.model.schema import SCHEMA
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import Client, LambdaDoor
+from duckstring_cli.client import Client, LambdaDoor, OlderCatchmentError
 from duckstring_cli.errors import AccessError, CatchmentRefusedError, NotRunningError
 
 LOCAL = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=4566)
@@ -79,7 +80,26 @@ def test_an_operation_goes_to_the_api_function_as_the_protocol_says(
         "pond": "sales",
         "kind": "tide",
         "bound": 60.0,
+        "schema": SCHEMA,
     }
+
+
+def test_a_catchment_that_does_not_know_the_question_is_to_be_upgraded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = {
+        "type": "OperatorError",
+        "message": "No operation 'cost'; allowed: hello.",
+        "hint": "",
+    }
+    payload = io.BytesIO(json.dumps({"ok": False, "error": refused}).encode())
+    opened, _ = door(monkeypatch, {"Payload": payload})
+    with pytest.raises(OlderCatchmentError) as told:
+        Client(LOCAL, invoke=opened).hello()
+    assert told.value.message == (
+        "Catchment 'dev' is of an older release than this command, and cannot answer it."
+    )
+    assert told.value.hint == "Upgrade the Catchment: duckstring catchment start dev"
 
 
 def test_a_refusal_keeps_the_catchments_words_hint_and_traceback() -> None:

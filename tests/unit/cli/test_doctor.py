@@ -359,6 +359,11 @@ def test_versions_that_differ_and_a_stack_too_old_to_know_its_queues_are_found(b
         f"command is {__version__}."
     )
     assert finding["hint"] == "Bring the stack up to date: duckstring catchment start dev"
+    bench.answers({"hello": {"version": "9.0.0"}, "doctor": FINE})
+    stack.outputs["Version"] = "9.0.0"
+    (finding,) = found(bench, "versions")
+    assert finding["hint"].startswith("Upgrade the command: ")
+    stack.outputs["Version"] = __version__
     bench.answers(WELL)
     del stack.outputs["DeadDelays"]
     (finding,) = found(bench, "versions")

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from duckstring.errors import OperatorError
+from duckstring.model.schema import SCHEMA
 from duckstring_cli import catchments, client
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import NotRunningError
@@ -83,7 +84,9 @@ def test_a_request_is_sent_once_and_its_answer_read(monkeypatch: pytest.MonkeyPa
     with answering(200, b'{"ok": true, "result": {}}', {}) as (port, heard):
         assert opened(monkeypatch, port)({"op": "hello"}) == {"ok": True, "result": {}}
     path = "/2015-03-31/functions/Duckstring-dev-api/invocations"
-    assert [(where, json.loads(what)) for where, what in heard] == [(path, {"op": "hello"})]
+    assert [(where, json.loads(what)) for where, what in heard] == [
+        (path, {"op": "hello", "schema": SCHEMA})
+    ]
 
 
 @pytest.mark.parametrize(

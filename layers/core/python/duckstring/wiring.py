@@ -13,6 +13,7 @@ from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.schemas import DeployedSchema
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.model.access import Level, covers
 from duckstring.model.settings import Settings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from duckstring.adapters.aws.overrides import EcsOverrides
     from duckstring.adapters.aws.tokens import StepTokens
     from duckstring.api.ports import ApiPorts
-    from duckstring.orchestrator.ports import EffectPorts, Ends, Gates, StateStore
+    from duckstring.orchestrator.ports import EffectPorts, Ends, Gates
     from duckstring.ports import Arrivals, Clock
     from duckstring.sweep.ports import SweepPorts
     from duckstring.vendor.ports import VendorPorts
@@ -33,7 +34,8 @@ class Orchestrator:
 
     settings: Settings
     clients: Clients
-    store: StateStore
+    store: DynamoStateStore
+    schema: DeployedSchema
     catalog: DynamoCatalog
     arrivals: Arrivals
     gates: Gates
@@ -65,8 +67,9 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     table = settings.need("table")
     permits = Permits(clients, table)
     gates = TokenGates(clients, table, permits)
+    schema = DeployedSchema(clients, table)
     ports = EffectPorts(
-        mailbox=SqsMailbox(clients, settings.need("mailbox")),
+        mailbox=SqsMailbox(clients, settings.need("mailbox"), schema),
         executions=Machine(clients, settings.need("machine"), permits),
         gates=gates,
         history=DynamoHistory(clients, table, settings.need("bucket")),
@@ -89,7 +92,18 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     tokens, overrides = StepTokens(clients), EcsOverrides(clients, settings.need("cluster"))
     ends = AttemptRows(clients, table, settings.need("bucket"))
     return Orchestrator(
-        settings, clients, store, catalog, arrivals, gates, ends, ports, tokens, overrides, clock
+        settings,
+        clients,
+        store,
+        schema,
+        catalog,
+        arrivals,
+        gates,
+        ends,
+        ports,
+        tokens,
+        overrides,
+        clock,
     )
 
 
@@ -127,7 +141,8 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
             secrets=PondSecrets(clients, settings.secret),
         ),
         executions=MachineReader(clients, settings.need("machine")),
-        mailbox=SqsMailbox(clients, mailbox),
+        # Of the levels, only a deployer's function may write which schema is deployed.
+        mailbox=SqsMailbox(clients, mailbox, DeployedSchema(clients, table) if discovery else None),
         clock=SystemClock(),
     )
 
@@ -174,6 +189,6 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         attempts=AttemptRowReader(clients, table),
         garbage=AwsGarbageStore(clients, table, settings.need("bucket")),
         residence=DynamoResidence(clients, table, settings.need("machine")),
-        mailbox=SqsMailbox(clients, settings.need("mailbox")),
+        mailbox=SqsMailbox(clients, settings.need("mailbox"), DeployedSchema(clients, table)),
         clock=SystemClock(),
     )

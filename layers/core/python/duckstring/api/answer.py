@@ -26,6 +26,7 @@ from duckstring.api.ports import ApiPorts, ControlPorts, DeployPorts, RemovePort
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.access import Level, covers, level_for
 from duckstring.model.find import find_deployed
+from duckstring.model.schema import check_command
 
 if TYPE_CHECKING:
     from duckstring.model.answers import (
@@ -90,6 +91,7 @@ def answer(
             raise NotPermittedError(
                 str(request["op"]), level=level, needed=needed, catchment=ports.settings.catchment
             )
+        check_command(str(request["op"]), request.get("schema"))
         asked = requests.read(operation.request, request)
         return {"ok": True, "result": operation.answer(asked, ports)}
     except DuckstringError as error:

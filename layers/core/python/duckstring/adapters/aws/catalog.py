@@ -1,12 +1,13 @@
 """The catalog in DynamoDB: versions, the selected release of each line, what was removed, and
-the revision that orders changes.
+the revision that orders changes. A release that a newer Duckstring has recorded is refused
+(``model/schema.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -14,10 +15,12 @@ from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.arrivals import DynamoArrivals
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import Item, code_of, to_item, update
+from duckstring.adapters.aws.schemas import readable
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line, parse_line
+from duckstring.model.schema import SCHEMA
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
@@ -61,11 +64,7 @@ class DynamoCatalog:
 
     def _selected(self, prefix: str) -> Mapping[Line, Release]:
         items = self._items(_CATALOG, prefix)
-        return {
-            release.line: release
-            for item in items
-            for release in (codec.release_from_text(item["release"]["S"]),)
-        }
+        return {release.line: release for item in items for release in (_release(item),)}
 
     def version(self, pond: str, version: str) -> Release | None:
         """One version, if it was ever deployed."""
@@ -73,7 +72,7 @@ class DynamoCatalog:
         item = self._clients.dynamodb.get_item(
             TableName=self._table, Key=key, ConsistentRead=True
         ).get("Item")
-        return codec.release_from_text(item["release"]["S"]) if item else None
+        return _release(item) if item else None
 
     def select(self, releases: Sequence[Release], *, overwrite: bool, revision: int) -> None:
         """Record the versions and select them.
@@ -100,10 +99,7 @@ class DynamoCatalog:
     def versions(self, pond: str) -> Mapping[str, Release]:
         """Every version of a Pond that is deployed."""
         items = self._items(f"POND#{pond}", "VERSION#")
-        return {
-            item["sk"]["S"].removeprefix("VERSION#"): codec.release_from_text(item["release"]["S"])
-            for item in items
-        }
+        return {item["sk"]["S"].removeprefix("VERSION#"): _release(item) for item in items}
 
     def forget(self, pond: str, version: str, *, revision: int) -> None:
         """Forget one version.
@@ -179,6 +175,7 @@ class DynamoCatalog:
             "sha256": release.sha256,
             "release": codec.release_to_text(release),
             "deployed": to_text(release.deployed),
+            "schema": SCHEMA,
         }
         put: PutTypeDef = {"TableName": self._table, "Item": to_item(keys | values)}
         if not overwrite:
@@ -191,6 +188,7 @@ class DynamoCatalog:
             "pk": _CATALOG,
             "sk": f"LINE#{release.line}",
             "release": codec.release_to_text(release),
+            "schema": SCHEMA,
         }
         return {"Put": {"TableName": self._table, "Item": to_item(values)}}
 
@@ -221,6 +219,16 @@ class DynamoCatalog:
             raise StateConflictError(
                 "Somebody else changed what is deployed here at the same time.", hint="Do it again."
             ) from error
+
+
+def _release(item: Mapping[str, Any]) -> Release:
+    """The release in an item of the catalog.
+
+    Raises:
+        NewerSchemaError: a newer release of Duckstring wrote it.
+    """
+    readable(item, f"{item['sk']['S']} of {item['pk']['S']}")
+    return codec.release_from_text(item["release"]["S"])
 
 
 def _batched(items: Sequence[T], size: int) -> Iterator[list[T]]:

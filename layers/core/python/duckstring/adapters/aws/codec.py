@@ -18,6 +18,7 @@ from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.names import Line
+from duckstring.model.schema import KIND_SCHEMAS
 from duckstring.model.wire import storable
 
 Json = Any
@@ -64,7 +65,10 @@ def outbox_from_text(text: str, line: Line) -> tuple[Effect, ...]:
 def letter(to: Line, signal: Signal) -> str:
     """The body of a mailbox message."""
     # ASCII: SQS refuses some characters that an author's message may hold.
-    return json.dumps({"to": to, **to_object(signal)}, separators=(",", ":"))
+    form = to_object(signal)
+    if schema := KIND_SCHEMAS.get(form["kind"]):
+        form["schema"] = schema
+    return json.dumps({"to": to, **form}, separators=(",", ":"))
 
 
 def read_letter(body: str) -> tuple[Line, Signal, dict[str, Json]]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from duckstring.adapters.aws import codec
-from duckstring.adapters.aws.letter_form import LetterFormError, checked_instant, checked_object
+from duckstring.adapters.aws.letter_form import (
+    LetterFormError,
+    NewerLetterError,
+    checked_instant,
+    checked_object,
+)
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.schema import NewerSchemaError
 from duckstring.orchestrator.ports import Received
 
 if TYPE_CHECKING:
@@ -32,14 +38,26 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Newer:
+    """A letter that claims a newer schema than ours, and how many letters of its line came
+    before it.
+    """
+
+    schema: int
+    after: int
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """The letters of one line in one delivery."""
+    """The letters of one line in one delivery. ``newer``: those that cannot be read here."""
 
     line: Line
     letters: list[Received] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
+    newer: list[Newer] = field(default_factory=list)
     seen: int = 1
 
 
@@ -55,14 +73,15 @@ def batches(records: Sequence[Mapping[str, Any]], attempts: str = "") -> list[Ba
         attributes = record["attributes"]
         try:
             whole = checked_object(record["body"])
-            if (group := attributes.get("MessageGroupId", whole["to"])) != whole["to"]:
-                raise LetterFormError(f"it is to {whole['to']}, in the group of {group[:60]!a}")
             to, signal, token = Line(whole["to"]), codec.signal_of(whole), whole.get("token", "")
+            _check_group(to, attributes)
+            batch = found.setdefault(to, _batch(to, attributes))
+        except NewerLetterError as error:
+            _keep_newer(error, record, found)
+            continue
         except _NO_LETTER as error:
             refuse(error, record)
             continue
-        seen = int(attributes["ApproximateReceiveCount"])
-        batch = found.setdefault(to, Batch(to, seen=seen))
         mark = (int(attributes["SentTimestamp"]), attributes["SequenceNumber"])
         received = Received(
             signal,
@@ -82,6 +101,65 @@ def _attempt(sender: str, attempts: str) -> str:
     return session or "?" if attempts and role == attempts else ""
 
 
+def _batch(to: Line, attributes: Mapping[str, str]) -> Batch:
+    return Batch(to, seen=int(attributes["ApproximateReceiveCount"]))
+
+
+def _check_group(to: Line, attributes: Mapping[str, str]) -> None:
+    if (group := attributes.get("MessageGroupId", to)) != to:
+        raise LetterFormError(f"it is to {to}, in the group of {group[:60]!a}")
+
+
+def _keep_newer(
+    claim: NewerLetterError, record: Mapping[str, Any], found: dict[Line, Batch]
+) -> None:
+    try:
+        _check_group(claim.to, record["attributes"])
+    except LetterFormError as error:
+        refuse(error, record)
+        return
+    batch = found.setdefault(claim.to, _batch(claim.to, record["attributes"]))
+    batch.newer.append(Newer(claim.schema, len(batch.letters), record))
+
+
+def divided(batch: Batch, deployed: Callable[[], int]) -> tuple[Batch, Batch]:
+    """The letters to deliver now; and those that wait for the newer release, because one of them
+    is of its schema, and a line's letters are taken in order.
+
+    A claim to a schema beyond ``deployed()`` is forged, or of a worker that is ahead of everybody
+    else. Such a letter is refused: it must not hold its line up.
+    """
+    if not batch.newer:
+        return batch, Batch(batch.line)
+    known = deployed()
+    for place, one in enumerate(batch.newer):
+        if one.schema <= known:
+            return _cut(batch, batch.newer[place:])
+        why = LetterFormError(f"it says that it has schema {one.schema}, which nobody deployed")
+        refuse(why, one.record)
+    return replace(batch, newer=[]), Batch(batch.line)
+
+
+def _cut(batch: Batch, newer: Sequence[Newer]) -> tuple[Batch, Batch]:
+    """The letters before the first of ``newer``; and these with all that came after it."""
+    at, later = newer[0].after, [one.record for one in newer]
+    now = Batch(
+        batch.line,
+        letters=batch.letters[:at],
+        messages=batch.messages[:at],
+        receipts=batch.receipts[:at],
+        kinds=batch.kinds[:at],
+        seen=batch.seen,
+    )
+    waiting = Batch(
+        batch.line,
+        messages=[*batch.messages[at:], *(record["messageId"] for record in later)],
+        receipts=[*batch.receipts[at:], *(record["receiptHandle"] for record in later)],
+        seen=batch.seen,
+    )
+    return now, waiting
+
+
 def forwarded(
     records: Sequence[Mapping[str, Any]], now: Instant
 ) -> tuple[list[Letter], list[tuple[Line, Instant]]]:
@@ -90,6 +168,9 @@ def forwarded(
 
     These came from Scheduler, ahead of time: it keeps time within a minute, the delay queue to the
     second.
+
+    Raises:
+        NewerSchemaError: one is of a newer release. No worker sends to that queue, so it is true.
     """
     letters: list[Letter] = []
     early: list[tuple[Line, Instant]] = []
@@ -102,6 +183,8 @@ def forwarded(
                 if isinstance(signal, AlarmRang) and "at" in whole
                 else now
             )
+        except NewerLetterError as error:
+            raise NewerSchemaError(error.schema, f"a delay of {error.to}") from error
         except _NO_LETTER as error:
             refuse(error, record)
             continue

@@ -25,6 +25,7 @@ from duckstring.engine.signals import Signal
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.limits import FOREIGN_TEXTS, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
 from duckstring.model.names import Line, parse_line
+from duckstring.model.schema import SCHEMA
 from duckstring.model.values import kind_of
 from duckstring.model.wire import LARGEST, shown, storable
 
@@ -50,11 +51,21 @@ class LetterFormError(ValueError):
     """The body is not a letter's. The text says where, and what was found."""
 
 
+class NewerLetterError(Exception):
+    """The letter says that it has a newer schema than ours. Whether that is so is not known."""
+
+    def __init__(self, to: Line, schema: int) -> None:
+        """Keep its line, and the ``schema`` that it claims."""
+        super().__init__(f"it says that it has schema {schema}; this function knows {SCHEMA}")
+        self.to, self.schema = to, schema
+
+
 def checked_object(body: str) -> dict[str, Json]:
     """The JSON object of a letter whose every field has the form that its signal gives it.
 
     Raises:
         LetterFormError: a field has another form.
+        NewerLetterError: it claims a newer schema, so its form is not known here.
     """
     _check_size(body)
     try:
@@ -66,6 +77,10 @@ def checked_object(body: str) -> dict[str, Json]:
     if not isinstance(whole, dict):
         raise LetterFormError(f"it is {type(whole).__name__}, not an object")
     _check_line(whole.get("to"), "to")
+    schema = whole.get("schema", SCHEMA)
+    _check_whole(schema, "schema")
+    if schema > SCHEMA:
+        raise NewerLetterError(Line(whole["to"]), schema)
     kind = whole.get("kind")
     member = _members().get(kind) if isinstance(kind, str) else None
     if member is None:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.schemas import DeployedSchema
 from duckstring.engine.letters import Letter
 from duckstring.errors import TransientError
 from duckstring.model.limits import MOST_LETTER_BYTES
 from duckstring.model.names import Line
+from duckstring.model.schema import KIND_SCHEMAS
+from duckstring.model.values import kind_of
 
 _BATCH = 10
 _SECRET_BYTES = 16
@@ -46,9 +49,11 @@ class SqsMailbox:
     twice; the second changes nothing.
     """
 
-    def __init__(self, clients: Clients, url: str) -> None:
-        """Post into the queue at ``url``."""
-        self._clients, self._url = clients, url
+    def __init__(self, clients: Clients, url: str, schema: DeployedSchema | None = None) -> None:
+        """Post into the queue at ``url``. ``schema`` is told before a letter of a newer one goes
+        out; None: a worker, which may not tell it.
+        """
+        self._clients, self._url, self._schema = clients, url, schema
         self._secret = secrets.token_bytes(_SECRET_BYTES)
 
     def send(self, letters: Sequence[Letter]) -> Sequence[str]:
@@ -61,6 +66,8 @@ class SqsMailbox:
         Raises:
             TransientError: SQS took only some; posting all again is safe.
         """
+        if self._schema and (newest := max(map(_schema_of, letters), default=0)):
+            self._schema.announce(newest)
         numbers: list[str] = []
         for batch in _batches(letters):
             answer = self._clients.sqs.send_message_batch(
@@ -85,6 +92,11 @@ class SqsMailbox:
                 for sent in sorted(answer["Successful"], key=lambda sent: int(sent["Id"]))
             ]
         return numbers
+
+
+def _schema_of(letter: Letter) -> int:
+    """What its reader must know; 0: what every reader that refuses newer ones knows."""
+    return KIND_SCHEMAS.get(kind_of(type(letter.signal).__name__), 0)
 
 
 def _batches(letters: Sequence[Letter]) -> Iterator[list[tuple[Letter, str]]]:

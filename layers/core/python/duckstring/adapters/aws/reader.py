@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.batches import items
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.state import read_when, state_key
+from duckstring.adapters.aws.state import read_state, read_when, state_key
 from duckstring.model.catalog import TableVersion
 from duckstring.model.names import Line, checked_table_key
 from duckstring.ports import Seen
@@ -29,6 +28,7 @@ class DynamoStateReader:
 
         Raises:
             TransientError: DynamoDB kept putting some of them off.
+            NewerSchemaError: a newer release wrote one of them.
         """
         keys = map(state_key, sorted(set(lines)))
         found = map(_seen, items(self._clients, self._table, keys))
@@ -52,4 +52,4 @@ class BucketFiles:
 
 
 def _seen(item: Item) -> Seen:
-    return Seen(codec.state_from_text(item["state"]["S"]), "outbox" in item, *read_when(item))
+    return Seen(read_state(item), "outbox" in item, *read_when(item))

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.schemas import STAMP, readable, schema_of
 from duckstring.engine.effects import AnswerGate, Effect, PublishSnapshot
 from duckstring.engine.state import PondState
 from duckstring.errors import StateConflictError, StateTooLargeError
@@ -47,7 +48,11 @@ class DynamoStateStore:
         self._clients, self._table = clients, table
 
     def load(self, line: Line) -> Held:
-        """A strongly consistent read."""
+        """A strongly consistent read.
+
+        Raises:
+            NewerSchemaError: a newer release wrote it.
+        """
         got = self._clients.dynamodb.get_item(
             TableName=self._table, Key=state_key(line), ConsistentRead=True
         )
@@ -108,21 +113,34 @@ class DynamoStateStore:
                 raise
 
     def read(self, line: Line, number: int) -> PublishSnapshot | None:
-        """The manifest that run ``number`` of ``line`` published."""
+        """The manifest that run ``number`` of ``line`` published.
+
+        Raises:
+            NewerSchemaError: a newer release wrote it.
+        """
         got = self._clients.dynamodb.get_item(
             TableName=self._table, Key=manifest_key(line, number), ConsistentRead=True
         )
         item = got.get("Item")
         if item is None:
             return None
+        readable(item, f"the manifest of run {number} of {line}")
         dropped = codec.dropped_from_text(item["dropped"]["S"]) if "dropped" in item else {}
         return PublishSnapshot(
             number, from_text(item["f"]["S"]), codec.tables_from_text(item["tables"]["S"]), dropped
         )
 
+    def schema(self, line: Line) -> int:
+        """The schema of a line's item, which may be newer than ours; 0: it has none."""
+        got = self._clients.dynamodb.get_item(
+            TableName=self._table, Key=state_key(line), ConsistentRead=True
+        )
+        return schema_of(got.get("Item", {}))
+
     def _manifest(self, line: Line, snapshot: PublishSnapshot) -> PutTypeDef:
         item: Item = {
             **manifest_key(line, snapshot.run),
+            **STAMP,
             "f": {"S": to_text(snapshot.f)},
             "tables": {"S": codec.tables_to_text(snapshot.tables)},
         }
@@ -170,6 +188,7 @@ def manifest_key(line: Line, number: int) -> Item:
 def _item(held: Held) -> Item:
     item: Item = {
         **state_key(held.state.line),
+        **STAMP,
         "revision": {"N": str(held.state.revision)},
         "state": {"S": codec.state_to_text(held.state)},
         "mark": {"S": f"{held.mark[0]}:{held.mark[1]}"},
@@ -197,10 +216,24 @@ def _owed(effect: Effect) -> Effect:
 
 
 def read_held(item: Item) -> Held:
-    """The values of a state item."""
-    state = codec.state_from_text(item["state"]["S"])
+    """The values of a state item.
+
+    Raises:
+        NewerSchemaError: a newer release wrote it.
+    """
+    state = read_state(item)
     outbox = codec.outbox_from_text(item["outbox"]["S"], state.line) if "outbox" in item else ()
     return Held(state, outbox, *read_when(item))
+
+
+def read_state(item: Mapping[str, AttributeValueTypeDef]) -> PondState:
+    """The state in a state item.
+
+    Raises:
+        NewerSchemaError: a newer release wrote it.
+    """
+    readable(item, f"the state of {item['pk']['S'].removeprefix('LINE#')}")
+    return codec.state_from_text(item["state"]["S"])
 
 
 def read_when(item: Mapping[str, AttributeValueTypeDef]) -> tuple[Mark, Instant]:

@@ -23,6 +23,7 @@ from duckstring.adapters.aws.layout import (
     work_partition,
 )
 from duckstring.adapters.aws.rows import attempt_row, complete
+from duckstring.adapters.aws.schemas import readable
 from duckstring.adapters.aws.state import manifest_key
 from duckstring.errors import TransientError
 from duckstring.model.instants import Instant, from_text, to_text
@@ -117,7 +118,11 @@ class AwsGarbageStore:
         return True
 
     def manifests(self, line: Line) -> Mapping[int, tuple[Instant, frozenset[str]]]:
-        """Each manifest kept of a line."""
+        """Each manifest kept of a line.
+
+        Raises:
+            NewerSchemaError: a newer release wrote one of them.
+        """
         pages = self._clients.dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
@@ -132,7 +137,8 @@ class AwsGarbageStore:
                 ),
             )
             for page in pages
-            for item in page["Items"]
+            for found in page["Items"]
+            for item in (readable(found, f"{found['sk']['S']} of {line}"),)
         }
 
     def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
