@@ -45,9 +45,13 @@ _CAUSE_LENGTH = 4_000
 one item.
 """
 _CANCELLED_LENGTH = 1000
-"""Of a cancelled branch's failure. A Map's result holds all of them, and 256 KiB at most;
-history has the whole text.
+"""Of a cancelled branch's own failure; history has the whole text. A Map's result has all branches,
+300 at most (``model/pauses.py``), and 256 KiB at most. So only the branches that failed by
+themselves keep a message, which are no more than are at work at a time. The others keep the name
+of the error.
 """
+_NAME_LENGTH, _FAULT_LENGTH = 60, 30
+"""Of the name of an error in the other branches, and of what AWS says of a gate that it lost."""
 
 _NO_ROOM = ["Lambda.TooManyRequestsException"]
 """As many invocations run as the account may have. One that waits has lost nothing, and may wait
@@ -160,7 +164,7 @@ def definition() -> dict[str, Any]:
                     "StartAt": "Route",
                     "States": _routed(),
                 },
-                "Output": _jsonata("{'cancelled': [$states.result[status = 'cancelled'][0]]}"),
+                "Output": _jsonata(f"{{'cancelled': [$append({_WITH_MESSAGE}, {_WITHOUT})[0]]}}"),
                 "Next": "Verdict",
             },
             "Verdict": {
@@ -221,11 +225,15 @@ _ORDER = f"$string($merge([{_WHOSE}, {_ATTEMPTED}]))"
 _CPU_UNITS = (
     "{" + ", ".join(f"'{size.memory_mib}': '{size.cpu_units}'" for size in TASK_SIZES) + "}"
 )
+_FAILED = "$states.input.failure"
 _CANCELLED = (
-    "{'status': 'cancelled', 'failure': $exists($states.input.failure.error) ? "
-    "$merge([$states.input.failure, {'message': $substring($states.input.failure.message, 0, "
-    f"{_CANCELLED_LENGTH})}}]) : null}}"
+    f"{{'status': 'cancelled', 'failure': $exists({_FAILED}.error) ? "
+    f"({_FAILED}.ripple = $states.input.ripple ? $merge([{_FAILED}, "
+    f"{{'message': $substring({_FAILED}.message, 0, {_CANCELLED_LENGTH})}}]) : "
+    f"{{'error': $substring({_FAILED}.error, 0, {_NAME_LENGTH})}}) : null}}"
 )
+_WITHOUT = "$states.result[status = 'cancelled']"
+_WITH_MESSAGE = "$states.result[status = 'cancelled' and $exists(failure.message)]"
 
 
 def _routed() -> dict[str, State]:
@@ -419,12 +427,14 @@ def _await(suffix: str) -> State:
             },
             {
                 "ErrorEquals": [CANCELLED],
-                "Output": _jsonata("{'failure': $parse($states.errorOutput.Cause)}"),
+                "Output": _jsonata(
+                    "{'ripple': $states.input.ripple, 'failure': $parse($states.errorOutput.Cause)}"
+                ),
                 "Next": f"Cancelled{suffix}",
             },
             {
                 "ErrorEquals": ["States.ALL"],
-                "Output": _caught("'cancelled'"),
+                "Output": _jsonata(f"$merge([$states.input, {_LOST_GATE}])"),
                 "Next": f"Cancelled{suffix}",
             },
         ],
@@ -434,6 +444,21 @@ def _await(suffix: str) -> State:
 
 _ERROR = "$states.errorOutput"
 _CAUSE = f"$exists({_ERROR}.Cause) ? {_ERROR}.Cause : ''"
+
+
+_FAULT = f"$substring(({_CAUSE}), 0, {_FAULT_LENGTH})"
+_FAULT_NAME = f"$substring({_ERROR}.Error, 0, {_NAME_LENGTH})"
+
+
+def _failure(outcome: str, message: str, error: str = f"{_ERROR}.Error") -> str:
+    return (
+        f"{{'outcome': {outcome}, 'failure': {{"
+        "'ripple': $states.input.ripple, 'attempt': $states.input.attempt, "
+        f"'error': {error}, 'message': {message}}}}}"
+    )
+
+
+_LOST_GATE = _failure("'cancelled'", _FAULT, _FAULT_NAME)
 
 
 def _caught(outcome: str) -> str:
@@ -461,14 +486,6 @@ def _worker_answer(otherwise: str, *, mib: str, stays: str) -> str:
     more = f"{{'memory_mib': {mib}, 'pauses': {paused}, 'stays': {stays}}}"
     return _jsonata(
         f"($cause := {_CAUSE}; $ended := {answer}; $merge([$states.input, $ended, {more}]))"
-    )
-
-
-def _failure(outcome: str, message: str) -> str:
-    return (
-        f"{{'outcome': {outcome}, 'failure': {{"
-        "'ripple': $states.input.ripple, 'attempt': $states.input.attempt, "
-        f"'error': {_ERROR}.Error, 'message': {message}}}}}"
     )
 
 

@@ -173,9 +173,17 @@ class Client:
         major: int | None = None,
         lines: Sequence[str] | None = None,
     ) -> StatusAnswer:
-        """Every line, or one Pond's, or some of all ``lines`` and the names of all."""
+        """Every line, or one Pond's, or some of all ``lines`` and the names of all. What one
+        answer of the function has no room for is asked for again.
+        """
         asked = list(lines) if lines is not None else None
-        return self._call(StatusAnswer, "status", pond=pond, major=major, lines=asked)
+        answer = self._call(StatusAnswer, "status", pond=pond, major=major, lines=asked)
+        while after := answer.pop("next", None):
+            more = self._call(
+                StatusAnswer, "status", pond=pond, major=major, lines=asked, after=after
+            )
+            answer = {**more, "now": answer["now"], "lines": [*answer["lines"], *more["lines"]]}
+        return answer
 
     def runs(
         self,

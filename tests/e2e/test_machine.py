@@ -13,8 +13,9 @@ from duckstring.adapters.aws.executions import Machine, TokenGates, execution_ar
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun
 from duckstring.model.compute import ORDER, TOKEN
 from duckstring.model.failures import Failure
+from duckstring.model.pauses import MOST_RIPPLES
 from duckstring.model.permits import AttemptName
-from duckstring.model.verdicts import ENDED
+from duckstring.model.verdicts import ENDED, MOST_BRANCHES
 from infra.machine import definition
 
 SOURCE = """
@@ -107,20 +108,36 @@ def machine(local_catchment):
     text = json.dumps(played)
     for name, word in words.items():
         text = text.replace(f"${{{name}}}", word)
-    arn = access.client("stepfunctions").create_state_machine(
-        name="played", definition=text, roleArn=role
-    )["stateMachineArn"]
-    return Played(access, queue, arn)
+    arns = [
+        access.client("stepfunctions").create_state_machine(
+            name=name, definition=json.dumps(machine), roleArn=role
+        )["stateMachineArn"]
+        for name, machine in (("played", json.loads(text)), ("measured", measured(text)))
+    ]
+    return Played(access, queue, *arns)
+
+
+def measured(text):
+    """The machine whose end says how large the result of its Map was."""
+    machine = json.loads(text)
+    states = machine["States"]
+    states["Ripples"]["Output"] = (
+        "{% {'size': $length($string($states.result)), 'cancelled': [1]} %}"
+    )
+    states["Failed"]["Error"] = "Measured"
+    states["Failed"]["Cause"] = "{% $string($states.input.size) %}"
+    return machine
 
 
 class Played:
-    def __init__(self, access, queue, arn):
+    def __init__(self, access, queue, arn, measured):
         self.stepfunctions, self.sqs, self.queue, self.arn = (
             access.client("stepfunctions"),
             access.client("sqs"),
             queue,
             arn,
         )
+        self.measured = measured
         self.ecs = access.client("ecs")
         self.runs = 6
         self.seen = set()
@@ -370,6 +387,46 @@ def test_a_crashed_attempt_tells_its_error(machine, beside):
     assert "boom" in gate["failure"]["message"]
     machine.answer(gate, verdict="done", attempt=1)
     assert machine.end(execution)["status"] == "SUCCEEDED"
+
+
+def test_the_result_of_the_largest_run_that_fails_has_room(machine):
+    """Of 300 Ripples 40 fail by themselves, with all the text that they may have. Half of the
+    others lose their gates, and half are cancelled for what the first one failed of.
+    """
+    names = [f"r{number:03d}".ljust(48, "x") for number in range(MOST_RIPPLES)]
+    lowest = "\x01"  # a character that JSON spells with six
+    rest = dict.fromkeys(names, "wait")
+    machine.runs += 1
+    listed = tuple(RippleBranch(name, verdict, 0, 0) for name, verdict in rest.items())
+    run = StartRun(machine.runs, 1, listed)
+    Machine(machine, machine.measured).start("sales@1", run)
+    execution = execution_arn(machine.measured, f"sales-1-{machine.runs}-1")
+    answered = 0
+    while answered < MOST_RIPPLES:
+        gate = machine.gate()
+        number = int(gate["ripple"][1:4])
+        whose = gate["ripple"] if number < MOST_BRANCHES else names[0]
+        failure = {"ripple": whose, "attempt": 9, "error": lowest * 300, "message": lowest * 9_000}
+        if number < MOST_BRANCHES or number % 2:
+            machine.answer(gate, "cancelled", failure=failure)
+        else:
+            machine.stepfunctions.send_task_failure(
+                taskToken=gate["token"], error="States.Timeout", cause=lowest * 9_000
+            )
+        answered += 1
+    ended = machine.end(execution)
+    assert ended["error"] == "Measured"
+    # Characters, which are bytes: all of it is ASCII.
+    assert 60_000 < int(ended["cause"]) < 250_000
+
+
+def test_who_was_cancelled_for_another_branch_tells_that_ones_failure(machine):
+    execution = machine.start(join="wait", fails="lambda", load="wait")
+    gates = {gate["ripple"]: gate for gate in (machine.gate(), machine.gate(), machine.gate())}
+    for name in ("join", "load", "fails"):
+        machine.answer(gates[name], verdict="cancelled", attempt=1, failure=FAILURE)
+    ended = machine.end(execution)
+    assert (ended["error"], ended["cause"]) == ("KeyError", FAILURE["message"])
 
 
 def test_a_cancelled_branch_fails_the_run_with_its_failure_after_its_siblings_ended(machine):

@@ -316,31 +316,69 @@ def test_no_end_of_an_execution_is_too_long_for_its_line(orchestrator):
         )
 
 
-def test_a_letter_that_asks_for_more_than_an_item_holds_is_left_out_and_the_others_are_taken(
-    orchestrator,
-):
-    def tables(ripple):
-        keys = {f"{ripple}t{n:03d}{'x' * 42}": f"{n:064d}" for n in range(300)}
-        which = {"run": 42, "ripple": ripple, "attempt": 1}
-        return {
-            name: TableVersion(
-                name, table_key(SALES, name, invocation=end, **which), 1, 1, "f" * 128
-            )
-            for name, end in keys.items()
-        }
+def many_tables(ripple, count=300):
+    """With the longest names and fingerprints."""
+    keys = {f"{ripple}t{n:03d}{'x' * 42}": f"{n:064d}" for n in range(count)}
+    which = {"run": 42, "ripple": ripple, "attempt": 1}
+    return {
+        name: TableVersion(name, table_key(SALES, name, invocation=end, **which), 1, 1, "f" * 128)
+        for name, end in keys.items()
+    }
 
+
+def four_at_work(**more):
     names = ["r1", "r2", "r3", "r4"]
     ripples = {
         name: RippleState(name, start_f=NOON, attempt=Attempt(42, 1, NOON, dispatched=True))
         for name in names
     }
-    orchestrator.holds(in_flight(ripples={**ripples, **in_flight().ripples}))
-    large = [codec.letter(SALES, RippleSucceeded(42, name, 1, tables(name))) for name in names]
-    small = codec.letter(SALES, RippleSucceeded(42, "load", 1))
-    assert orchestrator.deliver(*large, small)
+    return in_flight(ripples={**ripples, **in_flight().ripples}, **more)
+
+
+def test_a_letter_that_asks_for_more_than_an_item_holds_is_left_out_and_the_others_are_taken(
+    orchestrator,
+):
+    orchestrator.holds(four_at_work(snapshot=3))
+    sources = {
+        Line(f"s{n}{'x' * 44}@1"): SourceView(ORDERS, report=SourceReport(NOON, NOON, snapshot=7))
+        for n in range(900)
+    }
+    orchestrator.holds(four_at_work(sources=sources))
+    large = codec.letter(SALES, Deployed(replace(RELEASE, module="m" * 4_000)))
+    assert orchestrator.deliver(large, codec.letter(SALES, RippleSucceeded(42, "load", 1)))
     assert orchestrator.state.ripples["load"].attempt is None
-    assert orchestrator.state.ripples["r1"].attempt is None, "what there is room for is taken"
-    assert orchestrator.state.ripples["r4"].attempt is not None
+
+
+def test_tables_that_a_line_has_no_room_for_fail_their_run_and_say_what_to_do(orchestrator, here):
+    budget = {42: replace(four_at_work().runs[42], budget=3)}
+
+    def takes(count):
+        """Whether the line takes so many tables of r4, after the three times 300 of the others
+        that it has room for.
+        """
+        orchestrator.holds(four_at_work(runs=budget))
+        for name in ("r1", "r2", "r3"):
+            letter = RippleSucceeded(42, name, 1, many_tables(name))
+            assert orchestrator.deliver(codec.letter(SALES, letter))
+        before = orchestrator.state
+        letter = codec.letter(SALES, RippleSucceeded(42, "r4", 1, many_tables("r4", count)))
+        assert orchestrator.deliver(letter)
+        after = orchestrator.state
+        assert set(before.tables) == set(after.tables)
+        return after.health == "ok"
+
+    low, high = 0, 300
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if takes(middle) else (low, middle)
+    assert 0 < low < 299, "with the largest names, 900 tables have room, and some more"
+    assert takes(low)
+    assert not takes(high), "one more"
+    failure = orchestrator.state.failure
+    assert (failure.ripple, failure.error) == ("r4", "StateTooLargeError")
+    assert "STATE of sales@1 would have 400," in failure.message
+    assert failure.message.endswith("Divide the Pond, or write fewer, larger tables.")
+    assert here.items("LINE#sales@1")["RUN#0000000042"]["status"] == {"S": "failed"}
 
 
 def test_lines_and_pins_that_are_none_of_its_own_fill_no_state_for_ever(orchestrator):

@@ -6,7 +6,13 @@ from itertools import product
 
 import pytest
 
-from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader, months_back
+from duckstring.adapters.aws.history import (
+    SHARDS,
+    DynamoHistory,
+    DynamoHistoryReader,
+    months_back,
+    shard_of,
+)
 from duckstring.adapters.aws.items import to_item
 from duckstring.engine.effects import RecordAttempt, RecordRun
 from duckstring.model.failures import Failure
@@ -75,7 +81,7 @@ def test_a_run_is_written_as_the_protocol_has_it(history):
         "error": "ValueError",
         "message": "no such rate",
     }
-    assert history.here.items("LINE#sales@1")["RUN#0000000042"]["gsi1pk"] == {"S": "RUNS#2030-01"}
+    assert history.here.items("LINE#sales@1")["RUN#0000000042"]["gsi1pk"] == {"S": shard_of(SALES)}
     assert history.read.run(SALES, 43) is None
 
 
@@ -200,7 +206,7 @@ def test_what_began_before_a_span_is_not_read(history):
     assert len(history.names(Line("a@1"), 1000, since=since)) == 20
     assert asked == ["Query"]
     assert len(history.names(None, 1000, since=since)) == 20
-    assert len(asked) == 1 + 3, "the months that the span is in"
+    assert len(asked) == 1 + SHARDS + 3, "the shards, and the months that the span is in"
 
 
 def test_the_last_run_of_each_line_is_a_hundred_lines_in_a_request(history):
@@ -340,3 +346,66 @@ def test_months_are_counted_back_over_new_year():
     months = list(months_back(NOON))
     assert months[:3] == ["2030-01", "2029-12", "2029-11"]
     assert (len(months), months[-1]) == (14, "2028-12")
+
+
+def before_shards(history, line, number, started):
+    """A row of before the index had shards."""
+    history.ran(line, number, started=started)
+    history.here.clients.dynamodb.update_item(
+        TableName=history.here.settings.table,
+        Key=to_item({"pk": f"LINE#{line}", "sk": f"RUN#{number:010d}"}),
+        UpdateExpression="SET gsi1pk = :month",
+        ExpressionAttributeValues={":month": {"S": f"RUNS#{started:%Y-%m}"}},
+    )
+
+
+def test_a_burst_of_many_lines_spreads_over_the_partitions_of_the_index(history):
+    """Step Functions starts 1,300 runs at once, and each is written twice at least: no partition
+    may get more than 1,000 of these writes.
+    """
+    found = Counter(shard_of(Line(f"pond_{number}@1")) for number in range(1_300))
+    assert len(found) == SHARDS
+    assert max(found.values()) * 2 * 2 < 1_000, "also if each row has two units"
+
+
+def test_runs_of_all_partitions_old_and_new_come_in_one_order_and_by_pages(history):
+    month = timedelta(days=31)
+    lines = [f"pond_{number}@1" for number in range(20)]
+    expected = []
+    for number, line in enumerate(lines):
+        started = NOON - number * SECOND
+        history.ran(line, 7, started=started)
+        expected.append((started, f"{line}/7"))
+        started = NOON - month - number * SECOND
+        before_shards(history, line, 6, started)
+        expected.append((started, f"{line}/6"))
+    started = NOON - SECOND / 2
+    before_shards(history, "sales@1", 1, started)
+    expected.append((started, "sales@1/1"))
+    names = [name for _, name in sorted(expected, reverse=True)]
+    assert history.names(limit=100) == names
+    paged, before = [], None
+    while page := history.names(
+        limit=7,
+        before=history.read.run(*parse_run(before)) if before else None,
+    ):
+        paged += page
+        before = page[-1]
+    assert paged == names
+    assert history.names(limit=3, since=NOON - month, until=NOON) == names[1:4]
+    assert history.names(limit=100, until=NOON - month + SECOND) == names[21:]
+
+
+def test_a_row_of_before_moves_to_its_partition_when_its_run_ends(history):
+    before_shards(history, "sales@1", 42, NOON)
+    history.here.clients.dynamodb.update_item(
+        TableName=history.here.settings.table,
+        Key=to_item({"pk": "LINE#sales@1", "sk": "RUN#0000000042"}),
+        UpdateExpression="SET #status = :running",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":running": {"S": "running"}},
+    )
+    history.ran("sales@1", 42)
+    assert history.names() == ["sales@1/42"]
+    row = history.here.items("LINE#sales@1")["RUN#0000000042"]
+    assert row["gsi1pk"] == {"S": shard_of(SALES)}

@@ -22,9 +22,11 @@ from duckstring.engine.signals import Deployed, Triggered
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import TransientError
 from duckstring.model.attempts import AttemptPaused, AttemptStarted, Site, Usage
-from duckstring.model.catalog import RippleSpec, TableVersion
+from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line
+from duckstring_cli.catchments import Catchment
+from duckstring_cli.client import Client
 from tests.integration.aws import catchment
 from tests.unit.api.shapes import answer_faults
 from tests.unit.api.world import NOON
@@ -406,3 +408,49 @@ def test_a_trigger_that_the_mailbox_refuses_is_worth_trying_again(here, api, mon
     sqs = api.ports.mailbox._clients.sqs
     monkeypatch.setattr(sqs, "send_message_batch", lambda **_: refused)
     assert api("trigger", pond="sales", kind="tap")["error"]["type"] == TransientError.__name__
+
+
+def test_the_status_of_thousands_of_lines_comes_in_answers_that_lambda_takes(here, api):
+    """Each of them in the largest item that a line of 12 Ripples and 40 Sinks has at rest."""
+    ripples = tuple(RippleSpec(f"r{n:02d}{'x' * 40}") for n in range(12))
+    names = [f"pond_{number:04d}" for number in range(2_000)]
+    items = []
+    for name in names:
+        line = Line(f"{name}@1")
+        release = Release(
+            line, "1.0.0", "inlet", (), ripples, "src/pond.py", "artifacts/x", SHA, 0, 0, NOON
+        )
+        state = PondState(
+            line,
+            1,
+            release=release,
+            ripples={spec.name: RippleState(spec.name) for spec in ripples},
+            sinks={Line(f"s{n:02d}{'x' * 44}@1"): (1, 0) for n in range(40)},
+        )
+        stored = {"revision": 1, "state": codec.state_to_text(state), "mark": "1:1"}
+        items.append({"pk": f"LINE#{line}", "sk": "STATE", **stored})
+        release_item = {"release": codec.release_to_text(release)}
+        items.append({"pk": "CATALOG", "sk": f"LINE#{line}", **release_item})
+    for start in range(0, len(items), 25):
+        puts = [{"PutRequest": {"Item": to_item(item)}} for item in items[start : start + 25]]
+        here.clients.dynamodb.batch_write_item(RequestItems={"catchment": puts})
+    sizes = []
+
+    def invoke(request):
+        answer = api(request["op"], **{key: request[key] for key in request if key != "op"})
+        sizes.append(len(json.dumps(answer)))
+        return answer
+
+    local = Catchment(name="dev", kind="local", stack="Duckstring-dev")
+    answer = Client(local, invoke=invoke).status()
+    assert [line["pond"] for line in answer["lines"]] == names
+    assert "next" not in answer
+    assert len(sizes) > 2, "one answer would be too large"
+    assert max(sizes) < 6_000_000
+    assert min(sizes[:-1]) > 3_900_000, "an answer is as full as it may be"
+    wanted = [f"{name}@1" for name in names[:150]]
+    some = Client(local, invoke=invoke).status(lines=wanted)
+    assert [line["line"] for line in some["lines"]] == wanted
+    assert len(some["order"]) == len(names)
+    told = api("status", after="gone@1")
+    assert told["error"]["message"] == "gone@1 is no longer among the lines."

@@ -355,11 +355,13 @@ export interface LineStatus {
 
 /**
  * ``status``. ``order``: all lines that there are, where some of them were asked for.
+ * ``next``: there is more than one answer holds; ask again with it as ``after``.
  */
 export interface StatusAnswer {
   now: string;
   lines: LineStatus[];
   order?: string[];
+  next?: string;
 }
 
 /**

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from duckstring.api.deploy import DeployRefusedError, deploy
@@ -14,6 +15,7 @@ from duckstring.engine.step import step
 from duckstring.errors import AuthorError, OperatorError, StateConflictError
 from duckstring.model.catalog import Removal, RippleSpec
 from duckstring.model.compute import FunctionSize
+from duckstring.model.limits import MOST_RELEASE_BYTES
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.ports import Seen
@@ -462,3 +464,24 @@ class _Overtaking:
             self.world.catalog.select([rival], overwrite=False, revision=self.world.catalog.at)
             self.left -= 1
         return self.world.packages.sha256(key)
+
+
+def test_a_release_larger_than_a_line_has_room_for_is_refused_before_it_is_stored():
+    def large(length):
+        names = [f"r{number:03d}{'x' * 44}" for number in range(300)]
+        specs = [RippleSpec(name, tuple(names[: min(at, 4)])) for at, name in enumerate(names)]
+        last = replace(specs[-1], parents=(*specs[-1].parents, "p" * length))
+        return World(found={"sales": (*specs[:-1], last)})
+
+    def size(length):
+        world = large(length)
+        deploy([world.request("sales")], world.ports)
+        return len(msgspec.json.encode(world.catalog.releases()[Line("sales@1")]))
+
+    room = MOST_RELEASE_BYTES - size(1)
+    assert size(1 + room) == MOST_RELEASE_BYTES
+    world = large(2 + room)
+    assert world.refused(world.request("sales")).message == (
+        "sales 1.0.0 would take 100,001 bytes to record (its 300 Ripples with the names of their "
+        "parents, 0 Sources); allowed: 100,000."
+    )

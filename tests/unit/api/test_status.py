@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from duckstring.api import status as status_module
 from duckstring.api.history import RunNotFoundError, runs, show_run
 from duckstring.api.requests import RunsRequest, StatusRequest
 from duckstring.api.status import describe, status
@@ -24,6 +26,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
+from duckstring.model.graph import in_order
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.ports import RunFilter, Seen
@@ -610,3 +613,37 @@ def test_an_attempt_that_no_worker_began_is_not_called_lost_unless_it_says_why()
         "ExecutionLost",
         None,
     ]
+
+
+@pytest.mark.parametrize(("room", "sizes"), [(1, [1] * 4), (0, [1] * 4), (10**9, [4])])
+def test_an_answer_ends_where_there_is_no_room_for_another_line(
+    two_majors, monkeypatch, room, sizes
+):
+    monkeypatch.setattr(status_module, "_ROOM", room)
+    assert pages(two_majors) == sizes
+
+
+def test_an_answer_has_a_line_that_just_fits_and_no_line_that_just_does_not(
+    two_majors, monkeypatch
+):
+    lines = status(StatusRequest(), **two_majors)["lines"]
+    room = sum(len(json.dumps(line)) for line in lines[:2])
+    monkeypatch.setattr(status_module, "_ROOM", room)
+    assert pages(two_majors)[0] == 2
+    monkeypatch.setattr(status_module, "_ROOM", room - 1)
+    assert pages(two_majors)[0] == 1
+
+
+def pages(ports):
+    """How many lines each answer has."""
+    whole = [line["line"] for line in status(StatusRequest(), **ports)["lines"]]
+    found, after = [], None
+    while not found or after:
+        answer = status(StatusRequest(after=after), **ports)
+        found.append([line["line"] for line in answer["lines"]])
+        after = answer.get("next")
+    assert [name for page in found for name in page] == [
+        str(line) for line in in_order(ports["catalog"].releases())
+    ]
+    assert whole == found[0]
+    return [len(page) for page in found]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 from semver import Version
 
 from duckstring.api.conflicts import retry_conflicts
@@ -27,6 +28,7 @@ from duckstring.model.catalog import Release, Removal, RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.find import find
 from duckstring.model.instants import Instant, from_text
+from duckstring.model.limits import MOST_RELEASE_BYTES
 from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring.model.pondfile import PondFile, from_object
 from duckstring.model.values import replace
@@ -261,7 +263,22 @@ def _choose(package: Package, ports: DeployPorts, *, overwrite: bool) -> Choice:
             ),
         )
     ripples = _placed(_discover(package, ports.discovery), ports.function)
-    return Choice(_release(package, ripples, ports.clock.now()), unchanged=False)
+    release = _release(package, ripples, ports.clock.now())
+    _check_size(release)
+    return Choice(release, unchanged=False)
+
+
+def _check_size(release: Release) -> None:
+    """Refuse what a line's item would have no room for, before anything is stored."""
+    size = len(msgspec.json.encode(release))
+    if size > MOST_RELEASE_BYTES:
+        pond, _ = parse_line(release.line)
+        what = f"{len(release.ripples)} Ripples with the names of their parents"
+        raise OperatorError(
+            f"{pond} {release.version} would take {size:,} bytes to record (its {what}, "
+            f"{len(release.sources)} Sources); allowed: {MOST_RELEASE_BYTES:,}.",
+            hint="Divide the Pond, shorten names, or name fewer parents.",
+        )
 
 
 def _check_artifact(package: Package, artifacts: Artifacts) -> None:

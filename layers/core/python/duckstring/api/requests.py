@@ -118,11 +118,12 @@ class WindowRequest(Struct, frozen=True):
 
 
 class StatusRequest(Struct, frozen=True):
-    """``status``. ``lines``: only these of all."""
+    """``status``. ``lines``: only these of all. ``after``: the ``next`` of the answer before."""
 
     pond: str | None = None
     major: Major | None = None
     lines: Lines | None = None
+    after: Text | None = None
 
 
 class RunsRequest(Struct, frozen=True):

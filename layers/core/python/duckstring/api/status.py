@@ -4,7 +4,8 @@ pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from duckstring.engine.state import (
     Tide,
     Trigger,
 )
+from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release
 from duckstring.model.find import find
 from duckstring.model.graph import in_order
@@ -50,6 +52,12 @@ if TYPE_CHECKING:
         TriggerState,
     )
 
+_ROOM = 4_000_000
+"""Bytes of the lines of one answer: Lambda's answers end at 6 MB, and have the names of all lines
+besides.
+"""
+_AT_ONCE = 500
+"""Lines whose states are read together."""
 _SOON = timedelta(seconds=2)
 """Clocks may disagree by as much."""
 
@@ -66,31 +74,59 @@ def status(
     """Every line, or one (of a major, or of the highest), or some of all lines, Sources first.
 
     For one line the rows of its attempts in flight are read too, one by one. For all lines that
-    would be too much. For some of all lines, the answer names all that there are.
+    would be too much. For some of all lines, the answer names all that there are. An answer ends
+    where it would have no room for more, and says where the next one begins.
 
     Raises:
         PondNotFoundError: no such Pond.
+        StateConflictError: the line where this answer is to begin is no longer deployed.
     """
     pond, only = asked.pond, asked.lines
     releases = catalog.releases()
     order = (find(releases, pond, asked.major).line,) if pond else in_order(releases)
     lines = order if only is None else tuple(line for line in order if line in only)
     now = clock.now()
-    seen = states.read(lines)
-    held = {line: seen[line].state if line in seen else PondState(line) for line in lines}
-    last = history.last_runs(
-        {line: held[line].runs_started for line in lines if held[line].runs_started}
-    )
-    rows = {line: rows_of(held[line], attempts) for line in lines} if pond else {}
-    statuses: list[LineStatus] = [
-        {
-            **describe(held[line], releases.get(line), now, deployed=releases, rows=rows.get(line)),
-            "last_run": last.get(line),
-        }
-        for line in lines
-    ]
-    answer: StatusAnswer = {"now": to_text(now), "lines": statuses}
-    return answer if only is None else {**answer, "order": list(order)}
+
+    def told(part: Sequence[Line]) -> Iterator[LineStatus]:
+        seen = states.read(part)
+        held = {line: seen[line].state if line in seen else PondState(line) for line in part}
+        last = history.last_runs(
+            {line: held[line].runs_started for line in part if held[line].runs_started}
+        )
+        for line in part:
+            rows = rows_of(held[line], attempts) if pond else None
+            state = describe(held[line], releases.get(line), now, deployed=releases, rows=rows)
+            yield {**state, "last_run": last.get(line)}
+
+    answer: StatusAnswer = {"now": to_text(now), "lines": []}
+    if only is not None:
+        answer["order"] = list(order)
+    _fill(answer, _from(lines, asked.after), told)
+    return answer
+
+
+def _from(lines: Sequence[Line], after: str | None) -> Sequence[Line]:
+    if after is None:
+        return lines
+    if after not in lines:
+        raise StateConflictError(f"{after} is no longer among the lines.", hint="Ask again.")
+    return lines[lines.index(Line(after)) + 1 :]
+
+
+def _fill(
+    answer: StatusAnswer,
+    lines: Sequence[Line],
+    told: Callable[[Sequence[Line]], Iterator[LineStatus]],
+) -> None:
+    """Put in what there is room for, at least one line, and where to go on."""
+    room = _ROOM
+    for start in range(0, len(lines), _AT_ONCE):
+        for line in told(lines[start : start + _AT_ONCE]):
+            room -= len(json.dumps(line))
+            if room < 0 and answer["lines"]:
+                answer["next"] = answer["lines"][-1]["line"]
+                return
+            answer["lines"].append(line)
 
 
 def describe(

@@ -311,11 +311,14 @@ class LineStatus(LineState):
 
 
 class StatusAnswer(TypedDict):
-    """``status``. ``order``: all lines that there are, where some of them were asked for."""
+    """``status``. ``order``: all lines that there are, where some of them were asked for.
+    ``next``: there is more than one answer holds; ask again with it as ``after``.
+    """
 
     now: str
     lines: list[LineStatus]
     order: NotRequired[list[str]]
+    next: NotRequired[str]
 
 
 class RunsAnswer(TypedDict):

@@ -32,6 +32,9 @@ MOST_ITEM_BYTES = 400_000
 own, and takes a little more.
 """
 
+MOST_RELEASE_BYTES = 100_000
+"""Of a release: a line's item may have two of them, and the names of all parents once more."""
+
 MOST_LETTER_BYTES = 262_144
 """Of a letter's body, and of all bodies of one request: what SQS took before it took more."""
 

@@ -10,7 +10,8 @@ letter that comes late, implies nothing, and the outbox is performed again: ever
 repeat until the next commit.
 
 A letter is input from outside. If it needs more than a line's item has room for, it is left out, so
-that it does not block the others.
+that it does not block the others. If it is an attempt's success, the attempt has failed: nothing of
+what it wrote is published, and its author reads why.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from duckstring.engine.effects import Effect
-from duckstring.engine.signals import GateReached, Restored
+from duckstring.engine.signals import GateReached, Restored, RippleSucceeded
 from duckstring.engine.state import PondState
 from duckstring.engine.step import steps
 from duckstring.errors import StateTooLargeError
+from duckstring.model.failures import Failure
+from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.orchestrator.credible import possible, refuse
 from duckstring.orchestrator.ports import Gates, Held, Received, StateStore
 from duckstring.ports import SOON, Clock, Mark
@@ -55,7 +59,7 @@ def deliver(
     except StateTooLargeError as error:
         if len(letters) == 1:
             refuse(error.message, line=line, kind=type(letters[0].signal).__name__)
-            return ()
+            return _fail(line, letters[0], error, store=store, perform=perform, now=clock.now())
     done = [
         deliver(line, [letter], store=store, gates=gates, perform=perform, clock=clock)
         for letter in letters
@@ -97,6 +101,33 @@ def _is_moved(news: Sequence[Received]) -> bool:
     where it was.
     """
     return any(isinstance(letter.signal, Restored) for letter in news)
+
+
+def _fail(
+    line: Line,
+    letter: Received,
+    error: StateTooLargeError,
+    *,
+    store: StateStore,
+    perform: Perform,
+    now: Instant,
+) -> tuple[Effect, ...]:
+    """Take an attempt's success that there is no room for as its failure, and the run's. Another
+    attempt would write as much, so none is made.
+    """
+    held, signal = store.load(line), letter.signal
+    run = held.state.runs.get(signal.run) if isinstance(signal, RippleSucceeded) else None
+    if run is None or not isinstance(signal, RippleSucceeded):
+        return ()
+    failure = Failure(
+        signal.ripple, signal.attempt, type(error).__name__, f"{error.message} {error.hint}"
+    )
+    gate = GateReached(run.number, run.launch, signal.ripple, signal.attempt, "failed", failure)
+    spent = {**held.state.runs, run.number: replace(run, budget=0)}
+    stepped = steps(replace(held.state, runs=spent), (gate,), now)
+    held = store.commit(held, stepped.state, stepped.effects, _newest(held.mark, [letter]), now)
+    perform(held.state, held.outbox)
+    return held.outbox
 
 
 def _rests(state: PondState) -> bool:

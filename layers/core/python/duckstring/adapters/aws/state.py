@@ -160,7 +160,8 @@ def _checked(item: Item, line: Line) -> Item:
     if size > MOST_ITEM_BYTES:
         raise StateTooLargeError(
             f"{item['sk']['S']} of {line} would have {size:,} bytes; there is room for "
-            f"{MOST_ITEM_BYTES:,}."
+            f"{MOST_ITEM_BYTES:,}.",
+            hint="Divide the Pond, or write fewer, larger tables.",
         )
     return item
 
