@@ -9,6 +9,7 @@ from pathlib import Path
 
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import parse_buckets
+from duckstring.model.durations import seconds_of
 from duckstring.model.environment import parse_environment
 
 _CATCHMENT = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
@@ -34,6 +35,7 @@ _MOST_TAGS = 40
 """Of the fifty that a resource takes, some are CloudFormation's, the CDK's and ours."""
 _TOPIC = re.compile(r"^arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$")
 _EMAIL = re.compile(r"^[^\s@,]{1,64}@[^\s@,]{1,255}$")
+_MOST_DAYS = 36_500
 _IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
 _TABLE = re.compile(r"^[A-Za-z0-9_.-]{3,255}$")
 _BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
@@ -71,6 +73,7 @@ class Config:
     ``platform`` is what uv calls the platform that layers are built for; empty: Lambda's for
     ``architecture``; ``host``: this machine's, with any Python that Duckstring runs on.
     ``reserved`` is the orchestrator's reserved concurrency; None: it takes from the account's.
+    ``history_days`` is how long runs and attempts are remembered; None: for ever.
     ``arrivals`` are the buckets whose new objects may trigger Ponds. ``function_timeout_seconds``
     is the time that an attempt of a Ripple has in the function before it continues as a task.
     ``image`` is an existing image for tasks; empty: it is built from this repository. ``network``
@@ -95,6 +98,7 @@ class Config:
     image: str = ""
     network: Network | None = None
     reserved: int | None = None
+    history_days: int | None = 400
     requirements: str = ""
     build: Path = Path(".build")
     arrivals: tuple[str, ...] = ()
@@ -157,6 +161,7 @@ class Config:
             reserved=_between("reserved", reserved, 1, 1000, "executions at a time")
             if (reserved := text("reserved", ""))
             else None,
+            history_days=_history(text("history", "400d")),
             requirements=_read_file("requirements", text("requirements", "")),
             build=Path(text("build", ".build")),
             arrivals=parse_buckets(text("arrivals", ""), where="-c arrivals="),
@@ -184,6 +189,19 @@ class Config:
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
             ),
         )
+
+
+def _history(text: str) -> int | None:
+    if text == "never":
+        return None
+    seconds = seconds_of(text) or 0
+    days, rest = divmod(seconds, 86_400)
+    if rest or not 1 <= days <= _MOST_DAYS:
+        raise OperatorError(
+            f"-c history={text}: not allowed.",
+            hint=f"Allowed: whole days, 1d to {_MOST_DAYS}d, for example 400d; or never.",
+        )
+    return days
 
 
 def _network(given: Mapping[str, str]) -> Network | None:

@@ -199,7 +199,7 @@ class Grants:
         table = self.storage.table.table_arn
         _allow(role, _READ, [table])
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))
-        # Manifests, and what Ripples remembered.
+        # Manifests, old history, and what Ripples remembered.
         _allow(role, ["dynamodb:DeleteItem"], [table], conditions=_leading("LINE#*", "WORK#*"))
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["states:DescribeExecution", "states:StopExecution"], [self._executions()])

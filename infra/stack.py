@@ -60,7 +60,9 @@ class CatchmentStack(Stack):
             name=config.catchment,
             attached=config.attached,
             ephemeral=config.ephemeral,
+            history_days=config.history_days,
         )
+        self._history = str(config.history_days or "")
         past = _past(config.attached.table)
         self._messaging = Messaging(
             self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT, past=past
@@ -188,7 +190,8 @@ class CatchmentStack(Stack):
         )
         _configure(self._doors.api, api)
         _configure(self._doors.discovery, Settings(catchment=self._name))
-        _configure(self._doors.sweep, replace(everyone, delays=delays, machine=machine))
+        sweep = replace(everyone, delays=delays, machine=machine, history_days=self._history)
+        _configure(self._doors.sweep, sweep)
 
     def _vendor_settings(self, isolation: Isolation, kms_key: str) -> Settings:
         return Settings(

@@ -30,10 +30,17 @@ class Storage(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, name: str, attached: Attached, ephemeral: bool
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        attached: Attached,
+        ephemeral: bool,
+        history_days: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._ephemeral, self._scope = ephemeral, scope
+        self._ephemeral, self._scope, self._history_days = ephemeral, scope, history_days
         self._removal = RemovalPolicy.DESTROY if ephemeral else RemovalPolicy.RETAIN
         self.table: dynamodb.ITable = (
             dynamodb.Table.from_table_attributes(
@@ -87,6 +94,11 @@ class Storage(Construct):
             lifecycle_rules=[unfinished] if self._ephemeral else [unfinished, superseded],
             removal_policy=self._removal,
         )
+        if self._history_days:
+            # Long texts of errors. A row that outlives its text has the beginning of it.
+            bucket.add_lifecycle_rule(
+                id="errors", prefix="errors/", expiration=Duration.days(self._history_days)
+            )
         accept(
             bucket,
             "S1",

@@ -47,6 +47,10 @@ def test_without_a_context_it_is_the_catchment_dev_in_aws():
         ("bucket", "My_Bucket"),
         ("secret", "prod/secret"),
         ("secret", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:without-its-end"),
+        ("history", "0d"),
+        ("history", "36h"),
+        ("history", "36501d"),
+        ("history", "always"),
         ("arrivals", "landing,My_Bucket"),
         ("arrivals", ",".join(f"bucket-{number}" for number in range(21))),
     ],
@@ -114,6 +118,13 @@ def test_half_a_network_or_a_wrong_one_is_refused(context, key):
 
 def test_a_local_catchment_runs_on_the_python_of_its_machine():
     assert read(python="3.11", platform="host").python == "3.11"
+
+
+def test_history_is_kept_for_days_or_for_ever():
+    found = [read(**given).history_days for given in ({}, {"history": "1d"}, {"history": "48h"})]
+    assert found == [400, 1, 2]
+    assert read(history="36500d").history_days == 36_500
+    assert read(history="never").history_days is None
 
 
 def test_concurrency_is_reserved_on_request():

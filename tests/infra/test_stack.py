@@ -81,7 +81,7 @@ KNOWS = {
     },
     "operators": EVERYONE | SIZES | {"machine"},
     "viewers": EVERYONE - {"mailbox"} | SIZES | {"machine"},
-    "sweep": EVERYONE | {"delays", "machine"},
+    "sweep": EVERYONE | {"delays", "machine", "history_days"},
 }
 
 
@@ -699,6 +699,26 @@ def test_the_bucket_is_closed_and_sweeps_unfinished_uploads(template):
     (bucket,) = (one["Properties"] for one in of_type(template, "AWS::S3::Bucket").values())
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert "AbortIncompleteMultipartUpload" in json.dumps(bucket["LifecycleConfiguration"])
+
+
+def test_long_texts_of_errors_go_with_the_history(tmp_path, template):
+    def rules(stack):
+        (bucket,) = (one["Properties"] for one in of_type(stack, "AWS::S3::Bucket").values())
+        return {
+            rule["Prefix"]: rule["ExpirationInDays"]
+            for rule in bucket["LifecycleConfiguration"]["Rules"]
+            if "ExpirationInDays" in rule
+        }
+
+    assert rules(template) == {"errors/": 400}
+    for_ever = synthesize(tmp_path, Config(history_days=None))
+    assert rules(for_ever) == {}
+    (sweep,) = (
+        one["Properties"]["Environment"]["Variables"]
+        for one in of_type(for_ever, "AWS::Lambda::Function").values()
+        if "functions.sweep.handler" in str(one["Properties"].get("Handler"))
+    )
+    assert "DUCKSTRING_HISTORY_DAYS" not in sweep
 
 
 def test_every_log_group_forgets(template):

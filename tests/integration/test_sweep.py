@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.items import to_item
 from duckstring.adapters.aws.residence import DynamoResidence
 from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader
-from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.effects import PublishSnapshot, RecordRun
 from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Restored
 from duckstring.engine.state import PondState, Run
 from duckstring.model.catalog import Removal, TableVersion
@@ -175,6 +177,7 @@ def test_one_round_repairs_what_no_event_told(here):
         "tidied": True,
         "manifests": 0,
         "memos": 0,
+        "history": 0,
         "objects": 0,
         "packages": 0,
         "uploads": 0,
@@ -224,3 +227,40 @@ def test_a_table_that_is_being_restored_belongs_to_nobody(here):
     here.clients.dynamodb.put_item(TableName=here.settings.table, Item=to_item(item))
     found = DynamoResidence(here.clients, here.settings.table, "first").since(NOON, is_new=True)
     assert found is None
+
+
+def test_old_runs_go_with_their_attempts_wherever_these_lie_and_the_last_ones_stay(here):
+    from duckstring import wiring
+
+    now = datetime.now(UTC) + 3 * DAY
+    ports = replace(
+        wiring.sweep(replace(here.settings, history_days="400").to_env()), clock=StillClock(now)
+    )
+    ports.catalog.select([replace(release("sales@1"), deployed=now)], overwrite=False, revision=0)
+    hold(here, PondState(SALES, release=release("sales@1"), runs_started=30, snapshot=2))
+    write = DynamoHistory(here.clients, "catchment", "catchment")
+    for number in range(1, 31):
+        began = now - (500 - number) * DAY
+        write.record_run(SALES, RecordRun(number, began, "1.0.0", "success", began, began))
+        for partition in ("LINE", "WORK"):
+            for name in ("load", "join"):
+                sort = f"ATTEMPT#{number:010d}#{name}#0001"
+                row = {"pk": f"{partition}#sales@1", "sk": sort, "status": "success"}
+                here.clients.dynamodb.put_item(TableName="catchment", Item=to_item(row))
+    here.clients.dynamodb.put_item(
+        TableName="catchment", Item=to_item({"pk": "WORK#sales@1", "sk": "ATTEMPT#x", "f": "1"})
+    )
+    report = sweep(ports)
+    assert report["history"] == 9 * 5
+    kept = {2, *range(11, 31)}
+    line, work = here.items("LINE#sales@1"), here.items("WORK#sales@1")
+    assert {int(key[4:]) for key in line if key.startswith("RUN#")} == kept
+    for found in (line, work):
+        rows = Counter(int(key[8:18]) for key in found if key.startswith("ATTEMPT#0"))
+        assert rows == dict.fromkeys(kept, 2)
+    assert "STATE" in line
+    assert "ATTEMPT#x" in work, "not a row of ours"
+    read = DynamoHistoryReader(here.clients, "catchment", "catchment")
+    assert len(read.runs(now=now, limit=100, line=SALES)) == 21
+    assert read.run(SALES, 1) is None
+    assert sweep(replace(ports, clock=StillClock(now + DAY)))["history"] == 0

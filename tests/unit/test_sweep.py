@@ -48,6 +48,27 @@ def pond(**changes):
     return replace(PondState(SALES, release=SELECTED), **changes)
 
 
+class Shelf:
+    """``ports.HistoryStore``: when each run of a line began, and how long that is kept."""
+
+    def __init__(self, runs, *, kept=None):
+        self.runs, self.asked, self.kept, self.slow = runs, [], kept, None
+
+    def old_runs(self, line, *, before, last):
+        self.asked.append((line, before, last))
+        for number, began in sorted(self.runs.get(line, {}).items()):
+            if number > last or began >= before:
+                return
+            yield number
+
+    def forget_runs(self, line, numbers):
+        for number in numbers:
+            del self.runs[line][number]
+        if self.slow:
+            self.slow()
+        return 3 * len(numbers)
+
+
 class World:
     def __init__(
         self,
@@ -75,6 +96,8 @@ class World:
             AttemptRows(rows or {}),
             self.garbage,
             Residence(),
+            Shelf({}),
+            None,
             self.post,
             clock,
         )
@@ -82,6 +105,10 @@ class World:
     def came(self, came):
         """Its table came here then; None: it is being restored."""
         self.ports = dataclasses.replace(self.ports, residence=Residence(came))
+        return self
+
+    def remembers(self, shelf):
+        self.ports = dataclasses.replace(self.ports, history=shelf, history_kept=shelf.kept)
         return self
 
     def letters(self):
@@ -538,3 +565,74 @@ def test_runs_of_a_table_that_has_just_come_are_launched_again_at_once():
     ]
     told = Seen(pond(runs={1: begun}, restored=NOW), mark=JUST_NOW)
     assert World(told).came(NOW).letters() == []
+
+
+KEPT = timedelta(days=400)
+AGES = {number: NOW - timedelta(days=600 - 4 * number) for number in range(1, 101)}
+"""Number 50 began 400 days ago."""
+
+
+def left_of(state, ages=AGES, *others, kept=KEPT, **options):
+    shelf = Shelf({SALES: dict(ages)}, kept=kept)
+    seen = [Seen(state, mark=LONG_AGO), *(Seen(one, mark=LONG_AGO) for one in others)]
+    world = World(*seen, garbage=Garbage(), **options).remembers(shelf)
+    world.letters()
+    return list(shelf.runs[SALES]), world
+
+
+def test_history_older_than_it_is_kept_is_forgotten():
+    left, world = left_of(pond(runs_started=100))
+    assert left == [*range(50, 101)], "the 50th is exactly so old"
+    assert world.report["history"] == 3 * 49
+
+
+def test_the_last_runs_of_a_line_stay_however_old_they_are():
+    old = {number: began - timedelta(days=900) for number, began in AGES.items()}
+    assert left_of(pond(runs_started=100), old)[0] == [*range(81, 101)]
+    few = {number: old[number] for number in range(1, 21)}
+    left, world = left_of(pond(runs_started=20), few)
+    assert left == [*range(1, 21)]
+    assert world.ports.history.asked == [], "nothing is read of a line that has no more runs"
+
+
+def test_runs_that_a_state_or_a_pin_names_stay():
+    reader = Line("reports@1")
+    reads = PondState(
+        reader,
+        runs={1: run(pins={SALES: 7})},
+        sources={SALES: SourceView(SALES, report=SourceReport(snapshot=9))},
+    )
+    state = pond(
+        runs_started=100, runs={3: run(3)}, snapshot=5, failed_run=6, tables={"t": version(8)}
+    )
+    left, _ = left_of(state, AGES, reads, releases=(SELECTED, release("reports@1")))
+    assert left == [3, 5, 6, 7, 8, 9, *range(50, 101)]
+
+
+def test_history_may_be_kept_for_ever():
+    left, world = left_of(pond(runs_started=100), kept=None)
+    assert (len(left), world.report["history"]) == (100, 0)
+
+
+def test_a_line_that_was_removed_long_ago_loses_its_history_as_well():
+    removal = Removal(SALES, NOW - timedelta(days=9), cleared=True)
+    left, _ = left_of(PondState(SALES, runs_started=100), removals=[removal], releases=())
+    assert left == [*range(50, 101)]
+
+
+def test_what_takes_too_long_is_left_to_the_next_time():
+    others = [Line(f"pond_{number}@1") for number in range(4)]
+    ages = {number: NOW - timedelta(days=900) for number in range(1, 1_021)}
+    shelf = Shelf({line: dict(ages) for line in others}, kept=KEPT)
+    states = [PondState(line, release=release(line), runs_started=1_040) for line in others]
+    world = World(
+        *(Seen(state, mark=LONG_AGO) for state in states),
+        releases=[release(line) for line in others],
+        garbage=Garbage(),
+    ).remembers(shelf)
+    shelf.slow = lambda: world.ports.clock.wait(timedelta(seconds=50))
+    world.letters()
+    assert world.report["history"] == 3 * (500 + 500 + 20)
+    world.garbage.open = True
+    world.letters()
+    assert sum(map(len, shelf.runs.values())) == 2 * 1_020

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -266,6 +266,11 @@ def test_the_size_of_the_function_is_a_setting() -> None:
     assert settings.function == FunctionSize(3072, 900)
     with pytest.raises(InvariantError, match="DUCKSTRING_FUNCTION_TIMEOUT_SECONDS"):
         _ = Settings(function_memory_mib="3072").function
+
+
+def test_how_long_history_is_kept_is_a_setting() -> None:
+    assert Settings(history_days="400").history_kept == timedelta(days=400)
+    assert Settings().history_kept is None
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,7 @@ def vendor(env: Mapping[str, str]) -> VendorPorts:
 
 def sweep(env: Mapping[str, str]) -> SweepPorts:
     """The sweep of the Catchment that ``env`` describes."""
+    from duckstring.adapters.aws.expiry import DynamoExpiry  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.residence import DynamoResidence  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader  # noqa: PLC0415
@@ -189,6 +190,8 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         attempts=AttemptRowReader(clients, table),
         garbage=AwsGarbageStore(clients, table, settings.need("bucket")),
         residence=DynamoResidence(clients, table, settings.need("machine")),
+        history=DynamoExpiry(clients, table),
+        history_kept=settings.history_kept,
         mailbox=SqsMailbox(clients, settings.need("mailbox"), DeployedSchema(clients, table)),
         clock=SystemClock(),
     )

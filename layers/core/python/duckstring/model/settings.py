@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 
 from duckstring.errors import InvariantError
 from duckstring.model.compute import FunctionSize
@@ -41,6 +42,7 @@ class Settings:
     kms_key: str = ""
     function_memory_mib: str = ""
     function_timeout_seconds: str = ""
+    history_days: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -58,6 +60,11 @@ class Settings:
         return FunctionSize(
             int(self.need("function_memory_mib")), int(self.need("function_timeout_seconds"))
         )
+
+    @property
+    def history_kept(self) -> timedelta | None:
+        """How long history is kept; None: for ever."""
+        return timedelta(days=int(self.history_days)) if self.history_days else None
 
     def need(self, name: str) -> str:
         """The setting ``name``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from duckstring.model.instants import Instant
@@ -63,9 +64,19 @@ class Residence(Protocol):
         """
 
 
+class HistoryStore(Protocol):
+    """Rows of runs and attempts, to delete."""
+
+    def old_runs(self, line: Line, *, before: Instant, last: int) -> Iterator[int]:
+        """The oldest runs, up to number ``last``, as far as each began before an instant."""
+
+    def forget_runs(self, line: Line, numbers: Collection[int]) -> int:
+        """Delete the rows of these runs and of their attempts; how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class SweepPorts:
-    """What the sweep needs from outside."""
+    """What the sweep needs from outside. ``history_kept``: how long; None: for ever."""
 
     catalog: Catalog
     removals: Removals
@@ -74,5 +85,7 @@ class SweepPorts:
     attempts: AttemptReader
     garbage: GarbageStore
     residence: Residence
+    history: HistoryStore
+    history_kept: timedelta | None
     mailbox: Mailbox
     clock: Clock

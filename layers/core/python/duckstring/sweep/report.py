@@ -23,6 +23,7 @@ class Report:
     tidied: bool = False
     manifests: int = 0
     memos: int = 0
+    history: int = 0
     objects: int = 0
     packages: int = 0
     uploads: int = 0

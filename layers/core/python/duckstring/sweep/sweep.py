@@ -2,7 +2,8 @@
 safe to run twice at once.
 
 It changes no line's state: a letter is only a fact, and the orchestrator decides. It deletes only
-what is a day old, and what nothing published, pinned or unfinished refers to.
+what is a day old, and what nothing published, pinned or unfinished refers to; and history that is
+older than the Catchment keeps it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from duckstring.model.limits import LAST_WORDS, within
 from duckstring.model.names import Line, run_key
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Seen
+from duckstring.sweep.expire import expire
 from duckstring.sweep.ports import SweepPorts
 from duckstring.sweep.report import Report
 from duckstring.sweep.tidy import tidy
@@ -52,9 +54,8 @@ def sweep(ports: SweepPorts) -> Json:
     """
     now = ports.clock.now()
     releases = ports.catalog.releases()
-    removals = {
-        removal.line: removal for removal in ports.removals.removed() if not removal.cleared
-    }
+    removed = ports.removals.removed()
+    removals = {removal.line: removal for removal in removed if not removal.cleared}
     seen = ports.states.read({*in_order(releases), *removals})
     report = Report(lines=len(releases))
     came = ports.residence.since(now, is_new=not seen and not releases)
@@ -72,6 +73,9 @@ def sweep(ports: SweepPorts) -> Json:
     ports.mailbox.send(letters)
     if ports.garbage.claim(now):
         tidy(seen, removals, releases, ports, now=now, report=report)
+        gone = ports.states.read({removal.line for removal in removed} - seen.keys())
+        states = {line: held.state for line, held in {**seen, **gone}.items()}
+        expire(states, ports, now=now, report=report)
     return report.to_json()
 
 
