@@ -16,7 +16,7 @@ from infra.layers import (
     Built,
     Target,
     largest_packages,
-    pinned,
+    locked,
     say,
     source_zip,
     third_party_zip,
@@ -55,14 +55,19 @@ class Code:
             bytecode=config.bytecode,
         )
         named: _Named = {"target": target, "build": config.build}
-        wanted = pinned("data") + config.requirements
         # Side by side: each waits for an installer and packs what it brought.
         with ThreadPoolExecutor() as pool:
             functions = pool.submit(source_zip, _home("functions"), prefix="", **named)
             core = pool.submit(source_zip, _home("duckstring"), prefix="python/", **named)
-            deps = pool.submit(third_party_zip, "deps", pinned("deps"), **named)
-            data = pool.submit(third_party_zip, "data", wanted, without=pinned("deps"), **named)
-            client = pool.submit(third_party_zip, "client", pinned("client"), **named)
+            deps = pool.submit(third_party_zip, "deps", **named)
+            data = pool.submit(
+                third_party_zip,
+                "data",
+                extra=config.requirements,
+                without=locked("deps"),
+                **named,
+            )
+            client = pool.submit(third_party_zip, "client", **named)
         code = cls(
             functions=functions.result(),
             core=core.result(),

@@ -1,8 +1,10 @@
 """Builds the zip files that the functions import. Each is made once for given inputs and kept in
 the build folder.
 
-A zip's name contains the digest of all its inputs, so the same inputs cost nothing and give the
-same asset.
+A zip's name contains the digest of all its inputs, so the same inputs cost nothing. An asset's
+digest is that of what the zip has in it: a package that has changed is deployed, whatever asked for
+it. The product's own packages are locked, each with the hashes of its files
+(``requirements/*.txt``, written by ``make lock``).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pathlib import Path, PurePosixPath
 
 from duckstring.errors import OperatorError
 
-_RECIPE = "7"
+_RECIPE = "8"
 """Raise it when this file changes what it builds from the same inputs."""
 
 ZIP_LIMIT = 250_000_000
@@ -44,7 +46,7 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A zip ready to be an asset, and its unpacked size in bytes."""
+    """A zip ready to be an asset, the digest of its contents, and its unpacked size in bytes."""
 
     path: Path
     digest: str
@@ -147,9 +149,14 @@ def _output_of(command: list[str]) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def pinned(name: str) -> str:
-    """The product's own requirements of the layer ``name``."""
+def locked(name: str) -> str:
+    """All packages of the layer ``name``, with the hashes of their files."""
     return (_HERE / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def _direct(name: str) -> str:
+    """The packages that the layer ``name`` is locked for."""
+    return (_HERE / "requirements" / f"{name}.in").read_text(encoding="utf-8")
 
 
 def source_zip(package: Path, *, prefix: str, target: Target, build: Path) -> Built:
@@ -168,27 +175,54 @@ def source_zip(package: Path, *, prefix: str, target: Target, build: Path) -> Bu
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
         _compile(folder, target)
-        _zip(folder, f"{prefix}{package.name}/", path)
+        _zip(folder, f"{prefix}{package.name}/", path, key=target.key)
 
     return _kept(build, package.name, [prefix, target.key, *sums], make)
 
 
 def third_party_zip(
-    name: str, requirements: str, *, target: Target, build: Path, without: str = ""
+    name: str, *, target: Target, build: Path, extra: str = "", without: str = ""
 ) -> Built:
-    """Install ``requirements`` for ``target`` and zip them as a layer; ``without`` are constraints
-    of a layer it stands on.
+    """Install the packages of layer ``name`` for ``target`` and zip them; ``extra`` are the
+    Catchment's own requirements, ``without`` are constraints of a layer it stands on.
 
     Raises:
         OperatorError: they cannot be installed for that target.
     """
-    inputs = [requirements.strip(), without.strip(), target.key]
+    wanted = _wanted(name, extra.strip(), without, target)
+    inputs = [wanted.strip(), without.strip(), target.key]
     return _kept(
         build,
         name,
         inputs,
-        lambda path: _install_and_zip(name, requirements, without, target, path),
+        lambda path: _install_and_zip(
+            name, wanted, without, target, path, is_locked=not extra.strip()
+        ),
     )
+
+
+def _wanted(name: str, extra: str, without: str, target: Target) -> str:
+    """What to install. The Catchment's own requirements are resolved each time, so that a fix of
+    what they leave open is deployed; with the locked versions as far as they allow these.
+
+    On this machine a kept layer has to do without a network.
+    """
+    if not extra:
+        return locked(name)
+    asked = f"{_direct(name)}\n{extra}\n"
+    if target.platform == "host":
+        return asked
+    with tempfile.TemporaryDirectory() as scratch:
+        wanted, found = Path(scratch) / "wanted.in", Path(scratch) / "found.txt"
+        wanted.write_text(asked, encoding="utf-8")
+        found.write_text(locked(name), encoding="utf-8")  # uv prefers the versions that it finds
+        constraints = Path(scratch) / "constraints.txt"
+        constraints.write_text(without, encoding="utf-8")
+        command = [*_UV, "compile", "--quiet", *_for(target), "--generate-hashes"]
+        command += ["--no-header", "--no-annotate", "--emit-index-url", "--emit-find-links"]
+        error = _run([*command, "-c", str(constraints), "-o", str(found), str(wanted)])
+        # What uv cannot resolve it cannot install either, and then says why.
+        return asked if error else found.read_text(encoding="utf-8")
 
 
 def largest_packages(layer: Built) -> str:
@@ -207,8 +241,8 @@ def largest_packages(layer: Built) -> str:
 
 
 def _kept(build: Path, name: str, inputs: list[str], make: Callable[[Path], None]) -> Built:
-    digest = hashlib.sha256("\n".join([_RECIPE, *inputs]).encode()).hexdigest()
-    path = (build / f"{name}-{digest[:20]}.zip").resolve()
+    asked = hashlib.sha256("\n".join([_RECIPE, *inputs]).encode()).hexdigest()
+    path = (build / f"{name}-{asked[:20]}.zip").resolve()
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
@@ -219,15 +253,16 @@ def _kept(build: Path, name: str, inputs: list[str], make: Callable[[Path], None
     path.chmod(0o600)
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
+        digest = archive.comment.decode()
     return Built(path=path, digest=digest, unpacked=unpacked)
 
 
 def _install_and_zip(
-    name: str, requirements: str, without: str, target: Target, path: Path
+    name: str, requirements: str, without: str, target: Target, path: Path, *, is_locked: bool
 ) -> None:
     folder = path.parent / "python"
     say(f"installing the packages of {name}")
-    _install(name, requirements, without, target, folder)
+    _install(name, requirements, without, target, folder, is_locked=is_locked)
     _strip(folder)
     if target.interpreter:
         say(f"compiling {name}")
@@ -237,7 +272,7 @@ def _install_and_zip(
     if bare <= ZIP_LIMIT and _size(folder) > _COMPILED_LIMIT:
         _strip(folder)
     say(f"packing {name}")
-    _zip(folder, "python/", path)
+    _zip(folder, "python/", path, key=target.key)
 
 
 def _size(folder: Path) -> int:
@@ -252,26 +287,25 @@ def say(what: str) -> None:
     sys.stderr.flush()
 
 
-def _install(name: str, requirements: str, without: str, target: Target, folder: Path) -> None:
+_UV = [sys.executable, "-m", "uv", "pip"]
+
+
+def _for(target: Target) -> list[str]:
+    """uv's words for the target."""
+    words = ["--python-version", target.python]
+    return words if target.platform == "host" else [*words, "--python-platform", target.platform]
+
+
+def _install(
+    name: str, requirements: str, without: str, target: Target, folder: Path, *, is_locked: bool
+) -> None:
     wanted = folder.parent / "requirements.txt"
     wanted.write_text(requirements, encoding="utf-8")
     constraints = folder.parent / "constraints.txt"
     constraints.write_text(without, encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--target",
-        str(folder),
-        "--python-version",
-        target.python,
-    ]
-    if target.platform != "host":
-        command += ["--python-platform", target.platform]
+    command = [*_UV, "install", "--quiet", "--target", str(folder), *_for(target)]
     command += ["--constraints", str(constraints), "-r", str(wanted)]
+    command += ["--require-hashes"] if is_locked else []
     # Wheels first; a package that has none is built here, and accepted if what comes out is pure
     # Python.
     if _run([*command, "--only-binary", ":all:"]) is None:
@@ -329,6 +363,8 @@ def _strip(folder: Path) -> None:
         ):
             shutil.rmtree(path)
     (folder / ".lock").unlink(missing_ok=True)
+    for path in folder.glob("*.dist-info/uv_cache.json"):  # when it was made, on this machine
+        path.unlink()
 
 
 def _compile(folder: Path, target: Target) -> None:
@@ -353,10 +389,19 @@ def _compile(folder: Path, target: Target) -> None:
         subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own command line
 
 
-def _zip(folder: Path, prefix: str, target: Path) -> None:
+def _zip(folder: Path, prefix: str, target: Path, *, key: str) -> None:
+    """Its comment is the digest of all files, their names and modes. Byte code is not part of it:
+    two compilations of one source may differ, and ``key`` says for what it was compiled.
+    """
+    digest = hashlib.sha256(f"{_RECIPE} {key} {prefix}".encode())
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sorted(item for item in folder.rglob("*") if item.is_file()):
             info = zipfile.ZipInfo(prefix + path.relative_to(folder).as_posix(), _EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
-            archive.writestr(info, path.read_bytes())
+            content = path.read_bytes()
+            archive.writestr(info, content)
+            if path.suffix != ".pyc":
+                part = f"{info.filename}\n{info.external_attr}\n{len(content)}\n"
+                digest.update(part.encode() + hashlib.sha256(content).digest())
+        archive.comment = digest.hexdigest().encode()

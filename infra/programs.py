@@ -64,7 +64,7 @@ def repository_arn(scope: Construct, image: EcrImage) -> str:
 
 
 def as_asset(built: Built) -> lambda_.AssetCode:
-    """A zip of ours as an asset. Its name is the digest of what it was made of."""
+    """A zip of ours as an asset. Its name is the digest of what it has in it."""
     return lambda_.Code.from_asset(
         str(built.path), asset_hash=built.digest, asset_hash_type=AssetHashType.CUSTOM
     )

@@ -92,6 +92,7 @@ def test_nothing_of_ours_lies_at_the_top_but_two_packages(wheel):
         "infra/app.py",
         "infra/Dockerfile",
         "infra/requirements/deps.txt",
+        "infra/requirements/data.in",
     ):
         assert f"duckstring_cli/_stack/{wanted}" in names
     assert "duckstring_cli/_page/index.html" in names  # duckstring ui

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -731,12 +730,3 @@ def test_nothing_in_the_template_knows_an_emulator(template):
     assert not re.search(
         r"ministack|localhost|127\.0\.0\.1|4566|endpoint_url", json.dumps(template), re.IGNORECASE
     )
-
-
-def test_the_layers_hold_the_versions_that_were_tested():
-    root = Path(__file__).parents[2]
-    locked = set((root / "requirements" / "dev.txt").read_text().split("\n"))
-    for name in ("deps", "data"):
-        wanted = (root / "infra" / "requirements" / f"{name}.txt").read_text().split()
-        assert wanted
-        assert set(wanted) <= locked
