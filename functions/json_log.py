@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 import logging
-from typing import NoReturn
+import sys
+from typing import IO, NoReturn, cast
 
 from aws_lambda_powertools import Logger
 from typing_extensions import override
 
+from duckstring.model.costs import LINE_BYTES
 from duckstring.model.foreign import Redactor, readable
+
+
+class Counted:
+    """Standard output, with a count of the bytes that are written to it, as the log's price counts
+    them.
+    """
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def write(self, text: str) -> None:
+        """Write a line."""
+        self.written += len(text.encode(errors="replace")) + LINE_BYTES
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        """Write it now."""
+        sys.stdout.flush()
+
+
+counted = Counted()
+"""Of this process."""
 
 
 def json_logger(service: str, redactor: Redactor) -> Logger:
     """A logger that can write every line, without the secrets that ``redactor`` knows, in keys as
     well as values.
     """
-    made = Logger(service=service, json_serializer=redactor.line, json_deserializer=_leave)
+    made = Logger(
+        service=service,
+        stream=cast("IO[str]", counted),
+        json_serializer=redactor.line,
+        json_deserializer=_leave,
+    )
     made.registered_handler.addFilter(_Formatted())
     # The root logger may get the same handler, and each line would be written twice.
     logging.getLogger(made.name).propagate = False

@@ -67,6 +67,7 @@ ATTEMPT_ATTRIBUTES = (
         "left",
         "on_kill",
         "on_kill_message",
+        "used",
         "memo",
         "looked",
     ),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from duckstring import wiring
 from duckstring.adapters.aws.inbox import Batch, batches, divided, forwarded, postpone
 from duckstring.errors import StateConflictError
+from duckstring.model.costs import plus
 from duckstring.model.foreign import Redactor
 from duckstring.model.names import Line
 from duckstring.model.schema import NewerSchemaError
@@ -19,13 +22,20 @@ from duckstring.orchestrator.credible import credible
 from duckstring.orchestrator.deliver import deliver
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.task_ended import task_ended
+from duckstring.orchestrator.usage import Books
 from duckstring.orchestrator.worker_verdict import with_worker_verdicts
-from functions.json_log import json_logger
+from functions.json_log import counted, json_logger
 
 logger = json_logger("orchestrator", Redactor(os.environ))
 # The use cases' log lines with their fields. Lambda's own handler would print the message only.
 logging.basicConfig(handlers=[logger.registered_handler], level=logging.WARNING, force=True)
 app = wiring.orchestrator(os.environ)
+books = Books(
+    lambda: plus(app.clients.tally.so_far(), {"log_bytes": counted.written}),
+    app.clients.tally.of_this_thread,
+    memory_mib=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
+    is_arm=platform.machine() in {"aarch64", "arm64"},
+)
 
 _LINES = ThreadPoolExecutor(max_workers=10, thread_name_prefix="line")
 _UPGRADE = "Deploy the newer release again: docs/aws.md, Upgrading."
@@ -39,6 +49,14 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     Returns:
         The partial batch response of SQS.
     """
+    books.begin()
+    try:
+        return _handle(event)
+    finally:
+        books.end(polled="Records" in event)
+
+
+def _handle(event: dict[str, Any]) -> dict[str, Any]:
     records = event.get("Records")
     if records is None:
         _pass_on(event)
@@ -50,11 +68,11 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         app.ports.mailbox.send(due)
         return {"batchItemFailures": []}
     # Lines are independent of each other, and each waits for its own requests most of the time.
+    found = batches(records, app.settings.attempt_role_id)
+    deliver_one = partial(_deliver, share=1 / max(1, len(found)))
     return {
         "batchItemFailures": [
-            {"itemIdentifier": m}
-            for again in _LINES.map(_deliver, batches(records, app.settings.attempt_role_id))
-            for m in again
+            {"itemIdentifier": m} for again in _LINES.map(deliver_one, found) for m in again
         ]
     }
 
@@ -69,14 +87,14 @@ def _pass_on(event: dict[str, Any]) -> None:
     logger.info("event forwarded", source=event.get("source"), letters=len(letters))
 
 
-def _deliver(batch: Batch) -> Iterable[str]:
+def _deliver(batch: Batch, *, share: float) -> Iterable[str]:
     """The messages to deliver again: none, or this line's from the first one on that failed."""
     try:
         now, waiting = divided(batch, lambda: _newest_schema(batch.line))
     except Exception:
         logger.exception("delivery failed", line=batch.line)
         return [*batch.messages, *(one.record["messageId"] for one in batch.newer)]
-    again = _deliver_now(now) if now.letters else ()
+    again = _deliver_now(now, share=share) if now.letters else ()
     if not waiting.messages:
         return again
     logger.error("letters wait for the newer release", line=batch.line, hint=_UPGRADE)
@@ -89,8 +107,9 @@ def _newest_schema(line: Line) -> int:
     return max(app.schema.read(), app.store.schema(line))
 
 
-def _deliver_now(batch: Batch) -> Iterable[str]:
+def _deliver_now(batch: Batch, *, share: float) -> Iterable[str]:
     for attempt in range(1, RACES + 1):
+        entry = books.entry(share)
         try:
             letters = credible(batch.line, batch.letters, app.catalog)
             if not letters:  # a delivery of nothing would count the outbox as performed
@@ -102,7 +121,9 @@ def _deliver_now(batch: Batch) -> Iterable[str]:
                 gates=app.gates,
                 perform=lambda state, outbox: perform(state, outbox, app.ports),
                 clock=app.clock,
+                entry=entry,
             )
+            books.keep(entry)
         except StateConflictError:
             logger.warning("race lost", line=batch.line, attempt=attempt)
         except NewerSchemaError as error:

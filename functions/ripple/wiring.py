@@ -5,6 +5,7 @@ function's cold start delays every pipeline.
 from __future__ import annotations
 
 import logging
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,11 +30,14 @@ from duckstring.adapters.aws.worker import DynamoStates, PondSecrets, S3Artifact
 from duckstring.author import leftovers
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
+from duckstring.model.costs import SCRATCH_MIB, Used, plus
 from duckstring.model.settings import Settings
 from duckstring.worker.forkserver import ForkServer
 from duckstring.worker.origin import Origin
 from duckstring.worker.ports import Admissions, Function, Label, Worker
 from duckstring.worker.processes import Processes
+from duckstring.worker.usage import Books, process_age
+from functions.json_log import counted
 from functions.ripple.logs import redactor
 from functions.ripple.origins import SITE, site_of
 
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 
 _STARTS = "AWS_LAMBDA_INITIALIZATION_TYPE"
 """Lambda sets it where this process is a function's, and no template of others."""
+_ARM = ("aarch64", "arm64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origi
     """
     leftovers.clear()
     settings = Settings.from_env(env)
-    clients, admissions = _admissions(settings, in_task=SITE in env)
+    own, clients, admissions = _admissions(settings, in_task=SITE in env)
     table, bucket = settings.need("table"), settings.need("bucket")
     site, forks = site_of(env), ForkServer(origin.fork_server)
     # What every attempt uses is made while the function starts: Lambda gives that phase more
@@ -88,24 +93,36 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origi
         ),
         label=label,
         redactor=redactor,
+        books=Books(
+            partial(_counted, own, clients),
+            is_arm=platform.machine() in _ARM,
+            scratch_mib=0 if SITE in env else SCRATCH_MIB,
+            start_seconds=process_age(),
+        ),
     )
     return App(worker, site, rows)
 
 
-def _admissions(settings: Settings, *, in_task: bool) -> tuple[Clients, Admissions]:
-    """The clients for an attempt's requests, and how attempts come by their rights."""
+def _admissions(settings: Settings, *, in_task: bool) -> tuple[Clients, Clients, Admissions]:
+    """The worker's own clients, those for an attempt's requests, and how attempts come by their
+    rights.
+    """
     if not settings.vendor_function:
         clients = Clients()
         _ = clients.secretsmanager
         store = DynamoStateStore(clients, settings.need("table"))
         secrets = PondSecrets(clients, settings.secret)
-        return clients, WorkerAdmissions(
-            DynamoStates(store), store, secrets, partial(_keys, clients)
-        )
+        admissions = WorkerAdmissions(DynamoStates(store), store, secrets, partial(_keys, clients))
+        return clients, clients, admissions
     credentials, own = AttemptCredentials(), Clients()
     _ = own.vendor
     vendor = LambdaVendor(own, settings.vendor_function)
-    return Clients(credentials), VendedAdmissions(vendor, credentials, renewed=in_task)
+    return own, Clients(credentials), VendedAdmissions(vendor, credentials, renewed=in_task)
+
+
+def _counted(own: Clients, clients: Clients) -> Used:
+    tallies = [one.tally.so_far() for one in dict.fromkeys((own, clients))]
+    return plus(*tallies, {"log_bytes": counted.written})
 
 
 def _keys(clients: Clients) -> Keys:

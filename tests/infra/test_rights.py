@@ -64,6 +64,8 @@ ADDRESSES = Addresses(
     "arn:aws:sqs:eu-central-1:123456789012:mailbox.fifo",
 )
 
+USED = {"dynamodb_requests": 4}
+
 Calls = list[tuple[str, dict[str, Any]]]
 
 
@@ -96,14 +98,14 @@ def attempt(clients: Clients) -> None:
     rows = AttemptRows(clients, "catchment", "catchment")
     rows.started(SALES, AttemptStarted(42, "load", 1, NOON, Site(), pauses=1))
     rows.started(SALES, AttemptStarted(42, "load", 1, NOON, Site()))
-    rows.paused(SALES, AttemptPaused(42, "load", 1, NOON, Usage()))
+    rows.paused(SALES, AttemptPaused(42, "load", 1, NOON, Usage(), USED))
     rows.finished(
         SALES, AttemptFinished(42, "load", 1, "failed", NOON, "ValueError", "long " * 20_000)
     )
-    rows.finished(SALES, AttemptFinished(42, "load", 1, "success", NOON))
+    rows.finished(SALES, AttemptFinished(42, "load", 1, "success", NOON, used=USED))
     which = {"run": 42, "ripple": "load", "attempt": 1}
     rows.taken(SALES, **which)
-    rows.left(SALES, **which, at=NOON)
+    rows.left(SALES, **which, at=NOON, used=USED)
     rows.seen(SALES, **which)
     rows.claim_on_kill(SALES, **which)
     rows.called_on_kill(SALES, OnKillCalled(42, "load", 1, "confirmed", "gone"))

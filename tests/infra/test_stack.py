@@ -484,7 +484,7 @@ def attributes_of_an_attempt() -> set[str]:
     rows.started(line, AttemptStarted(1, "sum", 1, now, Site()))
     rows.finished(line, AttemptFinished(1, "sum", 1, "success", now, reads=("orders.orders",)))
     rows.paused(line, AttemptPaused(1, "join", 1, now, Usage()))
-    rows.left(line, run=1, ripple="load", attempt=1, at=now)
+    rows.left(line, run=1, ripple="load", attempt=1, at=now, used={"s3_reads": 1})
     rows.claim_on_kill(line, run=1, ripple="load", attempt=1)
     rows.called_on_kill(line, OnKillCalled(1, "load", 1, "confirmed", "gone"))
     DynamoMemories(clients, "catchment").of(

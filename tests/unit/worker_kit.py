@@ -80,6 +80,9 @@ class Folder:
     def grant(self, keys):
         pass
 
+    def requests(self):
+        return {"PUT": 2, "GET": 3, "HEAD": 1}
+
     def open(self):
         if not hasattr(self, "con"):  # in no attempt's process
             self.prepare()
@@ -218,7 +221,7 @@ class World:
     def wait(self, duration):
         self.time += duration
 
-    def left(self, line, *, run, ripple, attempt, at):
+    def left(self, line, *, run, ripple, attempt, at, used):
         self.away.append((run, ripple, attempt))
 
     def _write(self, row):

@@ -8,6 +8,8 @@ export type PinnedPlace = "lambda" | "task" | "auto";
 
 export type Why = "operator" | "learnt" | "hint" | "default";
 
+export type Kind = "stepfunctions_transitions" | "stepfunctions_requests" | "lambda_invocations" | "lambda_gb_seconds" | "lambda_arm_gb_seconds" | "lambda_scratch_gb_seconds" | "fargate_vcpu_seconds" | "fargate_gb_seconds" | "fargate_arm_vcpu_seconds" | "fargate_arm_gb_seconds" | "dynamodb_requests" | "dynamodb_read_units" | "dynamodb_write_units" | "sqs_fifo_requests" | "sqs_requests" | "s3_writes" | "s3_reads" | "s3_deletes" | "eventbridge_events" | "scheduler_requests" | "secrets_reads" | "log_bytes" | "other_requests";
+
 export type FindingKind = "deploy" | "outbox" | "alarm" | "execution";
 
 export type LineStatusWord = "undeployed" | "idle" | "waiting" | "running" | "failed" | "killed" | "blocked";
@@ -179,6 +181,9 @@ export interface RippleStatus {
 
 /**
  * A row of run history. ``overflow``: where in S3 a message lies that is too long for a row.
+ *
+ * ``wanted``: what it began for. ``pins``: which snapshot of each Source it read. ``used``: what
+ * the orchestrator and the state machine used for it.
  */
 export interface RunRow {
   run: string;
@@ -196,6 +201,9 @@ export interface RunRow {
   error: string | null;
   message: string | null;
   overflow?: string;
+  wanted?: string | null;
+  pins?: Record<string, number> | null;
+  used?: Record<Kind, number> | null;
 }
 
 /**
@@ -219,7 +227,8 @@ export interface TableSize {
  * A row of attempt history. Null: it has not happened, or is not known.
  *
  * ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
- * ``reads``: the Sources' tables that it read, or may have read.
+ * ``reads``: the Sources' tables that it read, or may have read. ``used``: what its invocations
+ * used of AWS, by kind.
  */
 export interface AttemptRow {
   run: string;
@@ -249,6 +258,7 @@ export interface AttemptRow {
   left: string | null;
   on_kill: string | null;
   on_kill_message: string | null;
+  used?: Record<Kind, number> | null;
 }
 
 /**
@@ -369,6 +379,34 @@ export interface StatusAnswer {
  */
 export interface RunsAnswer {
   runs: RunRow[];
+}
+
+/**
+ * What a run used of AWS, its attempts included. ``sources``: which snapshot of each Source it
+ * read.
+ *
+ * ``estimated``: attempts whose worker could not say what it used; ``running``: those that go on.
+ */
+export interface RunCost {
+  run: string;
+  started: string;
+  status: string;
+  wanted: string;
+  sources: Record<string, number>;
+  overtaken_by: string | null;
+  used: Record<Kind, number>;
+  attempts: number;
+  estimated: number;
+  running: number;
+}
+
+/**
+ * ``cost``, newest first. ``more``: there may be older runs; ask with ``before``.
+ */
+export interface CostAnswer {
+  now: string;
+  runs: RunCost[];
+  more: boolean;
 }
 
 /**

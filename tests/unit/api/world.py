@@ -15,7 +15,7 @@ from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line
-from duckstring.ports import EVERY_RUN, RunFilter, Seen
+from duckstring.ports import EVERY_RUN, AttemptUsed, RunFilter, Seen
 
 Row = Mapping[str, object]
 
@@ -227,6 +227,13 @@ class Rows:
 
     def attempts(self, line: Line, number: int) -> Sequence[Row]:
         return ()
+
+    used_by: Sequence[AttemptUsed] = ()
+    spans: list[tuple[Line, int, int]] = field(default_factory=list)
+
+    def used(self, line: Line, first: int, last: int) -> Sequence[AttemptUsed]:
+        self.spans.append((line, first, last))
+        return [one for one in self.used_by if one.run.startswith(f"{line}/")]
 
 
 @dataclass

@@ -16,6 +16,8 @@ from duckstring.engine.letters import Letter
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal
+from duckstring.model.compute import Place
+from duckstring.model.costs import Used
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 
@@ -147,6 +149,19 @@ class RunFilter:
 EVERY_RUN = RunFilter()
 
 
+@dataclass(frozen=True, slots=True)
+class AttemptUsed:
+    """What an attempt used of AWS, as its worker says. Without that: where it ran, and when."""
+
+    run: str
+    status: str
+    used: Used
+    started: str = ""
+    finished: str = ""
+    where: Place | None = None
+    memory_mib: int = 0
+
+
 class HistoryReader(Protocol):
     """Past runs and attempts."""
 
@@ -170,6 +185,9 @@ class HistoryReader(Protocol):
 
     def attempts(self, line: Line, number: int) -> Sequence[AttemptRow]:
         """The attempts of one run, by when they started, with their full texts."""
+
+    def used(self, line: Line, first: int, last: int) -> Sequence[AttemptUsed]:
+        """What each attempt of these runs and of those between them used."""
 
 
 class ExecutionReader(Protocol):

@@ -147,15 +147,17 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     )
 
 
-def vendor(env: Mapping[str, str]) -> VendorPorts:
-    """The vendor of the Catchment that ``env`` describes."""
+def vendor(env: Mapping[str, str], clients: Clients | None = None) -> VendorPorts:
+    """The vendor of the Catchment that ``env`` describes. ``clients``: its own, if somebody counts
+    what they send.
+    """
     from duckstring.adapters.aws.permits import PermitKeys  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.roles import AttemptRole  # noqa: PLC0415
     from duckstring.adapters.aws.session_policy import Places  # noqa: PLC0415
     from duckstring.adapters.aws.worker import DynamoStates, PondSecrets  # noqa: PLC0415
     from duckstring.vendor.ports import VendorPorts  # noqa: PLC0415
 
-    settings, clients = Settings.from_env(env), Clients()
+    settings, clients = Settings.from_env(env), clients or Clients()
     # What every request uses is made while the function starts.
     _ = clients.dynamodb, clients.sts, clients.secretsmanager
     table = settings.need("table")

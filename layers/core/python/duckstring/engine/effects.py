@@ -17,6 +17,7 @@ from duckstring.model.events import PondEvent
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.shares import Wanted
 from duckstring.model.values import Tagged, Value
 from duckstring.model.windows import Window
 
@@ -175,7 +176,11 @@ class PublishSnapshot(Tagged, frozen=True):
 
 
 class RecordRun(Tagged, frozen=True):
-    """Write a run's row of history. ``overtaken_by``: the newer run that satisfied it."""
+    """Write a run's row of history. ``overtaken_by``: the newer run that satisfied it.
+
+    ``pins`` and ``wanted``: what a run that begins reads, and what it began for. ``used``: what the
+    orchestrator's work for the line has used until the run ended. The orchestrator puts it in.
+    """
 
     run: int
     f: Instant
@@ -186,6 +191,9 @@ class RecordRun(Tagged, frozen=True):
     failure: Failure | None = None
     changed: bool = True
     overtaken_by: int = 0
+    pins: Mapping[Line, int] = field(default_factory=dict)
+    wanted: Wanted | Literal[""] = ""
+    used: Mapping[str, float] = field(default_factory=dict)
 
 
 class RecordAttempt(Tagged, frozen=True):

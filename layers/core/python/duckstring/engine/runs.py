@@ -10,10 +10,11 @@ from duckstring.engine import tables
 from duckstring.engine.asking import lagging, order_next
 from duckstring.engine.demand import hold_target, pull_again, started_f, take_target
 from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus
-from duckstring.engine.state import Kept, RippleState, Run
+from duckstring.engine.state import Kept, RippleState, Run, Tide, Wave
 from duckstring.engine.turn import Turn
 from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import NEVER, ZERO, Instant, just_after
+from duckstring.model.shares import Wanted
 from duckstring.model.values import replace
 from duckstring.model.windows import next_opening, open_now
 
@@ -254,7 +255,23 @@ def _launch(turn: Turn, run: Run) -> None:
             for name, ripple in turn.ripples.items()
         }
     )
-    turn.emit(RecordRun(run.number, run.f, run.version, "running", run.started))
+    row = RecordRun(run.number, run.f, run.version, "running", run.started)
+    turn.emit(replace(row, pins=run.pins, wanted=_wanted(turn, run)))
+
+
+def _wanted(turn: Turn, run: Run) -> Wanted:
+    """What the run begins for, as far as the line knows."""
+    if run.forced:
+        return "force"
+    if run.woken is not None:
+        return "wake"
+    if isinstance(turn.trigger, Tide) and run.target > NEVER:
+        return "tide"
+    if isinstance(turn.trigger, Wave) and run.pull is not None:
+        return "wave"
+    if run.tapped:
+        return "tap"
+    return "push" if run.target > NEVER else "pull"
 
 
 def _passes(turn: Turn) -> bool:
@@ -279,9 +296,8 @@ def _pass(turn: Turn, run: Run) -> None:
     for ripple in tuple(turn.ripples.values()):
         turn.put_ripple(replace(ripple, start_f=run.f, end_f=run.f, pull=False, targets=()))
     _advance(turn, run, changed=False)
-    turn.emit(
-        RecordRun(run.number, run.f, run.version, "pass", run.started, turn.now, changed=False)
-    )
+    row = RecordRun(run.number, run.f, run.version, "pass", run.started, turn.now, changed=False)
+    turn.emit(replace(row, pins=run.pins, wanted=_wanted(turn, run)))
     pull_again(turn)
 
 

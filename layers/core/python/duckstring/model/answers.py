@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 if TYPE_CHECKING:
     from duckstring.model.arrivals import ArrivalKind
     from duckstring.model.compute import PinnedPlace, Place, Why
+    from duckstring.model.costs import Kind
 
 
 FindingKind = Literal["deploy", "outbox", "alarm", "execution"]
@@ -175,7 +176,11 @@ class RippleStatus(RunsOn):
 
 
 class RunRow(TypedDict):
-    """A row of run history. ``overflow``: where in S3 a message lies that is too long for a row."""
+    """A row of run history. ``overflow``: where in S3 a message lies that is too long for a row.
+
+    ``wanted``: what it began for. ``pins``: which snapshot of each Source it read. ``used``: what
+    the orchestrator and the state machine used for it.
+    """
 
     run: str
     pond: str
@@ -192,6 +197,9 @@ class RunRow(TypedDict):
     error: str | None
     message: str | None
     overflow: NotRequired[str]
+    wanted: NotRequired[str | None]
+    pins: NotRequired[Mapping[str, int] | None]
+    used: NotRequired[Mapping[Kind, float] | None]
 
 
 class Invocation(TypedDict):
@@ -213,7 +221,8 @@ class AttemptRow(TypedDict):
     """A row of attempt history. Null: it has not happened, or is not known.
 
     ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
-    ``reads``: the Sources' tables that it read, or may have read.
+    ``reads``: the Sources' tables that it read, or may have read. ``used``: what its invocations
+    used of AWS, by kind.
     """
 
     run: str
@@ -243,6 +252,7 @@ class AttemptRow(TypedDict):
     left: str | None
     on_kill: str | None
     on_kill_message: str | None
+    used: NotRequired[Mapping[Kind, float] | None]
 
 
 class TableWriter(TypedDict):
@@ -325,6 +335,33 @@ class RunsAnswer(TypedDict):
     """``runs``, newest first."""
 
     runs: list[RunRow]
+
+
+class RunCost(TypedDict):
+    """What a run used of AWS, its attempts included. ``sources``: which snapshot of each Source it
+    read.
+
+    ``estimated``: attempts whose worker could not say what it used; ``running``: those that go on.
+    """
+
+    run: str
+    started: str
+    status: str
+    wanted: str
+    sources: Mapping[str, int]
+    overtaken_by: str | None
+    used: Mapping[Kind, float]
+    attempts: int
+    estimated: int
+    running: int
+
+
+class CostAnswer(TypedDict):
+    """``cost``, newest first. ``more``: there may be older runs; ask with ``before``."""
+
+    now: str
+    runs: list[RunCost]
+    more: bool
 
 
 class RunAnswer(TypedDict):

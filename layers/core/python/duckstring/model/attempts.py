@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Literal
 
 from duckstring.model.catalog import TableVersion
+from duckstring.model.costs import Used
 from duckstring.model.instants import Instant
 
 TAKEN = frozenset({"killed", "lost", "crashed"})
@@ -74,12 +75,13 @@ class AttemptStarted:
 @dataclass(frozen=True, slots=True)
 class Began:
     """The row of an attempt that begins or continues: when it began, how often it has paused, what
-    its invocations used.
+    its invocations used: at most one of them (``usage``), and all together of AWS (``used``).
     """
 
     started: Instant
     pauses: int = 0
     usage: Usage = field(default_factory=Usage)
+    used: Used = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class AttemptPaused:
     attempt: int
     resumes: Instant
     usage: Usage
+    used: Used = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class AttemptFinished:
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     reads: tuple[str, ...] | None = None
+    used: Used = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

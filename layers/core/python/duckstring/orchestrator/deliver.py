@@ -29,12 +29,13 @@ from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.orchestrator.credible import possible, refuse
 from duckstring.orchestrator.ports import Gates, Held, Received, StateStore
+from duckstring.orchestrator.usage import NO_ENTRY, Entry, booked, expected, of_machine
 from duckstring.ports import SOON, Clock, Mark
 
 Perform = Callable[[PondState, tuple[Effect, ...]], None]
 
 
-def deliver(
+def deliver(  # noqa: PLR0913 - each is a port of its own
     line: Line,
     letters: Sequence[Received],
     *,
@@ -42,11 +43,21 @@ def deliver(
     gates: Gates,
     perform: Perform,
     clock: Clock,
+    entry: Entry = NO_ENTRY,
 ) -> tuple[Effect, ...]:
     """Fold ``letters`` into the line's state in one commit, and perform what follows.
 
     A stored outbox that may have been left behind, by a delivery that died between commit and
     performance, comes first. Letters up to the stored mark were consumed by that delivery.
+
+    Args:
+        line: whose letters these are.
+        letters: in their order.
+        store: the states.
+        gates: where the tokens of branches are kept.
+        perform: performs effects.
+        clock: tells the time.
+        entry: the account of what this delivery uses.
 
     Returns:
         The effects of this delivery, performed.
@@ -55,19 +66,21 @@ def deliver(
         StateConflictError: another delivery committed meanwhile; deliver again.
     """
     try:
-        return _deliver(line, letters, store=store, gates=gates, perform=perform, clock=clock)
+        return _deliver(
+            line, letters, store=store, gates=gates, perform=perform, clock=clock, entry=entry
+        )
     except StateTooLargeError as error:
         if len(letters) == 1:
             refuse(error.message, line=line, kind=type(letters[0].signal).__name__)
             return _fail(line, letters[0], error, store=store, perform=perform, now=clock.now())
     done = [
-        deliver(line, [letter], store=store, gates=gates, perform=perform, clock=clock)
+        deliver(line, [letter], store=store, gates=gates, perform=perform, clock=clock, entry=entry)
         for letter in letters
     ]
     return tuple(effect for effects in done for effect in effects)
 
 
-def _deliver(
+def _deliver(  # noqa: PLR0913 - see above
     line: Line,
     letters: Sequence[Received],
     *,
@@ -75,6 +88,7 @@ def _deliver(
     gates: Gates,
     perform: Perform,
     clock: Clock,
+    entry: Entry = NO_ENTRY,
 ) -> tuple[Effect, ...]:
     held, now = store.load(line), clock.now()
     news = [letter for letter in letters if _is_news(letter.mark, held.mark)]
@@ -89,7 +103,14 @@ def _deliver(
     for letter in news:
         _keep_token(line, letter, gates)
     stepped = steps(held.state, (letter.signal for letter in news), now)
-    held = store.commit(held, stepped.state, stepped.effects, _newest(held.mark, news), now)
+    used = entry.charge(
+        expected(stepped.state, stepped.effects),
+        of_machine((one.signal for one in news), stepped.effects),
+    )
+    effects, used = booked(stepped.effects, held.used, used)
+    held = store.commit(
+        replace(held, used=used), stepped.state, effects, _newest(held.mark, news), now
+    )
     perform(held.state, held.outbox)
     if _rests(held.state):
         _forget_outbox(held, store)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from duckstring.engine.effects import (
@@ -23,6 +23,7 @@ from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import PondState
 from duckstring.model.attempts import OwnFailure
 from duckstring.model.catalog import Release, Removal
+from duckstring.model.costs import Used
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
@@ -37,12 +38,15 @@ Fields = Mapping[str, object]
 class Held:
     """A line's state as stored, the time of storing, and the effects that were committed with it
     and may not have been performed.
+
+    ``used``: by the orchestrator's work for the line since its last run ended.
     """
 
     state: PondState
     outbox: tuple[Effect, ...] = ()
     mark: Mark = (0, "")
     committed: Instant = NEVER
+    used: Used = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class StateStore(Protocol):
         now: Instant = NEVER,
     ) -> Held:
         """Replace ``held`` by ``state`` and its outbox, with any snapshot that the outbox
-        publishes.
+        publishes. ``held.used`` is kept.
 
         Raises:
             StateConflictError: somebody else committed since ``held`` was loaded.

@@ -63,6 +63,10 @@ class FolderStorage:
         """Use this connection, whose owner closes it."""
         self._con = con
 
+    def requests(self) -> dict[str, int]:
+        """Nothing: files cost no requests."""
+        return {}
+
     def grant(self, keys: object) -> None:
         """Nothing here needs credentials."""
 

@@ -101,7 +101,7 @@ class MemoryStateStore:
                 f"{state.line} was committed by another delivery since revision "
                 f"{held.state.revision}."
             )
-        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now)
+        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now, held.used)
         self.held[state.line] = new
         for effect in outbox:
             if isinstance(effect, PublishSnapshot):

@@ -111,6 +111,9 @@ class AttemptStorage(Storage, Protocol):
     def grant(self, keys: AttemptKeys) -> None:
         """Use these credentials from here on. Other threads may be in the middle of queries."""
 
+    def requests(self) -> Mapping[str, int]:
+        """How many requests it has made of a service that bills them, by HTTP method."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -314,6 +317,12 @@ class _Attempt:
         except BaseException as error:  # noqa: BLE001 - its __str__ is the author's, too
             return fault(error, self._project)
 
+    def _requests(self) -> dict[str, int]:
+        try:
+            return dict(self._storage.requests())
+        except BaseException:  # noqa: BLE001 - the author's code may have left no database, or no memory
+            return {}
+
     def _reads(self) -> tuple[str, ...] | None:
         try:
             return tables_read(self._pond, self._project.root)
@@ -363,6 +372,7 @@ class _Attempt:
         try:
             end = {
                 **_end(ended, self._pond),
+                "requests": self._requests(),
                 "imported": [name for name in LIBRARIES if name in sys.modules],
             }
             try:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, Began, OwnEnd, OwnFailure
+from duckstring.model.costs import NOTHING, Used, plus
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import failed_answer
 from duckstring.model.instants import Instant, to_text
@@ -20,9 +21,14 @@ from duckstring.model.pauses import spaced
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.ends import Done, Known
 from duckstring.worker.ports import Order, Worker
-from duckstring.worker.usage import Meter
+from duckstring.worker.usage import LETTER_SENT, ROW_WRITTEN, Meter
 
 Answer = Mapping[str, object]
+
+_PAUSED: Used = {"stepfunctions_transitions": 3}
+"""A branch that pauses goes by way of ``Ended`` and ``Pause`` into ``Run`` again
+(infra/machine.py). The orchestrator does not hear of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +79,18 @@ def report_end(
             return _pause(ended, discarded, work, worker)
 
 
-def abandon(order: Order, worker: Worker) -> Answer:
+def abandon(order: Order, worker: Worker, work: Work | None = None) -> Answer:
     """The attempt's outcome was already recorded; end this branch quietly. Most likely its
-    execution was stopped.
+    execution was stopped. ``work``: of an attempt that had begun.
     """
+    used = plus(work.began.used, work.meter.report(ROW_WRITTEN)) if work else NOTHING
     worker.history.left(
-        order.line, run=order.run, ripple=order.ripple, attempt=order.attempt, at=worker.clock.now()
+        order.line,
+        run=order.run,
+        ripple=order.ripple,
+        attempt=order.attempt,
+        at=worker.clock.now(),
+        used=used,
     )
     worker.log.info("attempt was taken; nothing reported")
     return {"outcome": "ok"}
@@ -119,7 +131,7 @@ def fail(status: OwnFailure, fault: Fault, work: Work, worker: Worker) -> Answer
     """Report that the attempt did not succeed."""
     fault = redacted(fault, worker)
     if not write_fault(status, fault, work, worker):
-        return abandon(work.order, worker)
+        return abandon(work.order, worker, work)
     worker.log.error(
         "ripple failed",
         extra={
@@ -163,6 +175,7 @@ def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> boo
         worker.clock.now(),
         *fault_fields,
         usage=usage,
+        used=plus(work.began.used, work.meter.report(ROW_WRITTEN)),
     )
     return worker.history.finished(order.line, row)
 
@@ -179,9 +192,10 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
         tables=tables,
         usage=usage,
         reads=done.reads,
+        used=plus(work.began.used, work.meter.report(ROW_WRITTEN, LETTER_SENT)),
     )
     if not worker.history.finished(order.line, row):
-        return abandon(order, worker)
+        return abandon(order, worker, work)
     signal = RippleSucceeded(
         run=order.run,
         ripple=order.ripple,
@@ -224,11 +238,12 @@ def _pause(paused: Pauses, discarded: Sequence[str], work: Work, worker: Worker)
         return out_of_time(work, worker)
     seconds = spaced(paused.seconds, pauses=order.pauses, ripples=work.ripples, left=left)
     usage = work.began.usage.most(work.meter.usage())
+    used = plus(work.began.used, work.meter.report(ROW_WRITTEN, _PAUSED))
     row = AttemptPaused(
-        order.run, order.ripple, order.attempt, now + timedelta(seconds=seconds), usage
+        order.run, order.ripple, order.attempt, now + timedelta(seconds=seconds), usage, used
     )
     if not worker.history.paused(order.line, row):
-        return abandon(order, worker)
+        return abandon(order, worker, work)
     if discarded:
         worker.log.warning(
             "a pause drops the tables that were written before it",

@@ -10,6 +10,7 @@ from typing import Protocol
 from duckstring.author.memory import Memory
 from duckstring.engine.state import PondState
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Began, Site
+from duckstring.model.costs import NOTHING, Used
 from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
@@ -18,6 +19,7 @@ from duckstring.ports import Clock, Mailbox, Snapshots
 from duckstring.worker.attempt_process import AttemptKeys
 from duckstring.worker.processes import Processes
 from duckstring.worker.project import ProjectCache
+from duckstring.worker.usage import Books
 from duckstring.worker.watch import Pace
 
 Label = Callable[[Mapping[str, object]], None]
@@ -50,8 +52,12 @@ class AttemptHistory(Protocol):
         it was not, as far as is known.
         """
 
-    def left(self, line: Line, *, run: int, ripple: str, attempt: int, at: Instant) -> None:
-        """Write that the worker of an attempt that was taken has let go of it."""
+    def left(
+        self, line: Line, *, run: int, ripple: str, attempt: int, at: Instant, used: Used = NOTHING
+    ) -> None:
+        """Write that the worker of an attempt that was taken has let go of it, and what its
+        invocations used (nothing: not known).
+        """
 
 
 class Memories(Protocol):
@@ -166,7 +172,7 @@ class Worker:
 
     ``processes`` gives each attempt a process of its own. ``label`` puts keys on each line of the
     log until the attempt has ended. ``begins`` gets the seconds that the attempt may take, before
-    the author's code is called.
+    the author's code is called. ``books``: what the process has used of AWS.
     """
 
     admissions: Admissions
@@ -184,3 +190,4 @@ class Worker:
     redactor: Redactor = field(default_factory=Redactor)
     projects: ProjectCache = field(default_factory=ProjectCache)
     pace: Pace = field(default_factory=Pace)
+    books: Books = field(default_factory=Books)

@@ -54,7 +54,14 @@ def run_ripple(order: Order, worker: Worker) -> Answer:
         TransientError: AWS did not answer. This, like every exception from here, counts as a
             loss of the attempt.
     """
-    meter = Meter()
+    meter = Meter(worker.books, order.site)
+    try:
+        return _run_ripple(order, worker, meter)
+    finally:
+        meter.close()
+
+
+def _run_ripple(order: Order, worker: Worker, meter: Meter) -> Answer:
     with worker.processes.one() as one, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         admitted = worker.admissions.of_run(order)
         state = admitted.state
@@ -95,9 +102,9 @@ def _attempt(one: Process, call: Call, work: Work, admitted: Admitted, worker: W
     renews = admitted.keys if call.keys.renewed else None
     how = replace(_follow(work, limits, worker), called=ahead, keys=renews)
     outcome = follow(one, call, how)
-    work.meter.add(outcome.exit.peak_kib if outcome.exit else 0)
+    work.meter.add(outcome.exit.peak_kib if outcome.exit else 0, outcome.end)
     if outcome.taken:
-        return abandon(order, worker)
+        return abandon(order, worker, work)
     ended = known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=around.key_of)
     return report_end(ended, outcome.why, work, worker, discarded=discarded(outcome))
 

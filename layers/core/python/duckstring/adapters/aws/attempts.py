@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from botocore.exceptions import ClientError
 
@@ -32,6 +32,8 @@ from duckstring.model.attempts import (
     OwnFailure,
     Usage,
 )
+from duckstring.model.costs import NOTHING, Used
+from duckstring.model.costs import to_text as used_text
 from duckstring.model.failures import Failure
 from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant, from_text, to_text
@@ -114,6 +116,7 @@ class AttemptRows:
             started,
             _number(found, "pauses"),
             Usage(float(str(found.get("seconds") or 0)), _number(found, "peak_mib")),
+            _amounts(found),
         )
 
     def _from_before(self, line: Line, key: Key) -> dict[str, object] | None:
@@ -135,7 +138,7 @@ class AttemptRows:
 
     def paused(self, line: Line, row: AttemptPaused) -> bool:
         """Write that it goes on later, unless it was taken."""
-        values: Values = {"resumes": to_text(row.resumes), **_used(row.usage)}
+        values: Values = {"resumes": to_text(row.resumes), **_used(row.usage, row.used)}
         change = f"SET {assigned(values)}, #pauses = if_not_exists(#pauses, :zero) + :one"
         return self._close(
             attempt_key(line, row.run, row.ripple, row.attempt),
@@ -155,7 +158,7 @@ class AttemptRows:
             "rows": sum(table.rows for table in row.tables.values()),
             "bytes": sum(table.bytes for table in row.tables.values()),
             "sizes": json.dumps(sizes, separators=(",", ":")),
-            **_used(row.usage),
+            **_used(row.usage, row.used),
         }
         if row.status == "success":
             values["reads"] = json.dumps(row.reads, separators=(",", ":"))
@@ -184,9 +187,13 @@ class AttemptRows:
         status = str(found.get("status"))
         return status if status in TAKEN else None
 
-    def left(self, line: Line, *, run: int, ripple: str, attempt: int, at: Instant) -> None:
+    def left(
+        self, line: Line, *, run: int, ripple: str, attempt: int, at: Instant, used: Used = NOTHING
+    ) -> None:
         """Write that the worker of an attempt that was taken has let go of it."""
         key, values = attempt_key(line, run, ripple, attempt), {"left": to_text(at)}
+        if used:
+            values["used"] = used_text(used)
         self._change(key, f"SET {assigned(values)}", "attribute_exists(pk)", values)
 
     def seen(self, line: Line, *, run: int, ripple: str, attempt: int) -> AttemptSeen:
@@ -290,7 +297,7 @@ class AttemptRows:
         return readable_fields(found["Attributes"])
 
     def _read(self, key: Key, *names: str, consistent: bool = True) -> dict[str, object]:
-        wanted = names or ("status", "started", "pauses", "seconds", "peak_mib")
+        wanted = names or ("status", "started", "pauses", "seconds", "peak_mib", "used")
         found = self._clients.dynamodb.get_item(
             TableName=self._table,
             Key=key,
@@ -301,8 +308,14 @@ class AttemptRows:
         return readable_fields(found.get("Item", {}))
 
 
-def _used(usage: Usage) -> dict[str, object]:
-    return {"seconds": usage.seconds, "peak_mib": usage.peak_mib}
+def _used(usage: Usage, used: Used) -> dict[str, object]:
+    values = {"seconds": usage.seconds, "peak_mib": usage.peak_mib}
+    return {**values, "used": used_text(used)} if used else {**values}
+
+
+def _amounts(row: Mapping[str, object]) -> Used:
+    found = row.get("used")
+    return cast("Used", found) if isinstance(found, dict) else NOTHING
 
 
 def _number(row: Mapping[str, object], name: str) -> int:

@@ -16,6 +16,8 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Credent
 from botocore.session import Session
 from typing_extensions import override
 
+from duckstring.adapters.aws.counting import Tally
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ecs import ECSClient
@@ -53,11 +55,14 @@ class _Given(CredentialProvider):
 
 
 class Clients:
-    """Clients with the process's own region and endpoint. Threads may share them."""
+    """Clients with the process's own region and endpoint. Threads may share them. ``tally``
+    counts what they send.
+    """
 
     def __init__(self, credentials: Credentials | None = None) -> None:
         """With these ``credentials``; None: with the process's own."""
         self._making = Lock()
+        self.tally = Tally()
         self.session = Session()
         if credentials is not None:
             given = CredentialResolver([_Given(credentials)])
@@ -65,7 +70,9 @@ class Clients:
 
     def _client(self, service: str, config: Config = _PATIENT) -> Any:  # noqa: ANN401 - each property knows its own type
         with self._making:  # a session is not made for two threads, a client is
-            return self.session.create_client(service, config=config)
+            client = self.session.create_client(service, config=config)
+        self.tally.watch(client)
+        return client
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:

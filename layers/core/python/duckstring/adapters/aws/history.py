@@ -7,6 +7,7 @@ need no order.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -29,12 +30,15 @@ from duckstring.adapters.aws.layout import (
 )
 from duckstring.adapters.aws.rows import attempt_row, complete
 from duckstring.engine.effects import RecordAttempt, RecordRun
+from duckstring.model.costs import NOTHING, Used
+from duckstring.model.costs import from_text as used_from_text
+from duckstring.model.costs import to_text as used_to_text
 from duckstring.model.failures import Failure
 from duckstring.model.foreign import readable
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.limits import ERROR, within
 from duckstring.model.names import Line, parse_line, run_key
-from duckstring.ports import EVERY_RUN, RunFilter
+from duckstring.ports import EVERY_RUN, AttemptUsed, RunFilter
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.layout import Key
@@ -60,6 +64,7 @@ _LAST = "~"
 """Sorts after all that begins with a letter, a digit or one of ``- : # .``"""
 _PAYLOAD = 4_000_000
 """Overflowed text that one answer carries: Lambda's answers end at 6 MB."""
+_USED_FIELDS = (*("sk", "status", "used", "started", "finished", "where", "memory_mib"),)
 _RUN_FIELDS = ("finished", "changed", "overtaken_by", "ripple", "error", "message")
 _OPEN = "attribute_not_exists(pk) OR attribute_not_exists(#status) OR #status = :running"
 _KEYS = frozenset({"pk", "sk", "gsi1pk", "gsi1sk", "expires"})
@@ -93,6 +98,9 @@ class DynamoHistory:
             "finished": to_text(row.finished) if row.finished else None,
             "changed": row.changed,
             "overtaken_by": run_key(line, row.overtaken_by) if row.overtaken_by else None,
+            "wanted": row.wanted or None,
+            "pins": json.dumps(row.pins, separators=(",", ":")) if row.pins else None,
+            "used": used_to_text(cast("Used", row.used)) if row.used else None,
             "gsi1pk": shard_of(line),
             "gsi1sk": f"{started}#{key}",
         }
@@ -217,6 +225,19 @@ class DynamoHistoryReader:
             key=lambda row: (row["started"] or row["finished"] or "", row["ripple"]),
         )
         return list(self._with_overflow(rows))
+
+    def used(self, line: Line, first: int, last: int) -> Sequence[AttemptUsed]:
+        """What each attempt of these runs and of those between them used."""
+        query = self._between(
+            work_partition(line), attempts_of(first), f"{attempts_of(last)}{_LAST}"
+        ) | {
+            "ConsistentRead": False,
+            "ProjectionExpression": ", ".join(f"#{name}" for name in _USED_FIELDS),
+            "ExpressionAttributeNames": {f"#{name}": name for name in _USED_FIELDS},
+        }
+        pages = self._clients.dynamodb.get_paginator("query").paginate(**query)
+        rows = (attempt_row(line, item) for page in pages for item in page["Items"])
+        return [_attempt_used(complete(row)) for row in rows if row]
 
     def _of_line(self, partition: str, prefix: str) -> dict[str, Any]:
         return self._between(partition, prefix, f"{prefix}{_LAST}")
@@ -372,7 +393,23 @@ def _row(item: Mapping[str, Any]) -> RunRow:
     yet.
     """
     held = {name: value for name, value in from_item(item).items() if name not in _KEYS}
+    if "used" in held:
+        held["used"] = used_from_text(held["used"])
+    if "pins" in held:
+        held["pins"] = json.loads(str(held["pins"]))
     return cast("RunRow", {**dict.fromkeys(_RUN_FIELDS), **held})
+
+
+def _attempt_used(row: AttemptRow) -> AttemptUsed:
+    return AttemptUsed(
+        row["run"],
+        row["status"],
+        row.get("used") or NOTHING,
+        row["started"] or "",
+        row["finished"] or "",
+        row["where"],
+        row["memory_mib"] or 0,
+    )
 
 
 def _joined(earlier: dict[str, object] | None, row: dict[str, object]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from duckstring.adapters.aws.layout import parse_attempt_key
 from duckstring.engine.effects import AttemptStatus
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import MOST_INVOCATIONS, KillEnd
+from duckstring.model.costs import from_text as used_from_text
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line, run_key
 
@@ -26,7 +27,7 @@ STATUSES = ("running", *get_args(AttemptStatus))
 FIELDS = (
     *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
     *("error", "message", "traceback", "rows", "bytes", "tables", "reads", "seconds", "peak_mib"),
-    *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message"),
+    *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message", "used"),
 )
 """What an answer tells of an attempt, besides which one it is, and its status."""
 _MOST = 2**53
@@ -181,4 +182,5 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     "invocations": _invocations,
     "reads": _reads,
     **dict.fromkeys(("sizes", "tables"), _sizes),
+    "used": used_from_text,
 }

@@ -15,6 +15,8 @@ from duckstring.adapters.aws.schemas import STAMP, readable, schema_of
 from duckstring.engine.effects import AnswerGate, Effect, PublishSnapshot
 from duckstring.engine.state import PondState
 from duckstring.errors import StateConflictError, StateTooLargeError
+from duckstring.model.costs import from_text as used_from_text
+from duckstring.model.costs import to_text as used_to_text
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.limits import MOST_ITEM_BYTES
 from duckstring.model.names import Line
@@ -68,7 +70,7 @@ class DynamoStateStore:
         now: Instant = NEVER,
     ) -> Held:
         """One conditional write; a transaction of two where a snapshot is published."""
-        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now)
+        new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now, held.used)
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": _checked(_item(new), state.line),
@@ -195,6 +197,8 @@ def _item(held: Held) -> Item:
         "mark": {"S": f"{held.mark[0]}:{held.mark[1]}"},
         "committed": {"S": to_text(held.committed)},
     }
+    if held.used:
+        item["used"] = {"S": used_to_text(held.used)}
     if held.outbox:
         item["outbox"] = {"S": codec.outbox_to_text(tuple(map(_owed, held.outbox)))}
     return item
@@ -224,7 +228,8 @@ def read_held(item: Item) -> Held:
     """
     state = read_state(item)
     outbox = codec.outbox_from_text(item["outbox"]["S"], state.line) if "outbox" in item else ()
-    return Held(state, outbox, *read_when(item))
+    used = used_from_text(item["used"]["S"]) if "used" in item else None
+    return Held(state, outbox, *read_when(item), used or {})
 
 
 def read_state(item: Mapping[str, AttributeValueTypeDef]) -> PondState:

@@ -13,6 +13,7 @@ from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.errors import DuckstringError, InvariantError, OperatorError, TransientError
+from duckstring.model.costs import from_text as used_from_text
 from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line, parse_line
 from duckstring.model.permits import AttemptName
@@ -151,4 +152,7 @@ class LambdaVendor:
                 f"The vendor failed: {str(answer.get('errorMessage') or answer)[:300]}",
                 hint="Its log says why. The attempt is made again.",
             )
+        # What the vendor used is the attempt's, as if its own worker had used it.
+        for kind, amount in (used_from_text(answer.get("used")) or {}).items():
+            self._clients.tally.add(kind, amount)
         return answer_of(answer)
