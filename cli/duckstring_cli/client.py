@@ -18,6 +18,7 @@ from duckstring.model.answers import (
     BudgetAnswer,
     ComputeAnswer,
     ControlAnswer,
+    CostAnswer,
     DeployAnswer,
     DoctorAnswer,
     HelloAnswer,
@@ -194,12 +195,21 @@ class Client:
         **only: Unpack[RunsWanted],
     ) -> list[RunRow]:
         """Run history, newest first."""
-        texts = {
-            name: to_text(value) if isinstance(value, Instant) else value
-            for name, value in only.items()
-        }
+        texts = _as_texts(only)
         answer = self._call(RunsAnswer, "runs", pond=pond, major=major, limit=limit, **texts)
         return answer["runs"]
+
+    def cost(
+        self,
+        pond: str | None = None,
+        *,
+        major: int | None = None,
+        limit: int,
+        **only: Unpack[RunsWanted],
+    ) -> CostAnswer:
+        """What runs have used, newest first."""
+        asked = {"pond": pond, "major": major, "limit": limit, **_as_texts(only)}
+        return self._call(CostAnswer, "cost", **asked)
 
     def run(self, run: str) -> RunAnswer:
         """One run with its attempts."""
@@ -605,3 +615,10 @@ def _gone(catchment: Catchment, detail: str) -> OperatorError:
 def _login_hint(catchment: Catchment) -> str:
     profile = f" --profile {catchment.profile}" if catchment.profile else ""
     return f"Log in: aws sso login{profile}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+
+
+def _as_texts(only: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: to_text(value) if isinstance(value, Instant) else value
+        for name, value in only.items()
+    }

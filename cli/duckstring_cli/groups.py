@@ -104,6 +104,12 @@ ENTRIES = (
     ),
     Entry("run", "runs", "One run closely."),
     Entry(
+        "cost",
+        "cost:cost",
+        "What runs cost, and who asked for them.",
+        "Example: duckstring cost --since 7d --by trigger",
+    ),
+    Entry(
         "logs",
         "logs:logs",
         "What a run's Ripples said, from CloudWatch Logs.",

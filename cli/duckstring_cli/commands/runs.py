@@ -11,7 +11,7 @@ import typer
 from duckstring.errors import nearest
 from duckstring.model import instants, names
 from duckstring.model.answers import AttemptRow, RunRow
-from duckstring_cli import catchments, durations, moments, render
+from duckstring_cli import catchments, costing, durations, moments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
     AsJson,
@@ -143,6 +143,9 @@ def show(
         render.print_json({**answer, "attempts": attempts})
         return
     render.out().print(_heading(answer["run"]), soft_wrap=True)
+    if used := costing.used_of_run(answer["run"], attempts):
+        usd = costing.dollars(costing.Prices().total(used))
+        render.out().print(Text(f"cost {usd} at list prices of us-east-1", style="dim"))
     begun = [attempt for attempt in attempts if attempt["status"] != "not begun"]
     _print_attempts(begun, [attempt["ripple"] for attempt in attempts if attempt not in begun])
     for attempt in begun:

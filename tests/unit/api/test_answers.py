@@ -24,6 +24,7 @@ CALLS = {
     "status": lambda client: client.status(),
     "runs": lambda client: client.runs(),
     "run": lambda client: client.run("sales@1/1"),
+    "cost": lambda client: client.cost(limit=10),
     "tables": lambda client: client.tables("sales"),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),

@@ -45,7 +45,7 @@ WORDS = {
     "runs": [],
     "status": [],
 }
-ANSWER: dict[str, Any] = {"now": "2030-01-01T12:00:00Z"} | {
+ANSWER: dict[str, Any] = {"now": "2030-01-01T12:00:00Z", "more": False} | {
     name: []
     for name in ("runs", "windows", "arrivals", "ponds", "lines", "attempts", "removed", "stopped")
 }

@@ -13,6 +13,7 @@ from duckstring.api import (
     checkup,
     compute,
     control,
+    cost,
     history,
     remove,
     remove_table,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         BudgetAnswer,
         ComputeAnswer,
         ControlAnswer,
+        CostAnswer,
         DeployAnswer,
         DoctorAnswer,
         Fault,
@@ -215,6 +217,16 @@ def _runs(asked: requests.RunsRequest, ports: ApiPorts) -> RunsAnswer:
     )
 
 
+def _cost(asked: requests.CostRequest, ports: ApiPorts) -> CostAnswer:
+    return cost.cost(
+        asked,
+        catalog=ports.catalog,
+        removals=ports.removals,
+        history=ports.history,
+        clock=ports.clock,
+    )
+
+
 def _run(asked: requests.RunRequest, ports: ApiPorts) -> RunAnswer:
     return history.show_run(
         asked.run, history=ports.history, snapshots=ports.snapshots, clock=ports.clock
@@ -275,6 +287,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "window": Operation(requests.WindowRequest, _window),
     "status": Operation(requests.StatusRequest, _status),
     "runs": Operation(requests.RunsRequest, _runs),
+    "cost": Operation(requests.CostRequest, _cost),
     "run": Operation(requests.RunRequest, _run),
     "tables": Operation(requests.TablesRequest, _tables),
     "remove": Operation(requests.RemoveRequest, _remove),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from duckstring.api.requests import RunsRequest
+from duckstring.api.requests import CostRequest, RunsRequest
 from duckstring.api.tables import older_tables
 from duckstring.errors import OperatorError
 from duckstring.model.find import find_ever_deployed
@@ -45,13 +45,29 @@ def runs(
     """
     pond = asked.pond
     line = find_ever_deployed(catalog, removals, pond, asked.major) if pond else None
-    only = RunFilter(
-        asked.status,
+    only = run_filter(asked, line, history, clock, status=asked.status)
+    return {"runs": list(history.runs(now=clock.now(), limit=asked.limit, line=line, only=only))}
+
+
+def run_filter(
+    asked: RunsRequest | CostRequest,
+    line: Line | None,
+    history: HistoryReader,
+    clock: Clock,
+    *,
+    status: str | None = None,
+) -> RunFilter:
+    """Which runs are asked for.
+
+    Raises:
+        OperatorError: no such run as ``before``, or an instant that is none.
+    """
+    return RunFilter(
+        status,
         _instant("since", asked.since),
         _instant("until", asked.until),
         _before(asked.before, line, history, clock) if asked.before else None,
     )
-    return {"runs": list(history.runs(now=clock.now(), limit=asked.limit, line=line, only=only))}
 
 
 def _instant(name: str, text: str | None) -> Instant | None:

@@ -138,6 +138,17 @@ class RunsRequest(Struct, frozen=True):
     limit: Limit = 20
 
 
+class CostRequest(Struct, frozen=True):
+    """``cost``. ``since`` and ``until`` are instants, ``before`` is a run."""
+
+    pond: str | None = None
+    major: Major | None = None
+    since: str | None = None
+    until: str | None = None
+    before: str | None = None
+    limit: Limit = MOST_RUNS
+
+
 class RunRequest(Struct, frozen=True):
     """``run``."""
 
