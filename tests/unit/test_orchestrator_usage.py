@@ -105,6 +105,14 @@ def test_the_newest_run_that_ends_is_told_all_since_the_one_before():
     assert left == {}
 
 
+def test_a_run_that_begins_as_another_ends_pays_its_own_start():
+    start = StartRun(2, 1, (RippleBranch("load", "lambda"),))
+    used = {"stepfunctions_transitions": 5, "stepfunctions_requests": 1, "dynamodb_requests": 3}
+    effects, left = booked((row(1), start), {}, used)
+    assert effects[0].used == {"stepfunctions_transitions": 2, "dynamodb_requests": 3}
+    assert left == {"stepfunctions_transitions": 3, "stepfunctions_requests": 1}
+
+
 def test_without_an_end_the_lines_item_keeps_it():
     begun = (row(1, ended=False),)
     used = {"dynamodb_requests": 3, "log_bytes": -5}

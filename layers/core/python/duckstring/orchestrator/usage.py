@@ -81,7 +81,8 @@ def booked(
     effects: tuple[Effect, ...], before: Used, used: Used
 ) -> tuple[tuple[Effect, ...], Used]:
     """The effects, with all that was used in the row of the run that ends; and what the line's item
-    keeps for a later one. Of several runs that end at once, the newest gets it.
+    keeps for a later one. Of several runs that end at once, the newest gets it. The start of a run
+    is not an ended one's.
     """
     whole = not_negative(plus(before, used))
     ended = [
@@ -92,9 +93,12 @@ def booked(
     if not ended or not whole:
         return effects, whole
     newest = max(ended, key=lambda row: row.run)
+    starts = [effect for effect in effects if isinstance(effect, StartRun)]
+    later = plus(*map(_after, starts), *map(_of_effect, starts))
+    mine = not_negative(minus(whole, later))
     return tuple(
-        replace(effect, used=whole) if effect is newest else effect for effect in effects
-    ), NOTHING
+        replace(effect, used=mine) if effect is newest else effect for effect in effects
+    ), minus(whole, mine)
 
 
 def of_machine(signals: Iterable[Signal], effects: Iterable[Effect]) -> Used:
