@@ -84,7 +84,8 @@ class Config:
     over. ``people``: whether the stack has managed policies for people. ``kms_key`` encrypts what
     is stored, instead of AWS's own keys. ``permissions_boundary`` is the name or the ARN of a
     policy that limits every role. ``tags`` are on every resource. ``attached`` are stores that
-    outlived another stack, or were restored.
+    outlived another stack, or were restored. ``dashboard``: whether there is one, which costs $3 a
+    month.
     """
 
     catchment: str = "dev"
@@ -111,6 +112,7 @@ class Config:
     permissions_boundary: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     attached: Attached = Attached()
+    dashboard: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -185,6 +187,8 @@ class Config:
             permissions_boundary=_boundary(text("permissions-boundary", "").strip()),
             tags=_tags(text("tags", "")),
             attached=_attached(text("table", ""), text("bucket", ""), text("secret", "")),
+            dashboard=_one_of("dashboard", text("dashboard", "yes").lower(), ("yes", "no"))
+            == "yes",
             environment=parse_environment(
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
             ),

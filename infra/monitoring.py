@@ -81,7 +81,7 @@ class Recipients(Construct):
 
 
 class Monitoring(Construct):
-    """One dashboard, and the alarms of the Catchment itself."""
+    """The alarms of the Catchment itself, and one dashboard, if it is wanted."""
 
     def __init__(  # noqa: PLR0913 - constructs are composed by name
         self,
@@ -94,8 +94,10 @@ class Monitoring(Construct):
         machine: sfn.StateMachine,
         task_logs: logs.ILogGroup,
         recipients: Recipients,
+        has_dashboard: bool,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.dashboard: cloudwatch.Dashboard | None = None
         dead = {
             "DeadLettersAlarm": messaging.dead_letters,
             "DeadDelaysAlarm": messaging.dead_delays,
@@ -113,34 +115,23 @@ class Monitoring(Construct):
         ]
         for alarm in alarms:
             recipients.hear_of(alarm)
+        if has_dashboard:
+            groups = [doors.orchestrator.log_group, doors.ripple.log_group, task_logs]
+            self.dashboard = self._shown(name, alarms)
+            self.dashboard.add_widgets(_queues(messaging), _runs(machine))
+            self.dashboard.add_widgets(*_functions(doors))
+            for query in _queries(groups):
+                self.dashboard.add_widgets(query)
+
+    def _shown(self, name: str, alarms: Sequence[cloudwatch.Alarm]) -> cloudwatch.Dashboard:
         # A dashboard's name is the account's, not the region's.
-        self.dashboard = cloudwatch.Dashboard(
+        dashboard = cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=f"{name}-{Stack.of(self).region}"
         )
-        functions = {
-            "orchestrator": doors.orchestrator,
-            "ripple": doors.ripple,
-            "api": doors.api,
-            "operators": doors.operators,
-            "viewers": doors.viewers,
-            "sweep": doors.sweep,
-        }
-        functions["discovery"] = doors.discovery
-        self.dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WIDE, height=2)
+        dashboard.add_widgets(
+            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms], width=_WIDE, height=2)
         )
-        self.dashboard.add_widgets(_queues(messaging), _runs(machine))
-        self.dashboard.add_widgets(*_functions(functions))
-        groups = [
-            one.log_group_name
-            for one in (doors.orchestrator.log_group, doors.ripple.log_group, task_logs)
-        ]
-        for title, query in _QUERIES.items():
-            self.dashboard.add_widgets(
-                cloudwatch.LogQueryWidget(
-                    title=title, log_group_names=groups, query_string=query, width=_WIDE, height=6
-                )
-            )
+        return dashboard
 
     def _late(self, mailbox: sqs.IQueue) -> cloudwatch.Alarm:
         return mailbox.metric_approximate_age_of_oldest_message(
@@ -286,9 +277,26 @@ def _runs(machine: sfn.StateMachine) -> cloudwatch.GraphWidget:
     )
 
 
-def _functions(
-    functions: Mapping[str, lambda_.Function],
-) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
+def _queries(groups: Sequence[logs.ILogGroup]) -> list[cloudwatch.LogQueryWidget]:
+    names = [group.log_group_name for group in groups]
+    return [
+        cloudwatch.LogQueryWidget(
+            title=title, log_group_names=names, query_string=query, width=_WIDE, height=6
+        )
+        for title, query in _QUERIES.items()
+    ]
+
+
+def _functions(doors: Doors) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWidget]:
+    functions: Mapping[str, lambda_.Function] = {
+        "orchestrator": doors.orchestrator,
+        "ripple": doors.ripple,
+        "api": doors.api,
+        "operators": doors.operators,
+        "viewers": doors.viewers,
+        "sweep": doors.sweep,
+        "discovery": doors.discovery,
+    }
     return (
         cloudwatch.GraphWidget(
             title="Functions: errors, throttles",

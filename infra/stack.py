@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -98,8 +99,10 @@ class CatchmentStack(Stack):
             recipients=Recipients(
                 self, "Recipients", topic=config.alarm_topic, emails=config.alarm_emails
             ),
+            has_dashboard=config.dashboard,
         )
-        self._write_outputs(dashboard=monitoring.dashboard.dashboard_name)
+        board = monitoring.dashboard
+        self._write_outputs({"Dashboard": board.dashboard_name} if board else {})
         if config.people:
             self._write_policies()
         self._apply_options(config)
@@ -205,7 +208,7 @@ class CatchmentStack(Stack):
             policies=",".join(policy.managed_policy_arn for policy in self._policies),
         )
 
-    def _write_outputs(self, *, dashboard: str) -> None:
+    def _write_outputs(self, more: Mapping[str, str]) -> None:
         outputs = {
             "Catchment": self._name,
             "Table": self._storage.table.table_name,
@@ -229,8 +232,8 @@ class CatchmentStack(Stack):
             "RippleLogs": self._doors.ripple.log_group.log_group_name,
             "SweepFunction": self._doors.sweep.function_name,
             "Secret": self._secret.secret_arn,
-            "Dashboard": dashboard,
             "Version": version("duckstring-aws"),
+            **more,
         }
         if self._isolation:
             outputs["AttemptRole"] = self._isolation.role.role_arn
