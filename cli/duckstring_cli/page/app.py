@@ -44,6 +44,7 @@ _PACES = {"local": Pace(busy=1.0, quiet=1.0), "aws": Pace(busy=2.0, quiet=5.0)}
 """Looks at a Catchment's status while a page waits for news. Those in AWS cost money."""
 _LONGEST_WAIT = 25.0
 _MOST_RUNS = 1000
+_MOST_DAYS = 90
 _MOST_ATTEMPT = 1e9
 _QUERIES = 4
 """At once: each may use all processors."""
@@ -84,6 +85,7 @@ class _Page:
             "/api/runs": self._runs,
             "/api/run/{line}/{number}": self._run,
             "/api/logs/{line}/{number}": self._logs,
+            "/api/cost/{line}": self._cost,
             "/api/rows/{line}/{table:path}": self._rows,
             "/api/doctor": self._doctor,
         }
@@ -138,7 +140,12 @@ class _Page:
         return await _answer(lambda: {"runs": look()})
 
     async def _run(self, request: Request) -> Response:
-        return await _answer(partial(self._client.run, _run_of(request)))
+        return await _answer(partial(operations.run, self._client, _run_of(request)))
+
+    async def _cost(self, request: Request) -> Response:
+        days = int(min(max(_number(request, "days", 7), 1), _MOST_DAYS))
+        line = request.path_params["line"]
+        return await _answer(partial(operations.cost, self._client, line, days))
 
     async def _logs(self, request: Request) -> Response:
         attempt = int(min(_number(request, "attempt", 0), _MOST_ATTEMPT)) or None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from duckstring.errors import OperatorError
@@ -20,6 +20,7 @@ from duckstring.model.answers import (
     ComputeAnswer,
     ControlAnswer,
     LineStatus,
+    RunAnswer,
     RunRow,
     TablesAnswer,
     TriggerAnswer,
@@ -27,7 +28,7 @@ from duckstring.model.answers import (
 )
 from duckstring.model.foreign import json_text
 from duckstring.model.instants import to_text
-from duckstring_cli import checkup
+from duckstring_cli import checkup, costing
 from duckstring_cli.attempt_logs import AttemptLogs
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError, CatchmentRefusedError
@@ -66,6 +67,32 @@ class LineTold(TypedDict):
     runs: list[RunRow]
     tables: TablesAnswer | None
     arrivals: list[ArrivalRow]
+
+
+class RunTold(RunAnswer):
+    """A run. ``usd``: what it cost, at list prices; None: nothing is known."""
+
+    usd: float | None
+
+
+class CostPart(TypedDict):
+    """What one kind of use cost."""
+
+    kind: str
+    amount: float
+    usd: float
+
+
+class CostTold(TypedDict):
+    """What the runs of a line cost in a span, by kind, the dearest first."""
+
+    usd: float
+    runs: int
+    estimated: int
+    complete: bool
+    region: str
+    date: str
+    parts: list[CostPart]
 
 
 class LogLine(TypedDict):
@@ -117,6 +144,41 @@ def line(client: Client, wanted: str) -> LineTold:
             "tables": tables.result(),
             "arrivals": arrivals.result()["arrivals"],
         }
+
+
+def run(client: Client, wanted: str) -> RunTold:
+    """One run, and what it cost."""
+    answer = client.run(wanted)
+    used = costing.used_of_run(answer["run"], answer["attempts"])
+    return {**answer, "usd": costing.Prices().total(used) if used else None}
+
+
+def cost(client: Client, wanted: str, days: int) -> CostTold:
+    """What a line's runs of the last ``days`` cost, at the prices of us-east-1."""
+    pond, major = parsed_line(wanted)
+    now = datetime.now(UTC)
+    made = costing.bill(
+        client,
+        pond,
+        major=major,
+        since=now - timedelta(days=days),
+        until=now,
+        by="pond",
+        prices=costing.Prices(),
+    )
+    parts = sorted(made["usd_by_kind"].items(), key=lambda one: -one[1])
+    return {
+        "usd": made["usd"],
+        "runs": made["runs"],
+        "estimated": made["estimated"],
+        "complete": made["complete"],
+        "region": made["prices"]["region"],
+        "date": made["prices"]["date"],
+        "parts": [
+            {"kind": kind, "amount": round(made["used"][kind], 3), "usd": usd}
+            for kind, usd in parts
+        ],
+    }
 
 
 def tables(client: Client, wanted: str) -> TablesAnswer:

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from duckstring_cli.page.watch import Pace, StatusWatch, version_of
-from tests.unit.cli.made_up import line_status, source
+from tests.unit.cli.made_up import line_status, run_row, source
 from tests.unit.page.page_kit import DONE, Served, served
 
 
@@ -129,6 +129,41 @@ def test_runs_are_asked_for_by_pond_state_span_and_page(page: Served) -> None:
             "limit": 200,
         }
     ]
+
+
+COSTS = {
+    "run": "sales@1/4",
+    "started": "2030-01-01T12:00:00Z",
+    "status": "success",
+    "wanted": "wave",
+    "sources": {},
+    "overtaken_by": None,
+    "used": {"stepfunctions_transitions": 40, "secrets_reads": 1},
+    "attempts": 1,
+    "estimated": 0,
+    "running": 0,
+}
+
+
+def test_what_a_lines_runs_cost_comes_by_kind_the_dearest_first(page: Served) -> None:
+    page.answers = {"cost": {"now": "2030-01-01T13:00:00Z", "runs": [COSTS], "more": False}}
+    told = page.get("cost/sales@1", days=30).json()
+    assert (told["usd"], told["runs"], told["complete"]) == (pytest.approx(0.001005), 1, True)
+    assert [part["kind"] for part in told["parts"]] == [
+        "stepfunctions_transitions",
+        "secrets_reads",
+    ]
+    (asked,) = page.asked
+    assert (asked["pond"], asked["major"]) == ("sales", 1)
+    assert page.get("cost/Sales", days=30).status_code == 400
+
+
+def test_a_run_has_what_it_cost_if_that_is_known(page: Served) -> None:
+    run = run_row("sales@1/4")
+    page.answers = {"run": {"run": run, "attempts": [], "older_tables": []}}
+    assert page.get("run/sales@1/4").json()["usd"] is None
+    run["used"] = {"stepfunctions_transitions": 40}
+    assert page.get("run/sales@1/4").json()["usd"] == pytest.approx(0.001)
 
 
 def test_a_line_has_its_runs_tables_and_rules(page: Served) -> None:

@@ -5,7 +5,6 @@ import type {
   ComputeAnswer,
   ControlAnswer,
   Fault,
-  RunAnswer,
   RunsAnswer,
   TriggerAnswer,
   WindowAnswer,
@@ -15,10 +14,12 @@ import type {
   Catchment,
   ComputeChange,
   Control,
+  CostTold,
   DoctorTold,
   Grid,
   LineDetail,
   Logs,
+  RunDetail,
   StatusUpdate,
   Trigger,
   WindowChange,
@@ -121,7 +122,9 @@ export const api = {
   runs: (asked: RunsAsked, signal?: AbortSignal) =>
     get<RunsAnswer>(`runs${query({ ...asked })}`, signal),
   run: (line: string, number: number, signal?: AbortSignal) =>
-    get<RunAnswer>(`run/${part(line)}/${number}`, signal),
+    get<RunDetail>(`run/${part(line)}/${number}`, signal),
+  cost: (line: string, days: number, signal?: AbortSignal) =>
+    get<CostTold>(`cost/${part(line)}${query({ days })}`, signal),
   logs: (
     line: string,
     number: number,

@@ -1,6 +1,13 @@
 // Answers of the page's own server that are not answers of the api function.
 
-import type { ArrivalRow, LineStatus, RunRow, StatusAnswer, TablesAnswer } from "../answers";
+import type {
+  ArrivalRow,
+  LineStatus,
+  RunAnswer,
+  RunRow,
+  StatusAnswer,
+  TablesAnswer,
+} from "../answers";
 
 export interface Catchment {
   name: string;
@@ -21,6 +28,22 @@ export interface LineDetail {
   runs: RunRow[];
   tables: TablesAnswer | null;
   arrivals: ArrivalRow[];
+}
+
+/** `usd`: what it cost, at list prices; null: nothing is known. */
+export interface RunDetail extends RunAnswer {
+  usd: number | null;
+}
+
+/** What the runs of a line cost in a span, by kind, the dearest first. */
+export interface CostTold {
+  usd: number;
+  runs: number;
+  estimated: number;
+  complete: boolean;
+  region: string;
+  date: string;
+  parts: { kind: string; amount: number; usd: number }[];
 }
 
 export interface LogLine {

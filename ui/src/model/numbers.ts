@@ -21,6 +21,15 @@ export function memory(mib: number): string {
   return mib >= 1024 ? `${Number((mib / 1024).toFixed(1))} GB` : `${mib} MB`;
 }
 
+/** US dollars with three digits at least, and cents at least: `$0.000123`, `$1.50`. */
+export function dollars(usd: number): string {
+  if (usd === 0) return "$0";
+  let digits = 2;
+  while (usd * 10 ** digits < 100 && digits < 9) digits += 1;
+  const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return `$${usd.toLocaleString("en", fixed)}`;
+}
+
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }

@@ -20,6 +20,7 @@ import { Age, Time } from "../parts/Time";
 import { showRootCause } from "../pipeline/cause";
 import { go, pondPath, runPath } from "../router";
 import { Actions } from "./Actions";
+import { Cost } from "./Cost";
 import { Budgets, Ripples } from "./Settings";
 import { Tables } from "./Tables";
 import { Windows } from "./Windows";
@@ -132,6 +133,11 @@ function Body({ line }: { line: Line }) {
       {line.status !== "undeployed" && (
         <Part title="Retry budgets">
           <Budgets line={line} />
+        </Part>
+      )}
+      {line.status !== "undeployed" && (
+        <Part title="Cost">
+          <Cost line={line.line} />
         </Part>
       )}
       {detail.fault && <Refused fault={detail.fault} again={detail.again} />}

@@ -1,10 +1,11 @@
 import { useEffect, useState } from "react";
-import type { AttemptRow, RunAnswer } from "../answers";
+import type { AttemptRow } from "../answers";
 import { api } from "../api/client";
+import type { RunDetail } from "../api/shapes";
 import { useLine } from "../api/status";
 import { useAnswer } from "../api/useAnswer";
 import { instant, took } from "../model/moments";
-import { count, memory, size } from "../model/numbers";
+import { count, dollars, memory, size } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { timeline } from "../model/timeline";
 import { useNow } from "../parts/clock";
@@ -66,7 +67,7 @@ const Beside = ({ to, children }: { to: string | null; children: string }) =>
     </button>
   );
 
-function Body({ answer, line, number }: { answer: RunAnswer; line: string; number: number }) {
+function Body({ answer, line, number }: { answer: RunDetail; line: string; number: number }) {
   const now = useNow();
   const [chosen, setChosen] = useState<{ ripple: string; attempt: number } | null>(null);
   const { run, attempts } = answer;
@@ -93,6 +94,12 @@ function Body({ answer, line, number }: { answer: RunAnswer; line: string; numbe
         </dd>
         <dt>Version</dt>
         <dd>{oneLine(run.version, 24)}</dd>
+        {answer.usd !== null && (
+          <>
+            <dt>Cost</dt>
+            <dd>{dollars(answer.usd)} at list prices of us-east-1</dd>
+          </>
+        )}
         {run.overtaken_by && (
           <>
             <dt>Overtaken by</dt>
