@@ -391,6 +391,17 @@ def test_one_version_taken_by_many_sinks_is_replaced_once() -> None:
     assert counts(world) == {A: 3, B: 1, C: 1, D: 1}
 
 
+def test_a_pushed_run_that_is_alone_on_its_way_replaces_what_a_sink_took() -> None:
+    world = deployed(pond(A, ripples=chain_of("x", "y")), pond(B, A))
+    taken = world.trigger(A, "pulse")
+    world.run_until()
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(0.5))
+    world.post(B, A, PullReceived(B, world.now, taken, (9, 0)))
+    world.run_until()
+    assert counts(world)[A] == 2
+
+
 def test_what_is_replaced_already_is_not_replaced_again_after_a_deploy() -> None:
     world = deployed(pond(A, ripples=chain_of("x", "y")), pond(B, A))
     world.trigger(B, "tap")

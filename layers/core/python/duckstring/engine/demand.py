@@ -71,14 +71,29 @@ def _order(
         return
     turn.last_held = max(turn.last_held, held)
     if not nothing_ahead:
-        for ripple in leaves(turn):
-            order_replacement(turn, ripple.name, held)
+        _order_ahead(turn, epoch, held, is_starving=is_starving)
         return
     if is_starving:
         turn.put_all_ripples(
             {name: replace(ripple, pull=True) for name, ripple in turn.ripples.items()}
         )
     set_pull(turn, epoch)
+
+
+def _order_ahead(turn: Turn, epoch: Instant, held: Instant, *, is_starving: bool) -> None:
+    """Order a replacement while newer versions are on their way. A Sink that found its input ready
+    gets one run, at once.
+
+    Suppose that its Source is slower than it from end to end, and quicker in each Ripple. A card
+    at the leaves would wait there for the next version, and start the run too late.
+    """
+    if is_starving:
+        for ripple in leaves(turn):
+            order_replacement(turn, ripple.name, held)
+        return
+    live = [run for run in turn.runs.values() if run.failure is None and not run.forced]
+    if len(live) != 1 or not _order_for_pushed(turn, live[0].f):
+        set_pull(turn, epoch)
 
 
 def take_sinks_pull(turn: Turn, pull: PullReceived) -> None:
@@ -134,12 +149,12 @@ def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = Tr
         _pull_above(turn, ripple)
 
 
-def _order_for_pushed(turn: Turn, f: Instant) -> None:
+def _order_for_pushed(turn: Turn, f: Instant) -> bool:
     """The newest run at ``f`` was begun for a target, and its card arrives now. From here on it
-    counts as a pulled run.
+    counts as a pulled run. False: no run at ``f`` was begun so.
     """
     if turn.blocked or f != turn.start_f:
-        return
+        return False
     run = next(
         (
             run
@@ -148,9 +163,11 @@ def _order_for_pushed(turn: Turn, f: Instant) -> None:
         ),
         None,
     )
-    if run is not None and run.pull is None:
-        turn.put_run(replace(run, pull=turn.now))
-        order_next(turn)
+    if run is None or run.pull is not None:
+        return False
+    turn.put_run(replace(run, pull=turn.now))
+    order_next(turn)
+    return True
 
 
 def _pull_roots(turn: Turn, ripple: RippleState) -> None:
