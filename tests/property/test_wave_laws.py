@@ -210,6 +210,35 @@ def test_a_source_that_is_slower_from_end_to_end_only_keeps_its_sink_at_work(
     assert counts(world, graph)[Line("in@1")] - before[Line("in@1")] <= len(seen.rows) + 1
 
 
+@pytest.mark.parametrize("letter", [0.0, 0.05, 0.19])
+@pytest.mark.parametrize(
+    "ripples",
+    [
+        {"r0": 0.98, "r1(r0)": 4.57, "r2(r0)": 4.93, "r3(r1)": 0.78},
+        {"r0": 1.28, "r1(r0)": 2.68, "r2(r1)": 2.55, "r3(r0)": 4.85, "r4(r0)": 3.39},
+        {"r0": 2.11, "r1": 1.85, "r2(r0)": 0.82, "r3(r0)": 1.96, "r4(r1)": 5.0, "r5(r2)": 4.15},
+        {
+            "r0": 1.78,
+            "r1(r0)": 1.58,
+            "r2(r1)": 0.69,
+            "r3(r1)": 2.17,
+            "r4(r2)": 4.05,
+            "r5(r1)": 2.72,
+        },
+    ],
+)
+def test_slow_ripples_side_by_side_take_the_same_runs(
+    ripples: dict[str, float], letter: float
+) -> None:
+    """They overtook each other once, and the Pond published every second run."""
+    names = [name.rstrip(")").split("(") for name in ripples]
+    takes = {name[0]: seconds(taken) for name, taken in zip(names, ripples.values(), strict=True)}
+    graph = Graph((pond("in@1", ripples=[(name, tuple(above)) for name, *above in names]),))
+    world = waving(graph, lambda _, ripple: takes[ripple], letter)
+    longest = max(takes.values())
+    assert watch(world, "in@1", longest * 40).period == longest + seconds(letter)
+
+
 @looks(40)
 @given(
     graphs(most=7, optional=False, majors=False),

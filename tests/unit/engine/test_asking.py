@@ -147,10 +147,8 @@ def test_a_card_asks_the_sources_once_and_only_for_the_newest_run_of_a_line_that
     assert asked(after) == [], why_not
 
 
-def test_a_root_ripple_that_is_at_work_on_a_run_that_was_cleared_is_not_ordered_again() -> None:
-    """z went straight from one version to the next: one run more is enough, if none is on its
-    way.
-    """
+def test_a_ripple_that_goes_straight_to_the_next_version_orders_one_run_at_once() -> None:
+    """The root Ripple is at work on a run that was cleared, which nobody will ever take."""
     before = waits_for(line(view(A), runs=(run(1, F1),)), failure=NO)
     y = RippleState("y", ("x",), start_f=F1, end_f=F1)
     z = RippleState(
@@ -167,8 +165,9 @@ def test_a_root_ripple_that_is_at_work_on_a_run_that_was_cleared_is_not_ordered_
     after = step(before, RippleSucceeded(0, "z", 1), NOW)
     assert after.state.ripples["z"].start_f == F1
     assert not after.state.ripples["z"].waited
-    assert after.state.pull is None
-    assert asked(after) == []
+    assert not after.state.ripples["y"].pull
+    assert after.state.pull == NOW
+    assert asked(after) == [SendPull(A, NOW, F1, waits=True)]
 
 
 def test_a_ripple_is_not_started_with_older_input_than_it_is_wanted_for() -> None:

@@ -266,8 +266,8 @@ def test_a_run_that_is_overtaken_completes_with_the_newer_one_and_lets_its_branc
 
 @pytest.fixture
 def pushes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pushes begin runs while others are in flight, as they did once: states of that time may
-    still be stored.
+    """Pushes begin runs while others are in flight, and a Ripple overtakes what another works on,
+    as they did once: states of that time may still be stored.
     """
     rest = lambda turn: [  # noqa: E731
         ripple.attempt is None for ripple in turn.ripples.values() if not ripple.parents
@@ -275,6 +275,7 @@ def pushes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "duckstring.engine.runs._room", lambda turn: (any(rest(turn)), all(rest(turn)))
     )
+    monkeypatch.setattr("duckstring.engine.ripples._in_step", lambda _turn, _ripple, f: f)
 
 
 @pytest.mark.usefixtures("pushes_at_once")

@@ -130,21 +130,21 @@ def order_replacement(turn: Turn, name: str, held: Instant, *, waited: bool = Tr
     A Ripple that has already started something newer began without the card. It then does what it
     would have done with the card: it orders replacements of what *it* took. So how often each Pond
     runs does not depend on whether a letter or a Ripple was faster. ``waited``: the reader had to
-    wait for the version, and needs more than one on the way.
+    wait for the version, and needs more than one on the way. Otherwise one run is enough, at once.
     """
     ripple = turn.ripples[name]
     if held <= ripple.last_held:
         return
     is_ahead = ripple.start_f > held
-    pulls = not is_ahead and (waited or turn.start_f > held)
+    pulls = waited and not is_ahead
     turn.put_ripple(replace(ripple, last_held=held, pull=ripple.pull or pulls))
     if is_ahead:
         for parent in ripple.parents:
             order_replacement(turn, parent, ripple.start_f, waited=ripple.waited)
         if not ripple.parents:
             _order_for_pushed(turn, ripple.start_f)
-    elif not pulls:
-        _pull_roots(turn, ripple)
+    elif not waited:
+        set_pull(turn, turn.now)
     elif not ripple.pull:
         _pull_above(turn, ripple)
 
@@ -168,15 +168,6 @@ def _order_for_pushed(turn: Turn, f: Instant) -> bool:
     turn.put_run(replace(run, pull=turn.now))
     order_next(turn)
     return True
-
-
-def _pull_roots(turn: Turn, ripple: RippleState) -> None:
-    """Order one more run, if no Ripple is already preparing another."""
-    if not ripple.parents:
-        set_pull(turn, turn.now)
-    for parent in ripple.parents:
-        if turn.ripples[parent].start_f <= ripple.start_f:
-            _pull_roots(turn, turn.ripples[parent])
 
 
 def own_tap(turn: Turn, epoch: Instant) -> None:

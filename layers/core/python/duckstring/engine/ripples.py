@@ -43,7 +43,8 @@ def start_ripples(turn: Turn) -> bool:
             and (ripple.targets or ripple.pull)
             and (f := _supply(turn, ripple)) is not None
         ):
-            started = _start(turn, turn.ripples[ripple.name], f) or started
+            held = turn.ripples[ripple.name]
+            started = _start(turn, held, _in_step(turn, held, f)) or started
     return started
 
 
@@ -92,6 +93,37 @@ def _supply(turn: Turn, ripple: RippleState) -> Instant | None:
         if oldest is None or f < oldest:
             oldest = f
     return oldest
+
+
+def _in_step(turn: Turn, ripple: RippleState, f: Instant) -> Instant:
+    """``f``, or the oldest run before it that a Ripple beside this one has begun last.
+
+    If this Ripple overtook that run, the other one would have worked in vain, would overtake this
+    one in turn, and the line would publish every second run or less. Ripples above this one may
+    have worked in vain: they are ahead anyway.
+    """
+    waiting = {
+        run.f
+        for run in turn.runs.values()
+        if ripple.start_f < run.f < f and run.failure is None and not run.superseded
+    }
+    if not waiting:
+        return f
+    above = _above(turn, ripple)
+    begun = (r.start_f for name, r in turn.ripples.items() if name not in above)
+    return min((at for at in begun if at in waiting), default=f)
+
+
+def _above(turn: Turn, ripple: RippleState) -> set[str]:
+    """The names of the Ripples that this one reads, of those that they read, and so on."""
+    found: set[str] = set()
+    left = list(ripple.parents)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += turn.ripples[name].parents
+    return found
 
 
 def _live_run_at(turn: Turn, f: Instant) -> Run | None:
