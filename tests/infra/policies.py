@@ -1,8 +1,9 @@
 """What a role of the template may do, asked of requests that the adapters really make.
 
-A small part of IAM: statements that allow, resources with ``*``, and the conditions that DynamoDB
-has for items (``LeadingKeys``, ``Attributes``), which the emulator does not enforce. No statement
-of ours denies anything to a function.
+A small part of IAM: statements that allow, actions and resources with ``*``, and the conditions
+that our policies have. It is written without a look at the emulator's own evaluation, so that two
+readings of IAM have to agree. No statement of the default template denies anything to a function;
+one that did is refused here.
 """
 
 from __future__ import annotations
@@ -109,12 +110,13 @@ def rendered(value: Any) -> str:
 def allowing(statements: Sequence[Mapping[str, Any]], request: Request) -> Iterator[int]:
     """Which of a role's statements allow a request."""
     for number, statement in enumerate(statements):
+        assert statement["Effect"] == "Allow", statement
         actions, resources = (
             _listed(statement["Action"]),
             [rendered(one) for one in _listed(statement["Resource"])],
         )
-        if request.action not in actions or not any(
-            fnmatchcase(request.resource, one) for one in resources
+        if not any(fnmatchcase(request.action, one) for one in actions) or not any(
+            _like(request.resource, one) for one in resources
         ):
             continue
         if all(
@@ -125,15 +127,30 @@ def allowing(statements: Sequence[Mapping[str, Any]], request: Request) -> Itera
 
 
 def _holds(operator: str, keys: Mapping[str, Any], request: Request) -> bool:
-    matches = {"ForAllValues:StringLike": fnmatchcase, "ForAllValues:StringEquals": str.__eq__}[
-        operator
-    ]
-    held = [
-        (value, _listed(allowed))
+    every, _, kind = operator.rpartition(":")
+    matches = _OPERATORS[kind]
+    # A key that a request does not have fulfils a condition about all of its values, and no other.
+    return all(
+        (bool(every) or bool(request.facts.get(key)))
+        and all(
+            any(matches(value, rendered(one)) for one in _listed(allowed))
+            for value in request.facts.get(key, ())
+        )
         for key, allowed in keys.items()
-        for value in request.facts.get(key, ())
-    ]
-    return all(any(matches(value, one) for one in allowed) for value, allowed in held)
+    )
+
+
+def _like(value: str, pattern: str) -> bool:
+    """IAM knows ``*`` and ``?`` only."""
+    return fnmatchcase(value, pattern.replace("[", "[[]"))
+
+
+_OPERATORS = {
+    "ArnEquals": _like,
+    "ArnLike": _like,
+    "StringEquals": str.__eq__,
+    "StringLike": _like,
+}
 
 
 def _listed(value: Any) -> list[Any]:

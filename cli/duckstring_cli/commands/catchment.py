@@ -46,6 +46,13 @@ FunctionTimeout = Annotated[
         help="How long a Ripple may run in the function before it goes on as a task.",
     ),
 ]
+Iam = Annotated[
+    bool | None,
+    typer.Option(
+        "--iam/--no-iam",
+        help="Refuse functions and tasks what their roles do not allow, as AWS does.",
+    ),
+]
 Option = Annotated[
     str | None,
     typer.Option(
@@ -76,6 +83,7 @@ def init(
     ] = None,
     arrivals: Arrivals = None,
     function_timeout: FunctionTimeout = None,
+    iam: Iam = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -98,6 +106,7 @@ def init(
         environment=env_file,
         arrivals=arrivals,
         function_timeout=function_timeout,
+        iam=iam,
         port=port,
         on_notice=render.warn,
     )
@@ -123,6 +132,7 @@ def configure(
     ] = None,
     arrivals: Arrivals = None,
     function_timeout: FunctionTimeout = None,
+    iam: Iam = None,
     as_json: AsJson = False,
     catchment: Option = None,
 ) -> None:
@@ -136,6 +146,7 @@ def configure(
         environment=env_file,
         arrivals=arrivals,
         function_timeout=function_timeout,
+        iam=iam,
     )
     if as_json:
         render.print_json(_given(kept))
@@ -152,7 +163,12 @@ def configure(
         else "900"
     )
     render.say(f"function timeout: {limit} seconds")
-    if requirements or env_file or arrivals is not None or function_timeout is not None:
+    render.say(f"roles: {'enforced' if kept.enforces_iam else 'not enforced'}")
+    if (
+        requirements
+        or env_file
+        or any(one is not None for one in (arrivals, function_timeout, iam))
+    ):
         render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses this from its next start on")
         render.err().print(f"[dim]Next: duckstring catchment start {held.name}[/]")
 
@@ -327,6 +343,7 @@ def _given(kept: Source) -> dict[str, object]:
         "environment": str(kept.environment) if kept.environment.exists() else None,
         "arrivals": text(kept.arrivals),
         "function_timeout_seconds": int(text(kept.function_timeout) or 900),
+        "iam": kept.enforces_iam,
     }
 
 

@@ -66,6 +66,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
     environment: Path | None = None,
     arrivals: str | None = None,
     function_timeout: int | None = None,
+    iam: bool | None = None,
     port: int | None = None,
     on_notice: OnStep = lambda _: None,
 ) -> Catchment:
@@ -89,6 +90,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
         environment=environment,
         arrivals=arrivals,
         function_timeout=function_timeout,
+        iam=iam,
     )
     made = Catchment(
         name=name,
@@ -115,6 +117,7 @@ def configure(
     environment: Path | None = None,
     arrivals: str | None = None,
     function_timeout: int | None = None,
+    iam: bool | None = None,
 ) -> Source:
     """Replace what it was given, from the next start on. Answers where it is kept.
 
@@ -128,6 +131,7 @@ def configure(
         environment=environment,
         arrivals=arrivals,
         function_timeout=function_timeout,
+        iam=iam,
     )
     with locked(folder / "lock"):
         inputs.keep(folder, contents)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hmac
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,18 +24,27 @@ _TASK_METADATA = re.compile(r"/v4/([A-Za-z0-9_-]{32,})(?:/task)?(?:/stats)?/?")
 _STACK_ANSWER = re.compile(r"/_ministack/cfn-response/([0-9a-f-]{36})")
 _LIFETIME = 3600
 
+OfRole = Callable[[Mapping[str, Any]], dict[str, str]]
+"""Variables of a session of a role (``patches.credentials.sessions``)."""
+
+_asking: ContextVar[str] = ContextVar("asking")
+"""The ARN of the task whose request is being answered."""
+
 
 class Credentials:
     """Gives the key to functions and tasks of the Catchment, and knows the other secrets that
     are accepted.
     """
 
-    def __init__(self, key: AccessKey) -> None:
-        self._key = key
+    def __init__(self, key: AccessKey, *, of_role: OfRole | None = None) -> None:
+        """Give out ``key``; or, where roles are enforced, sessions of roles (``of_role``)."""
+        self._key, self._of_role = key, of_role
         self._tasks: dict[str, tuple[str, str]] = {}
+        self._roles: dict[str, str] = {}
 
-    def of_new_task(self, arn: str, variables: Mapping[str, str]) -> None:
-        """Remember where a task fetches its credentials, and with what token."""
+    def of_new_task(self, arn: str, variables: Mapping[str, str], role: str) -> None:
+        """Remember where a task fetches its credentials, with what token, and of what role."""
+        self._roles[arn] = role
         self._tasks[arn] = (
             urlsplit(variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"]).path,
             variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"],
@@ -43,6 +53,7 @@ class Credentials:
     def forget_task(self, arn: str) -> None:
         """The task has ended."""
         self._tasks.pop(arn, None)
+        self._roles.pop(arn, None)
 
     def may_pass(self, request: Request) -> bool:
         """Whether the request carries a secret of its own: our commands', a task's, a custom
@@ -60,10 +71,11 @@ class Credentials:
     def _is_of_task(self, request: Request) -> bool:
         if request.path.startswith(_TASK_CREDENTIALS):
             given = request.headers.get("authorization", "").encode()
-            return any(
-                path == request.path and hmac.compare_digest(given, token.encode())
-                for path, token in list(self._tasks.values())
-            )
+            for arn, (path, token) in list(self._tasks.items()):
+                if path == request.path and hmac.compare_digest(given, token.encode()):
+                    _asking.set(arn)
+                    return True
+            return False
         found = _TASK_METADATA.fullmatch(request.path)
         return found is not None and is_of_a_task(found[1])
 
@@ -80,16 +92,27 @@ class Credentials:
     def of_function(self, config: Mapping[str, Any]) -> dict[str, str]:
         """What a function of that ``config`` finds in its environment."""
         # The execution environment's name, which SDKs send along: the emulator leaves it out.
-        return {**self.variables, "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}"}
+        own = self._of_role(config) if self._of_role else self.variables
+        return {**own, "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}"}
 
     def of_task(self) -> dict[str, str]:
         """The answer to a task that asks for its credentials."""
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + _LIFETIME))
-        key = self._key
+        arn = _asking.get("")
+        role = self._roles.get(arn) or f"arn:aws:iam::{account()}:role/duckstring-task"
+        own = self._of_role(_as_function(arn, role)) if self._of_role else self.variables
         return {
-            "AccessKeyId": key.access_key_id,
-            "SecretAccessKey": key.secret_access_key,
-            "Token": "",
+            "AccessKeyId": own["AWS_ACCESS_KEY_ID"],
+            "SecretAccessKey": own["AWS_SECRET_ACCESS_KEY"],
+            "Token": own["AWS_SESSION_TOKEN"],
             "Expiration": ends,
-            "RoleArn": f"arn:aws:iam::{account()}:role/duckstring-task",
+            "RoleArn": role,
         }
+
+
+def _as_function(task: str, role: str) -> dict[str, str]:
+    """The emulator makes sessions for functions only; the name of one of a task is the task's."""
+    _, partition, _, region, owner, named = task.split(":", 5)
+    name = named.rsplit("/", 1)[-1]
+    arn = f"arn:{partition}:lambda:{region}:{owner}:function:{name}"
+    return {"Role": role, "FunctionArn": arn, "FunctionName": name}

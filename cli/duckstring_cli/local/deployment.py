@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, WaiterError
 from duckstring.errors import OperatorError
 from duckstring_cli import stack
 from duckstring_cli.local.home import private_folder, tools_folder
+from duckstring_cli.local.inputs import enforces_iam
 from duckstring_cli.local.keys import AccessKey
 from duckstring_cli.local.tools import CDK, PYTHON, Tools, path_with_node, run
 from duckstring_cli.render import OnStep, Part
@@ -62,6 +63,11 @@ class Source:
     def function_timeout(self) -> Path:
         """The ripple function's time limit, in seconds."""
         return self.folder / "function-timeout"
+
+    @property
+    def enforces_iam(self) -> bool:
+        """Whether functions and tasks may do what their roles allow, and nothing else."""
+        return enforces_iam(self.folder)
 
     @property
     def assembly(self) -> Path:

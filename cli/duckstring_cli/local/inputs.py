@@ -1,5 +1,5 @@
 """What a user gives a local Catchment: requirements, an environment, buckets whose events it gets,
-a time limit.
+a time limit, whether roles are enforced.
 
 All of it is read and checked whole, then kept as copies.
 """
@@ -20,6 +20,7 @@ REQUIREMENTS = "requirements.txt"
 ENVIRONMENT = "environment"
 ARRIVALS = "arrivals"
 FUNCTION_TIMEOUT = "function-timeout"
+IAM = "iam"
 LONGEST_FUNCTION = 900
 SHORTEST_FUNCTION = 30
 _FILES = re.compile(r"-[rce]|--(requirement|constraint|editable)\b|\.\.?/")
@@ -31,9 +32,11 @@ def read(
     environment: Path | None,
     arrivals: str | None,
     function_timeout: int | None = None,
+    iam: bool | None = None,
 ) -> dict[str, str]:
     """The contents to keep, by the name of the copy. ``arrivals``: buckets, with commas between; an
-    empty text: none any more.
+    empty text: none any more. ``iam``: whether functions and tasks may do what their roles allow,
+    and nothing else.
 
     Raises:
         BadInputError: the time limit (seconds) is not allowed.
@@ -50,7 +53,14 @@ def read(
         found[ARRIVALS] = ",".join(parse_buckets(arrivals, where="--arrivals "))
     if function_timeout is not None:
         found[FUNCTION_TIMEOUT] = str(_checked_timeout(function_timeout))
+    if iam is not None:
+        found[IAM] = "enforced" if iam else ""
     return found
+
+
+def enforces_iam(folder: Path) -> bool:
+    """Whether the Catchment of this folder enforces roles."""
+    return (folder / IAM).exists() and bool((folder / IAM).read_text(encoding="utf-8"))
 
 
 def keep(folder: Path, contents: Mapping[str, str]) -> None:

@@ -24,7 +24,9 @@ from duckstring.errors import OperatorError
 from duckstring_cli.errors import WrongEmulatorError
 from duckstring_cli.local import serve
 from duckstring_cli.local.boot import boot_id
+from duckstring_cli.local.inputs import enforces_iam
 from duckstring_cli.local.keys import answer_signature, ask_header, ensure_key, read_key
+from duckstring_cli.local.policies import RECORD
 
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = (8.0, 3.0)
@@ -187,6 +189,7 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
                 str(folder),
                 "--port",
                 str(port),
+                *(["--iam"] if enforces_iam(folder) else []),
             ],
             folder=folder,
             output=output,
@@ -194,6 +197,7 @@ def launch(*, name: str, folder: Path, port: int, python: Path) -> Running:
                 "PATH": os.environ.get("PATH", os.defpath),
                 "LANG": "C.UTF-8",
                 "PYTHONDONTWRITEBYTECODE": "",
+                **{name: os.environ[name] for name in (RECORD,) if name in os.environ},
             },
         )
     limit = time.monotonic() + _STARTS_WITHIN

@@ -7,6 +7,7 @@ first compares what they use with the emulator that is installed.
 
 - ``wire.py``, ``guard.py``, ``signatures.py``, ``credentials.py``, ``reach.py``: who may come in,
   with a key that is random for each Catchment, and how far;
+- ``policies.py``: if it is asked for, what functions and tasks may do is what their roles allow;
 - ``checkpoints.py``: while something happens, a forked child writes the whole state, as of one
   instant, to a new generation; a hard kill comes back with the last complete one;
 - ``layers.py``: layers are unpacked once and shared by all worker processes;
@@ -51,15 +52,17 @@ from duckstring_cli.local.keys import answer_signature, asked_nonce, ensure_key,
 from duckstring_cli.local.layers import Layers
 from duckstring_cli.local.patches import check, program
 from duckstring_cli.local.patches.code import keep_code_in
-from duckstring_cli.local.patches.credentials import give_key
+from duckstring_cli.local.patches.credentials import give_key, sessions
 from duckstring_cli.local.patches.heartbeats import keep_heartbeats
 from duckstring_cli.local.patches.layers import share_layers
 from duckstring_cli.local.patches.logs import page_logs
 from duckstring_cli.local.patches.pauses import take_out_pauses
+from duckstring_cli.local.patches.policies import enforce_roles
 from duckstring_cli.local.patches.queues import guard_queues, keep_queues
 from duckstring_cli.local.patches.routes import bound_routes
 from duckstring_cli.local.patches.senders import asking, tell_senders
 from duckstring_cli.local.patches.workers import keep_answers_apart, pace_workers, warm_up
+from duckstring_cli.local.policies import RECORD, Requests
 from duckstring_cli.local.reach import reaching
 from duckstring_cli.local.signatures import Signatures, refusal
 from duckstring_cli.local.tasks import Tasks
@@ -74,13 +77,13 @@ logger = logging.getLogger("duckstring")
 class Server:
     """The emulator's application with ours around it."""
 
-    def __init__(self, *, name: str, folder: Path, port: int) -> None:
+    def __init__(self, *, name: str, folder: Path, port: int, iam: bool = False) -> None:
         self._name = name
         self._port = port
         self._folder = folder
         self._key = ensure_key(folder)
         self._generations = Generations(folder / "state")
-        _set_environment(folder, port, self._generations.current)
+        _set_environment(folder, port, self._generations.current, iam=iam)
         # Before anything is changed or served.
         check.require()
         self._layers = Layers(folder.parent / ".layers", folder / "blobs")
@@ -88,6 +91,7 @@ class Server:
         # It was for the emulator. Functions would inherit it and be silent; and after a silent
         # invocation the emulator waits 50 ms.
         os.environ.pop("LOG_LEVEL")
+        _enforce(iam=iam, record=os.environ.pop(RECORD, ""))
         keep_code_in(folder / "blobs")
         self._checkpoints = Checkpoints(self._generations, self._layers)
         share_layers(self._layers)
@@ -100,7 +104,7 @@ class Server:
         tell_senders()
         take_out_pauses()
         keep_heartbeats()
-        credentials = Credentials(self._key)
+        credentials = Credentials(self._key, of_role=sessions() if iam else None)
         give_key(credentials.variables, credentials.of_function, credentials.of_task)
         self._tasks = Tasks(self._layers, credentials, self._checkpoints.note)
         self._tasks.supply()
@@ -199,7 +203,7 @@ class Server:
             os._exit(code)
 
 
-def _set_environment(folder: Path, port: int, state: Path) -> None:
+def _set_environment(folder: Path, port: int, state: Path, *, iam: bool) -> None:
     """What MiniStack reads at import. Functions inherit it, so it holds nothing of the user's."""
     scratch = folder / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -215,6 +219,7 @@ def _set_environment(folder: Path, port: int, state: Path) -> None:
             "S3_DATA_DIR": str(folder / "s3"),
             "TMPDIR": str(scratch),
             "LOG_LEVEL": "WARNING",
+            "AUTH": str(iam).lower(),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
@@ -223,6 +228,12 @@ def _set_environment(folder: Path, port: int, state: Path) -> None:
             "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
         }
     )
+
+
+def _enforce(*, iam: bool, record: str) -> None:
+    os.environ.pop("AUTH")
+    if iam:
+        enforce_roles(Requests(Path(record)) if record else None)
 
 
 def _claim(folder: Path, port: int) -> IO[str]:
@@ -261,6 +272,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--folder", required=True, type=Path)
     parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--iam", action="store_true", help="Enforce roles.")
     arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -274,7 +286,7 @@ def main() -> None:
     for private in (folder, folder.parent / ".layers"):
         make_private(private)
     try:
-        server = Server(name=arguments.name, folder=folder, port=arguments.port)
+        server = Server(name=arguments.name, folder=folder, port=arguments.port, iam=arguments.iam)
     except check.ChangedEmulatorError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(check.CHANGED) from None

@@ -172,7 +172,9 @@ class Tasks:
     ) -> dict[str, str]:
         """ECS's own variables: where the task asks for its credentials and for what it is."""
         variables = books.register_metadata(task, definition, container, log.options)
-        self._credentials.of_new_task(task["taskArn"], variables)
+        self._credentials.of_new_task(
+            task["taskArn"], variables, role=definition.get("taskRoleArn", "")
+        )
         return variables
 
     # Stopping

@@ -9,6 +9,7 @@ import pytest
 from duckstring_cli import catchments, main
 from duckstring_cli.local.deployment import Source
 from duckstring_cli.local.home import catchment_folder
+from duckstring_cli.local.inputs import enforces_iam
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +100,7 @@ def test_configure_shows_and_replaces_what_is_kept(
     assert run(capsys, "catchment", "init")[0] == 0
     assert run(capsys, "catchment", "configure")[1] == (
         "requirements: none\nenvironment: none\narrivals: none\nfunction timeout: 900 seconds\n"
+        "roles: not enforced\n"
     )
     (home / "needs.txt").write_text("pandas\n")
     code, out, err = run(capsys, "catchment", "configure", "dev", "-r", "needs.txt")
@@ -109,6 +111,20 @@ def test_configure_shows_and_replaces_what_is_kept(
     (home / "needs.txt").write_text("=\n")
     assert run(capsys, "catchment", "configure", "-r", "needs.txt")[0] == 2
     assert kept.read_text() == "pandas\n"
+
+
+def test_roles_are_enforced_if_that_is_asked_for_and_until_it_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(capsys, "catchment", "init", "--iam")[0] == 0
+    assert enforces_iam(catchment_folder("dev"))
+    assert run(capsys, "catchment", "configure", "--function-timeout", "60")[0] == 0
+    assert enforces_iam(catchment_folder("dev"))
+    code, out, err = run(capsys, "catchment", "configure", "--no-iam")
+    assert code == 0
+    assert "roles: not enforced" in out
+    assert "duckstring catchment start dev" in err
+    assert not enforces_iam(catchment_folder("dev"))
 
 
 def test_init_says_that_old_state_is_taken_up_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,6 +45,14 @@ def give_key(
     _OF_TASK.replace(of_task)
 
 
+def sessions() -> Callable[[Mapping[str, Any]], dict[str, str]]:
+    """The emulator's own way, which it has if it evaluates policies: the variables of a session of
+    a role, by a configuration with ``Role``, ``FunctionArn`` and ``FunctionName``.
+    """
+    found: Callable[[Mapping[str, Any]], dict[str, str]] = _OF_FUNCTION[0].read()
+    return found
+
+
 def account() -> str:
     """The account in which the emulator acts."""
     return str(_ACCOUNT.read()())
