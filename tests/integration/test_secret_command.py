@@ -142,6 +142,8 @@ def test_each_change_counts_for_whom_it_names(here):
     assert granted(here.text(), "orders") == {"PORT": "8080", "TOKEN": "hunter2-of-all"}
     assert granted(here.text(), "reports") == {"PORT": "8080", "A": "1", "TOKEN": "hunter2-of-all"}
     assert here.labels() == ["AWSCURRENT", "AWSPREVIOUS"]
+    told = json.loads(here.run("rm", "TOKEN", "--all-ponds", "-y", "--json")[1])
+    assert told == {"name": "TOKEN", "ponds": [], "all_ponds": True, "changed": True}
 
 
 def test_the_same_value_again_makes_no_version(here):
