@@ -70,7 +70,11 @@ def machine(local_catchment):
     runtime = access.client("lambda").get_function_configuration(
         FunctionName=catchments.outputs(local_catchment)["RippleFunction"]
     )["Runtime"]
-    role = "arn:aws:iam::000000000000:role/played"
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "*"}}
+    role = access.client("iam").create_role(
+        RoleName="played",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )["Role"]["Arn"]
     function = access.client("lambda").create_function(
         FunctionName="played",
         Runtime=runtime,
@@ -78,6 +82,11 @@ def machine(local_catchment):
         Handler="played.handle",
         Code={"ZipFile": packed.getvalue()},
     )["FunctionArn"]
+    return play(access, function, role)
+
+
+def play(access, function, role):
+    """The machine with a shorter rest, a mailbox and a cluster of its own."""
     queue = access.client("sqs").create_queue(
         QueueName="played.fifo", Attributes={"FifoQueue": "true"}
     )["QueueUrl"]
@@ -94,7 +103,9 @@ def machine(local_catchment):
     ecs.create_cluster(clusterName="played")
     ecs.register_task_definition(
         family="played",
-        containerDefinitions=[{"name": "worker", "image": "none", "command": ["true"]}],
+        containerDefinitions=[
+            {"name": "worker", "image": "none", "command": ["true"], "memory": 512}
+        ],
     )
     words = {
         "Partition": "aws",
