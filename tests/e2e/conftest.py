@@ -112,6 +112,22 @@ def deployed_as(catchment: Catchment) -> Deployed:
     return Deployed(template, names)
 
 
+def make_role(access: Access, name: str, *actions: str) -> str:
+    """A role of a test's own, that may do this with everything. Gives its ARN."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    may = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    iam = access.client("iam")
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]
+    if actions:
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(may))
+    return str(made["Arn"])
+
+
+def policy(statement: dict[str, object]) -> str:
+    """A document of one statement."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 @pytest.fixture
 def access(local_catchment) -> Access:
     return catchments.session(catchments.find(NAME))

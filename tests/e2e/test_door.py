@@ -28,6 +28,7 @@ from botocore.exceptions import ClientError
 
 from duckstring_cli import catchments
 from duckstring_cli.local.home import catchment_folder
+from tests.e2e.conftest import make_role
 
 BUCKET = "door"
 KEY = "a b/c+d=é%20(1).txt"
@@ -356,7 +357,7 @@ def test_duckdb_reads_and_writes_with_the_key(door):
 
 def test_what_an_assumed_role_signs_is_accepted(door, access):
     role = access.client("sts").assume_role(
-        RoleArn="arn:aws:iam::000000000000:role/reader", RoleSessionName="door"
+        RoleArn=make_role(access, "reader", "s3:*"), RoleSessionName="door"
     )["Credentials"]
     given = (role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"])
     s3 = boto3.Session(*given, region_name="us-east-1").client(

@@ -16,6 +16,7 @@ import pytest
 from duckstring.adapters.aws.overrides import EcsOverrides
 from duckstring_cli import catchments
 from duckstring_cli.local import catchment as local
+from tests.e2e.conftest import make_role
 from tests.e2e.drive import until
 
 SHOW = """
@@ -274,7 +275,7 @@ def silent(cluster):
         "Told": {"Type": "Pass", "End": True},
     }
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": states})
-    role = "arn:aws:iam::000000000000:role/silent"
+    role = make_role(cluster, "silent")
     machine = cluster.client("stepfunctions").create_state_machine(
         name="silent", definition=definition, roleArn=role
     )["stateMachineArn"]

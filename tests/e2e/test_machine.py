@@ -17,6 +17,7 @@ from duckstring.model.pauses import MOST_RIPPLES
 from duckstring.model.permits import AttemptName
 from duckstring.model.verdicts import ENDED, MOST_BRANCHES
 from infra.machine import definition
+from tests.e2e.conftest import make_role
 
 SOURCE = """
 import json
@@ -70,11 +71,7 @@ def machine(local_catchment):
     runtime = access.client("lambda").get_function_configuration(
         FunctionName=catchments.outputs(local_catchment)["RippleFunction"]
     )["Runtime"]
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "*"}}
-    role = access.client("iam").create_role(
-        RoleName="played",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )["Role"]["Arn"]
+    role = make_role(access, "played")
     function = access.client("lambda").create_function(
         FunctionName="played",
         Runtime=runtime,
