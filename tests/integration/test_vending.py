@@ -22,6 +22,7 @@ from duckstring.adapters.aws.admissions import (
     task_credentials,
 )
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.counting import Tally
 from duckstring.adapters.aws.duck import Keys
 from duckstring.adapters.aws.permits import PermitKeys, Permits
 from duckstring.adapters.aws.roles import AttemptRole
@@ -103,7 +104,9 @@ def vendor(here):
         answer = handler.handle(json.loads(Payload), None)
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
-    yield LambdaVendor(SimpleNamespace(vendor=SimpleNamespace(invoke=invoke)), "vendor")
+    yield LambdaVendor(
+        SimpleNamespace(vendor=SimpleNamespace(invoke=invoke), tally=Tally()), "vendor"
+    )
     sys.modules.pop("functions.vendor.handler", None)
 
 
@@ -271,6 +274,8 @@ def test_a_vendor_that_fails_is_an_outage(here):
     def invoke(**_given):
         return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "no"}')}
 
-    broken = LambdaVendor(SimpleNamespace(vendor=SimpleNamespace(invoke=invoke)), "vendor")
+    broken = LambdaVendor(
+        SimpleNamespace(vendor=SimpleNamespace(invoke=invoke), tally=Tally()), "vendor"
+    )
     with pytest.raises(TransientError, match="The vendor failed: no"):
         broken.ask(Request(NAME, "p"))

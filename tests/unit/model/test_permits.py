@@ -3,7 +3,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duckstring.model.names import Line
+from duckstring.model.names import Line, artifact_key, pond_of_artifact
 from duckstring.model.permits import KEY_BYTES, AttemptName, is_permit, permit, session_name
 
 KEY, OTHER = b"a" * KEY_BYTES, b"b" * KEY_BYTES
@@ -42,3 +42,8 @@ def test_a_sessions_name_begins_with_words_for_people():
     assert session_name(ATTEMPT).startswith("sales@1.12.load.3-")
     long = AttemptName(Line("p" * 48 + "@999999"), 10**9, "r" * 48, 10**8)
     assert len(session_name(long)) == 64
+
+
+def test_a_package_is_that_of_the_pond_in_its_key():
+    artifact = artifact_key("sales", "1.2.0", "ab" * 32)
+    assert pond_of_artifact(artifact) == "sales"
