@@ -10,6 +10,7 @@ objects/KEY          the objects
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,11 +45,49 @@ def write_lines(place: Place, name: str, rows: Iterable[object]) -> tuple[int, S
         # Without a name and a time inside: the same rows are the same file.
         with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
             for row in rows:
-                file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+                text = json.dumps(row, separators=(",", ":"), default=_base64)
+                file.write(text.encode() + b"\n")
                 count += 1
         summed = sum_of(path)
         place.write(name, path, summed)
     return count, summed
+
+
+def _base64(value: object) -> str:
+    """Binary values of items, as DynamoDB's JSON has them.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} in an item")
+
+
+def read_items(place: Place, name: str, sha256: str) -> Iterator[Json]:
+    """The items of a part, as boto3 takes them.
+
+    Raises:
+        OperatorError: the part is missing, or it is not what was written.
+    """
+    for item in read_lines(place, name, sha256):
+        yield {attribute: _binary(value) for attribute, value in item.items()}
+
+
+def _binary(value: Json) -> Json:
+    """An attribute, with its binary values as bytes."""
+    ((kind, held),) = value.items()
+    match kind:
+        case "B":
+            return {kind: base64.b64decode(held)}
+        case "BS":
+            return {kind: [base64.b64decode(one) for one in held]}
+        case "L":
+            return {kind: [_binary(one) for one in held]}
+        case "M":
+            return {kind: {name: _binary(one) for name, one in held.items()}}
+        case _:
+            return value
 
 
 def write_parts(place: Place, items: Iterable[Json]) -> list[Json]:

@@ -110,7 +110,7 @@ def restore(stores: Stores, place: Place, planned: Plan, *, replace: bool, on_st
     _put_objects(stores, place, planned.backup, on_step)
     on_step("Restoring the table")
     for part in planned.backup["parts"]:
-        rows = archive.read_lines(place, part["name"], part["sha256"])
+        rows = archive.read_items(place, part["name"], part["sha256"])
         _write(stores, ({"PutRequest": {"Item": _ahead(item, revision, ahead)}} for item in rows))
     if values := planned.backup["secret"].get("values"):
         on_step("Restoring the secret")

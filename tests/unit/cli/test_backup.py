@@ -35,7 +35,9 @@ class Shop:
         self.database, self.s3 = self.opened("dynamodb"), self.opened("s3")
         self.full, self.empty = self.stores("full"), self.stores("empty")
         revision = {"pk": {"S": "CATALOG"}, "sk": {"S": "REVISION"}, "revision": {"N": "3"}}
-        self.put(*ITEMS, revision)
+        binary = {"pk": {"S": "WORK#sales@1"}, "sk": {"S": "BINARY"}}
+        binary["held"] = {"L": [{"B": b"\x00\xff"}, {"M": {"more": {"BS": [b"\x01"]}}}]}
+        self.put(*ITEMS, revision, binary)
         self.keys = sorted({key for item in ITEMS for key, _ in cut.names_in(item)})
         for key in self.keys:
             self.s3.put_object(Bucket="full", Key=key, Body=f"content of {key}".encode())
