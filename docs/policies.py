@@ -29,6 +29,7 @@ PLACES = Places(
     functions=["arn:aws:lambda:REGION:ACCOUNT:function:Duckstring-NAME-*"],
     attempt_logs=[_GROUP.format("<RippleLogs>"), _GROUP.format("<TaskLogs>")],
     logs=[_GROUP.format("Duckstring-NAME-*")],
+    table="arn:aws:dynamodb:REGION:ACCOUNT:table/<Table>",
     bucket="arn:aws:s3:::<Bucket>",
     dead=[_QUEUE.format(name) for name in ("DeadLetters", "DeadDelays", "DeadEvents")],
     queues=[_QUEUE.format(name) for name in ("Mailbox", "Delays")],

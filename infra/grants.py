@@ -117,7 +117,8 @@ class Grants:
     def _orchestrator(self) -> None:
         role = _role(self.doors.orchestrator.role)
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
-        _allow(role, _READ, [self.storage.table.table_arn])
+        read = _leading("LINE#*", "WORK#*", "TOKEN#*", "CATALOG", "POND#*", "PERMITS", "SCHEMA")
+        _allow(role, _READ, [self.storage.table.table_arn], conditions=read)
         _allow(
             role,
             _WRITE,
@@ -198,7 +199,7 @@ class Grants:
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
-        _allow(role, _READ, [table])
+        _allow(role, _READ, [table], conditions=_leading("LINE#*", "WORK#*", "CATALOG", "POND#*"))
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))
         # Manifests, old history, and what Ripples remembered.
         _allow(role, ["dynamodb:DeleteItem"], [table], conditions=_leading("LINE#*", "WORK#*"))

@@ -1,8 +1,8 @@
 """What people may do, by level of access: a managed policy for each, and one for what tables hold.
 
-The policies give no access to the table, the secret or the state machine. The functions read these,
-and each function decides what it serves. ``*`` is a resource only where AWS has no narrower one.
-A deployer has the data policy, too: a Pond's code may read every table and print it.
+The policies give no access to the table's items, the secret or the state machine. The functions
+read these, and each function decides what it serves. ``*`` is a resource only where AWS has no
+narrower one. A deployer has the data policy, too: a Pond's code may read every table and print it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,21 @@ CONSISTS_OF: Mapping[str, Sequence[str]] = {
 }
 """The policies, and the parts that each is made of."""
 
+TABLE_SETTINGS = (
+    "dynamodb:DescribeContinuousBackups",
+    "dynamodb:DescribeTable",
+    "dynamodb:DescribeTimeToLive",
+)
+BUCKET_SETTINGS = (
+    "s3:GetBucketPolicy",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketVersioning",
+    "s3:GetLifecycleConfiguration",
+)
+"""What the doctor asks of stores that are to last: whether they can come back. None of it shows an
+item or an object.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -73,6 +88,7 @@ class Places:
     functions: Sequence[str]
     attempt_logs: Sequence[str]
     logs: Sequence[str]
+    table: str
     bucket: str
     dead: Sequence[str]
     queues: Sequence[str]
@@ -111,6 +127,8 @@ def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
                 to.dead,
             ),
             Statement("LookAtTheCluster", ["ecs:DescribeClusters"], [to.cluster]),
+            Statement("LookAtTheTable", list(TABLE_SETTINGS), [to.table]),
+            Statement("LookAtTheBucket", list(BUCKET_SETTINGS), [to.bucket]),
         ),
         "deployer": (
             Statement("Deploy", ["lambda:InvokeFunction"], [to.api]),
@@ -180,6 +198,7 @@ def _places(
 ) -> Places:
     functions = (
         *(doors.orchestrator, doors.ripple, doors.discovery, doors.sweep),
+        *((doors.vendor,) if doors.vendor else ()),
         *(doors.api, doors.operators, doors.viewers),
     )
     return Places(
@@ -196,6 +215,7 @@ def _places(
         functions=[one.function_arn for one in functions],
         attempt_logs=[doors.ripple.log_group.log_group_arn, tasks.log_group.log_group_arn],
         logs=[one.log_group.log_group_arn for one in functions if one is not doors.ripple],
+        table=storage.table.table_arn,
         bucket=storage.bucket.bucket_arn,
         dead=[
             one.queue_arn

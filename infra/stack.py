@@ -231,6 +231,7 @@ class CatchmentStack(Stack):
             "OrchestratorFunction": self._doors.orchestrator.function_name,
             "RippleLogs": self._doors.ripple.log_group.log_group_name,
             "SweepFunction": self._doors.sweep.function_name,
+            **({"VendorFunction": self._doors.vendor.function_name} if self._doors.vendor else {}),
             "Secret": self._secret.secret_arn,
             "Version": version("duckstring-aws"),
             **more,

@@ -7,7 +7,7 @@ credentials, so that a Catchment whose functions are broken can be examined too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -26,6 +26,7 @@ from duckstring_cli.logbook import Logbook
 FUNCTIONS = {
     "orchestrator": "OrchestratorFunction",
     "ripple": "RippleFunction",
+    "vendor": "VendorFunction",
     "discovery": "DiscoveryFunction",
     "api": "ApiFunction",
     "operators": "OperatorFunction",
@@ -37,7 +38,11 @@ _KNOWN = {
     "DUCKSTRING_BUCKET": "Bucket",
     "DUCKSTRING_MAILBOX": "Mailbox",
 }
-_KNOWN_TO = {"discovery": {"Bucket"}, "viewers": {"Table", "Bucket"}}
+_KNOWN_TO: Mapping[str, Collection[str]] = {
+    "discovery": (),
+    "vendor": ("Table",),
+    "viewers": ("Table", "Bucket"),
+}
 """Functions that know of no more than these."""
 _ACCESS: Mapping[Level | None, str] = {
     "viewer": "viewer: you may look at status, runs, errors and logs",

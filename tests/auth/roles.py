@@ -14,7 +14,10 @@ from typing import Any
 from tests.auth.deployed import Deployed
 from tests.infra.policies import Request
 
-FUNCTIONS = ("orchestrator", "ripple", "discovery", "api", "sweep")
+FUNCTIONS = (
+    *("orchestrator", "ripple", "vendor", "discovery"),
+    *("api", "operators", "viewers", "sweep"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class Where:
         return self.deployed.names[self.find(kind, beginning)]
 
     def role(self, who: str) -> str:
-        """The logical id of the role of a function, of tasks, or of the state machine."""
+        """The logical id of the role of a function, of tasks, of attempts, or of the state
+        machine.
+        """
         if who in FUNCTIONS:
             (found,) = [
                 one["Properties"]["Role"]["Fn::GetAtt"][0]
@@ -48,9 +53,12 @@ class Where:
                 and f"functions.{who}.handler.handle" in str(one["Properties"])
             ]
             return found
-        return self.find(
-            "IAM::Role", {"task": "TasksDefinitionTask", "machine": "RunsMachine"}[who]
-        )
+        others = {
+            "task": "TasksDefinitionTask",
+            "machine": "RunsMachine",
+            "attempt": "IsolationAttempt",
+        }
+        return self.find("IAM::Role", others[who])
 
 
 @dataclass(frozen=True)
@@ -170,6 +178,8 @@ PROBES: Mapping[str, Probe] = {
     "delete what a Ripple remembered": _deletes(WORK, "MEMO#0000000042#load#1"),
     "read a token": _reads("TOKEN#orders@1", "TOKEN#0000000042#1#load"),
     "write a token": _sets("token", "TOKEN#orders@1", "TOKEN#0000000042#1#load"),
+    "read the key of permits": _reads("PERMITS", "KEY"),
+    "write the key of permits": _sets("secret", "PERMITS", "KEY"),
     "read the catalog": _reads("CATALOG", "LINE#orders@1"),
     "write the catalog": _sets("release", "CATALOG", "LINE#orders@1"),
     "delete from the catalog": _deletes("CATALOG", "LINE#orders@1"),
@@ -263,6 +273,18 @@ PROBES: Mapping[str, Probe] = {
         ("ecs", "list_tasks", lambda _: {"cluster": _OTHER_CLUSTER}),
         {"ecs:cluster": ("arn:aws:ecs:us-east-1:000000000000:cluster/other",)},
     ),
+    "become an attempt": Probe(
+        "sts:AssumeRole",
+        lambda where: where.deployed.arn(where.role("attempt")),
+        (
+            "sts",
+            "assume_role",
+            lambda where: {
+                "RoleArn": where.deployed.arn(where.role("attempt")),
+                "RoleSessionName": "other",
+            },
+        ),
+    ),
     "become another role": Probe(
         "sts:AssumeRole",
         lambda where: where.deployed.arn(where.role("orchestrator")),
@@ -279,11 +301,10 @@ PROBES: Mapping[str, Probe] = {
 
 _OTHER_CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/other"
 
-_ATTEMPT = frozenset(
+_LOOKS = frozenset(
     {
-        *("read a line's state", "read an attempt", "write an attempt"),
-        *("read a package", "read a table", "write a table", "write an error"),
-        *("send a letter", "read the secret"),
+        *("read a line's state", "read an attempt", "read the catalog"),
+        *("list the bucket", "read an error", "look at a run"),
     }
 )
 
@@ -294,25 +315,40 @@ MAY: Mapping[str, frozenset[str]] = {
             *("write a line's state", "let a state expire", "delete a state"),
             *("write an attempt", "let an attempt expire", "delete what a Ripple remembered"),
             *("write a token", "write an error"),
+            *("read the key of permits", "write the key of permits"),
             *("send a letter", "send a delay", "send a dead event", "take letters"),
             *("start a run", "stop a run", "look at a run", "let a branch go on"),
             *("invoke ripple", "put an event"),
         }
     ),
-    "ripple": _ATTEMPT,
-    "task": _ATTEMPT | {"let a branch go on", "send a heartbeat"},
-    "discovery": frozenset({"read a package", "read the secret"}),
-    "api": frozenset(
+    # A worker does the rest with the credentials of its attempt.
+    "ripple": frozenset({"invoke vendor"}),
+    "task": frozenset({"invoke vendor", "let a branch go on", "send a heartbeat"}),
+    "vendor": frozenset(
         {
-            *("read a line's state", "read an attempt", "read a token", "read the catalog"),
-            *("write the catalog", "delete from the catalog", "write a version"),
-            *("list the bucket", "read a package", "read an error"),
-            *("invoke discovery", "look at a run", "send a letter"),
+            *("read a line's state", "read the key of permits", "read the secret"),
+            "become an attempt",
         }
     ),
+    # Each attempt has a part of it: tests/infra/test_attempt_rights.py.
+    "attempt": frozenset(
+        {
+            *("read a line's state", "read an attempt", "write an attempt"),
+            *("read a package", "read a table", "write a table", "write an error"),
+            "send a letter",
+        }
+    ),
+    "discovery": frozenset(),
+    "viewers": _LOOKS,
+    "operators": _LOOKS | {"send a letter"},
+    "api": _LOOKS
+    | {
+        *("write the catalog", "delete from the catalog", "write a version"),
+        *("read a package", "invoke discovery", "read the secret", "send a letter"),
+    },
     "sweep": frozenset(
         {
-            *("read a line's state", "read an attempt", "read a token", "read the catalog"),
+            *("read a line's state", "read an attempt", "read the catalog"),
             *("write the catalog", "delete a state", "delete what a Ripple remembered"),
             *("list the bucket", "delete a package", "delete a table"),
             *("stop a run", "look at a run", "send a letter"),

@@ -1,7 +1,5 @@
-"""Attempts act with credentials of their own, and what one does in another's name is refused.
-
-The emulator does not enforce policies here: what an attempt's policy allows is tested in
-tests/infra/test_attempt_rights.py.
+"""Attempts act with credentials of their own, and what one does to another Pond is refused. The
+emulator enforces roles and session policies here, on items too.
 """
 
 from __future__ import annotations
@@ -79,32 +77,104 @@ def test_what_an_attempt_says_of_another_line_or_attempt_counts_for_nothing(driv
     assert driver.rows("victim", "made") == [{"one": 1}]
 
 
-def test_the_vendor_gives_an_attempt_nothing_of_another_one(driver):
-    driver.deploy(
-        driver.pond(
-            "curious",
-            """
-            import json
-
-            @ripple
-            def ask(pond):
-                import boto3
-                # A task's and a function's own role may ask the vendor: so may code that finds it.
-                asked = {"attempt": {"line": "whoami@1", "run": 1, "ripple": "look", "attempt": 1},
-                         "permit": "x" * 32, "purpose": "run", "launch": 1}
-                vendor = os.environ["DUCKSTRING_VENDOR_FUNCTION"]
-                answer = boto3.client("lambda").invoke(
-                    FunctionName=vendor, Payload=json.dumps(asked).encode()
-                )["Payload"].read().decode()
-                pond.write_table("told", pond.con.sql("SELECT $1 AS answer", params=[answer]))
-            """,
-        )
+def test_the_vendor_gives_nothing_without_a_permit(driver):
+    """Whoever finds the worker's own credentials may ask the vendor, and no more."""
+    attempt = {"line": "whoami@1", "run": 1, "ripple": "look", "attempt": 1}
+    asked = {"attempt": attempt, "permit": "x" * 32, "purpose": "run", "launch": 1}
+    answer = driver.aws("lambda").invoke(
+        FunctionName=driver.outputs["VendorFunction"], Payload=json.dumps(asked).encode()
     )
-    driver.wait_fresh("curious", driver.pulse("curious"))
-    (row,) = driver.rows("curious", "told")
-    answer = json.loads(row["answer"])
-    assert answer["ok"] is False
-    assert "without its permit" in answer["error"]["message"]
+    told = json.loads(answer["Payload"].read())
+    assert told["ok"] is False
+    assert "without its permit" in told["error"]["message"]
+
+
+THIEF = """
+import boto3
+from botocore.exceptions import ClientError
+
+TABLE, BUCKET = os.environ["TABLE"], os.environ["BUCKET"]
+
+def item(partition, sort_key):
+    return {"TableName": TABLE, "Key": {"pk": {"S": partition}, "sk": {"S": sort_key}}}
+
+def write(partition, sort_key, attribute):
+    return item(partition, sort_key) | {
+        "UpdateExpression": "SET #a = :v", "ExpressionAttributeNames": {"#a": attribute},
+        "ExpressionAttributeValues": {":v": {"S": "1"}}}
+
+ROW = "ATTEMPT#0000000001#keep#0001"
+ATTACKS = [
+    ("dynamodb", "get_item", item("LINE#owner@1", "STATE")),
+    ("dynamodb", "get_item", item("WORK#owner@1", ROW)),
+    ("dynamodb", "get_item", item("TOKEN#owner@1", "TOKEN#0000000001#1#keep")),
+    ("dynamodb", "get_item", item("PERMITS", "KEY")),
+    ("dynamodb", "get_item", item("CATALOG", "LINE#owner@1")),
+    ("dynamodb", "update_item", write("LINE#owner@1", "STATE", "state")),
+    ("dynamodb", "update_item", write("LINE#thief@1", "STATE", "state")),
+    ("dynamodb", "update_item", write("WORK#owner@1", ROW, "status")),
+    ("dynamodb", "update_item", write("WORK#thief@1", ROW, "expires")),
+    ("dynamodb", "scan", {"TableName": TABLE}),
+    ("s3", "get_object", {"Bucket": BUCKET, "Key": os.environ["THEIRS"]}),
+    ("s3", "put_object", {"Bucket": BUCKET, "Key": os.environ["THEIRS"], "Body": b"mine"}),
+    ("s3", "delete_object", {"Bucket": BUCKET, "Key": os.environ["THEIRS"]}),
+    ("s3", "list_objects_v2", {"Bucket": BUCKET}),
+    ("s3", "put_object", {"Bucket": BUCKET, "Key": "artifacts/owner/1.0.0/ab.zip", "Body": b""}),
+    ("secretsmanager", "get_secret_value", {"SecretId": os.environ["SECRET"]}),
+    ("lambda", "invoke", {"FunctionName": os.environ["VENDOR"]}),
+    ("sts", "assume_role", {"RoleArn": os.environ["ROLE"], "RoleSessionName": "mine"}),
+]
+
+@ripple
+def steal(pond):
+    rows = []
+    for service, call, given in ATTACKS:
+        try:
+            getattr(boto3.client(service), call)(**given)
+            how = "done"
+        except ClientError as error:
+            how = error.response["Error"]["Code"]
+        rows.append((f"{service}.{call} {given}", how))
+    pond.con.execute("CREATE TEMP TABLE loot (attack VARCHAR, how VARCHAR)")
+    pond.con.executemany("INSERT INTO loot VALUES (?, ?)", rows)
+    pond.write_table("attempts", "FROM loot")
+"""
+READS = """
+@ripple
+def read(pond):
+    where = f"s3://{os.environ['BUCKET']}/{os.environ['THEIRS']}"
+    pond.write_table("stolen", f"FROM read_parquet('{where}')")
+"""
+REFUSED = {"AccessDenied", "AccessDeniedException"}
+
+
+def test_an_attempt_reaches_nothing_of_another_pond_and_its_author_is_told_why(driver):
+    keep = '@ripple\ndef keep(pond):\n    pond.write_table("kept", "SELECT 7 AS answer")\n'
+    driver.deploy(driver.pond("owner", keep))
+    driver.wait_fresh("owner", driver.pulse("owner"))
+    _, theirs = (
+        driver.client.tables("owner")["tables"][0]["uri"].removeprefix("s3://").split("/", 1)
+    )
+    there = driver.outputs
+    given = {"THEIRS": theirs, "SECRET": there["Secret"], "ROLE": role_of(driver)}
+    given |= {"TABLE": there["Table"], "BUCKET": there["Bucket"], "VENDOR": there["VendorFunction"]}
+    code = "import os\n" + "".join(f"os.environ[{k!r}] = {v!r}\n" for k, v in given.items())
+    driver.deploy(driver.pond("thief", code + THIEF), driver.pond("reader", code + READS))
+    driver.wait_fresh("thief", driver.pulse("thief"))
+    tried = driver.rows("thief", "attempts")
+    assert len(tried) == THIEF.count('    ("')
+    assert [row for row in tried if row["how"] not in REFUSED] == []
+    driver.pulse("reader")
+    failure = driver.wait_for("reader", "failed")["failure"]
+    assert failure["message"].startswith("'owner' is not a Source of this Pond")
+    assert 'Add owner = "1.0.0" to [sources] in pond.toml' in failure["message"]
+    assert driver.rows("owner", "kept") == [{"answer": 7}]
+
+
+def role_of(driver) -> str:
+    """The role of the orchestrator, which may do more than any attempt."""
+    function = driver.outputs["OrchestratorFunction"]
+    return driver.aws("lambda").get_function_configuration(FunctionName=function)["Role"]
 
 
 def test_a_task_has_a_session_of_its_own_that_is_found_by_every_client(driver):

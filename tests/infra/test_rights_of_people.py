@@ -61,6 +61,8 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "run", "run": "sales@1/1"},
     {"op": "tables", "pond": "sales"},
     {"op": "doctor"},
+    {"op": "cost"},
+    {"op": "cost", "pond": "sales"},
     {"op": "window", "pond": "sales", "action": "list"},
     {"op": "arrival", "pond": "sales", "action": "list"},
     {"op": "compute", "pond": "sales"},

@@ -56,6 +56,7 @@ OUTPUTS = (
         "TaskLogs",
         "Secret",
         "AttemptRole",
+        "VendorFunction",
         "Ephemeral",
     ),
 )

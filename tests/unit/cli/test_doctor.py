@@ -160,7 +160,7 @@ def test_where_nothing_is_wrong_each_check_says_so(bench, stack):
     code, out, _ = bench.run("doctor")
     assert code == 0, out
     assert out.endswith("\nNothing is wrong.\n")
-    assert out.count("✓") == 8
+    assert out.count("✓") == 9
     assert json.loads(bench.run("doctor", "--json")[1])["ok"] is True
 
 

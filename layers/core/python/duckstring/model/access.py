@@ -17,7 +17,7 @@ LEVELS: tuple[Level, ...] = ("viewer", "operator", "deployer")
 def level_for(request: Mapping[str, object]) -> Level:
     """The level that a request needs, in its wire form. A field that is null counts as left out."""
     match request:
-        case {"op": "hello" | "status" | "runs" | "run" | "tables" | "doctor"}:
+        case {"op": "hello" | "status" | "runs" | "run" | "tables" | "doctor" | "cost"}:
             return "viewer"
         case {"op": "window" | "arrival", "action": "list"} | {"op": "remove", "dry": True}:
             return "viewer"
