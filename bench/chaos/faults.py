@@ -162,7 +162,9 @@ def sigkill(lane: Lane, draw: random.Random) -> Struck:
 
 def sigkill_worker(lane: Lane, draw: random.Random) -> Struck:
     line, fault = draw.choice(lane.lines), draw.choice(("kill_before", "kill_after"))
-    return Struck(_strike(lane, role="ripple", texts=[line], skip=draw.randrange(8), fault=fault))
+    role, most = draw.choice((("ripple", 8), ("ripple", 8), ("vendor", 3)))
+    skip = draw.randrange(most)
+    return Struck(_strike(lane, role=role, texts=[line], skip=skip, fault=fault))
 
 
 def memory(lane: Lane, draw: random.Random) -> Struck:
@@ -264,15 +266,17 @@ def twice(lane: Lane, draw: random.Random) -> Struck:
 
 _ASKED = {
     "orchestrator": ("dynamodb", "dynamodb", "sqs", "states"),
-    "ripple": ("dynamodb", "sqs", "s3", "secretsmanager"),
+    "ripple": ("dynamodb", "sqs", "s3", "lambda"),
+    "vendor": ("dynamodb", "secretsmanager", "sts"),
 }
 
 
 def _refused(fault: str) -> Act:
     def act(lane: Lane, draw: random.Random) -> Struck:
-        role = draw.choice(("orchestrator", "ripple"))
+        role = draw.choice(sorted(_ASKED))
         service = draw.choice(_ASKED[role])
-        texts = [draw.choice(lane.lines)] if service in {"dynamodb", "sqs"} else []
+        has_line = service in {"dynamodb", "sqs", "lambda", "sts"}
+        texts = [draw.choice(lane.lines)] if has_line else []
         if service == "s3":
             lane.deploy()  # a package is fetched once a process
         times = draw.choice((1, 2, 5, 7))

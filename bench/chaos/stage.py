@@ -112,6 +112,7 @@ class Stage:
         for role, output in (
             ("orchestrator", "OrchestratorFunction"),
             ("ripple", "RippleFunction"),
+            ("vendor", "VendorFunction"),
         ):
             name = self.function(output, role)
             held = (

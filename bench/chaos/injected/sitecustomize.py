@@ -129,11 +129,14 @@ def named(request: Any) -> tuple[str, str, str]:
     if target:
         prefix, _, operation = target.partition(".")
         return _SERVICES.get(prefix.split("_")[0], prefix), operation, body
+    if "Action=AssumeRole" in body:
+        # A line's name is in the session's: of its @ the form is left.
+        return "sts", "AssumeRole", body.replace("%40", "@")
     path = str(request.url).partition("://")[2].partition("/")[2]
     service = (
         "lambda" if "/functions/" in path else "scheduler" if path.startswith("schedules") else "s3"
     )
-    return service, str(request.method), f"{path} {body[:200]}"
+    return service, str(request.method), f"{path} {body[:300]}"
 
 
 def _text(value: Any) -> str:
@@ -188,6 +191,11 @@ def refusal(request: Any, service: str, fault: str) -> Any:
         return AWSResponse(
             request.url, code[0], {"Content-Type": "application/xml"}, _Raw(body.encode())
         )
+    if service == "sts":
+        code_name = "Throttling" if fault == "throttle" else "AccessDenied"
+        told = f"<Error><Type>Sender</Type><Code>{code_name}</Code><Message>{message}</Message>"
+        body = f"<ErrorResponse>{told}</Error></ErrorResponse>"
+        return AWSResponse(request.url, 400, {"Content-Type": "text/xml"}, _Raw(body.encode()))
     status, code_name = (
         _THROTTLED.get(service, (400, "ThrottlingException"))
         if fault == "throttle"
