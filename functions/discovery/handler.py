@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import urllib.request
 from typing import Any
+from urllib.error import HTTPError
 
 from duckstring.errors import TransientError
 from duckstring.model.foreign import Redactor
@@ -50,6 +51,8 @@ def _fetched(url: str) -> bytes:
             package: bytes = answer.read()
             return package
     except OSError as error:
+        if isinstance(error, HTTPError):
+            error.close()
         # Its text may have the URL, which is signed.
         raise TransientError(
             f"The package cannot be fetched ({type(error).__name__}).",

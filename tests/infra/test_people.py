@@ -14,7 +14,7 @@ import pytest
 from duckstring.errors import OperatorError
 from duckstring.model.access import LEVELS
 from infra.config import Config
-from infra.people import CONSISTS_OF
+from infra.people import CONSISTS_OF, TABLE_SETTINGS
 from tests.infra.conftest import synthesize
 from tests.infra.policies import rendered
 from tests.infra.test_stack import as_list, function, of_type
@@ -98,7 +98,16 @@ def test_nobody_reaches_what_only_functions_read(documents):
         for statements in documents.values()
         for action, _ in granted(statements)
     }
-    assert services == {"lambda", "cloudformation", "s3", "logs", "cloudwatch", "sqs", "ecs"}
+    assert services == {
+        *("lambda", "cloudformation", "s3", "logs", "cloudwatch", "sqs", "ecs", "dynamodb")
+    }
+    of_table = {
+        action
+        for statements in documents.values()
+        for action, _ in granted(statements)
+        if action.startswith("dynamodb:")
+    }
+    assert of_table == set(TABLE_SETTINGS), "what the table has shows no item"
 
 
 def test_every_resource_is_named_where_aws_can_name_it(documents):

@@ -72,9 +72,8 @@ def shop():
 def world_at(shop, tmp_path, keys):
     world = World(tmp_path)
     storage = S3Storage("lake", "eu-west-1", endpoint=f"http://127.0.0.1:{shop.server_address[1]}")
-    world.worker = replace(
-        world.worker, keys=keys, processes=processes(storage), pace=Pace(keys=0.05)
-    )
+    world.keys = keys
+    world.worker = replace(world.worker, processes=processes(storage), pace=Pace(keys=0.05))
     return world
 
 

@@ -132,6 +132,7 @@ class World:
         """Attempts whose workers said that they have left."""
         self.on_kill = {}
         self.time = NOON
+        self.keys = NoKeys
         self.storage = Folder(self.root)
         self.origin = origin_of(self.storage)
         self.worker = Worker(
@@ -149,7 +150,7 @@ class World:
 
     def of_run(self, order):
         assert order.line == self.state.line
-        return Admitted(self.state, _Snapshots(self.snapshots), self.entries, NoKeys)
+        return Admitted(self.state, _Snapshots(self.snapshots), self.entries, self.keys)
 
     def of_kill(self, order):
         return self.of_run(order)

@@ -152,7 +152,8 @@ class Server:
             return
         if scope["type"] == "http" and not path.startswith("/_ministack"):
             self._checkpoints.note()
-        with reaching(scope), asking(Request.of(scope).headers):
+        headers = Request.of(scope).headers if scope["type"] == "http" else {}
+        with reaching(scope), asking(headers):
             await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

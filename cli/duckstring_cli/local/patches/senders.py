@@ -49,7 +49,7 @@ def tell_senders() -> None:
 
     def build_with_sender(now: Foreign, given: Foreign) -> Foreign:
         built = build(now, given)
-        session = _SESSIONS.read().get(_key.get())
+        session = _SESSIONS.read().get(key) if (key := _key.get()) else None
         return {**built, _SENDER: session["UserId"]} if session else built
 
     def receive_and_remember(url: Foreign, most: Foreign) -> Foreign:
