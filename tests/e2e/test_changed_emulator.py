@@ -78,7 +78,7 @@ from duckstring_cli.local import server
 from duckstring_cli.local.patches import check
 
 folder = Path(sys.argv[2]).resolve()
-server._set_environment(folder, 1, folder / "state")
+server._set_environment(folder, 1, folder / "state", iam=False)
 used = [name for patch in check.declared().values() for name in patch]
 names = [name for name in used if name.loaded and not name.fault()]
 

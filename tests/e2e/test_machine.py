@@ -407,7 +407,7 @@ def test_the_result_of_the_largest_run_that_fails_has_room(machine):
     machine.runs += 1
     listed = tuple(RippleBranch(name, verdict, 0, 0) for name, verdict in rest.items())
     run = StartRun(machine.runs, 1, listed)
-    Machine(machine, machine.measured).start("sales@1", run)
+    Machine(machine, machine.measured, Permits()).start("sales@1", run)
     execution = execution_arn(machine.measured, f"sales-1-{machine.runs}-1")
     answered = 0
     while answered < MOST_RIPPLES:
