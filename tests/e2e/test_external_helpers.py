@@ -228,19 +228,27 @@ def engines(driver):
     machines, iam = driver.aws("stepfunctions"), driver.aws("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")
-    ripple = driver.aws("lambda").get_function_configuration(
-        FunctionName=driver.outputs["RippleFunction"]
-    )
-    # As a user gives rights with -c policies=.
-    allowed = {"Effect": "Allow", "Action": ["glue:*", "batch:*", "states:*"], "Resource": "*"}
-    iam.put_role_policy(
-        RoleName=ripple["Role"].rsplit("/", 1)[1],
-        PolicyName="engines",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
-    )
+    give_policy(driver, iam)
     return machines.create_state_machine(
         name="prices", definition=definition, roleArn="arn:aws:iam::000000000000:role/r"
     )["stateMachineArn"]
+
+
+def give_policy(driver, iam):
+    """What ``-c policies=`` does: a managed policy for the role of attempts, which the vendor lets
+    their sessions keep.
+    """
+    allowed = {"Effect": "Allow", "Action": ["glue:*", "batch:*", "states:*"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        arn = iam.create_policy(PolicyName="engines", PolicyDocument=document)["Policy"]["Arn"]
+        role = driver.outputs["AttemptRole"].rsplit("/", 1)[1]
+        iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+        functions, name = driver.aws("lambda"), driver.outputs["VendorFunction"]
+        held = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**held, "DUCKSTRING_POLICIES": arn}}
+        )
 
 
 def executions(driver, machine):

@@ -25,6 +25,7 @@ from duckstring_cli.local.home import tools_folder
 from infra.code import Code
 from infra.config import Config
 from infra.image import ENTRY_POINT, build_folder
+from tests.e2e.conftest import make_role
 from tests.e2e.drive import until
 
 ORDER = {"line": "nobody@1", "run": 1, "launch": 1, "ripple": "load", "attempt": 1}
@@ -288,7 +289,7 @@ def awaited(access):
         "End": True,
     }
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Ask", "States": {"Ask": ask}})
-    role = "arn:aws:iam::000000000000:role/image"
+    role = make_role(access, "image", "sqs:SendMessage")
     machine = states.create_state_machine(name="image", definition=definition, roleArn=role)[
         "stateMachineArn"
     ]

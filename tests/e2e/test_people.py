@@ -61,6 +61,7 @@ _RESOURCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "sqs": lambda given: given["QueueUrl"].rpartition("/")[2],
     "logs": lambda given: f"log-group:{given.get('logGroupName', '')}:log-stream:",
     "cloudformation": lambda given: f"stack/{given['StackName']}/0a1b2c3d",
+    "dynamodb": lambda given: f"table/{given['TableName']}",
     "ecs": lambda given: f"cluster/{given['clusters'][0]}",
 }
 """What a call is about, as its ARN ends."""

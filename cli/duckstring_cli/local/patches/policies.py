@@ -50,7 +50,8 @@ _ORIGIN = NAMES.replaced("app", "pin_request_origin", "source_ip secure_transpor
 _SIGNED = NAMES.replaced(
     "app", "pin_signed_request", "method raw_path query_params raw_headers handshake"
 )
-_TABLES = NAMES.value("services.dynamodb", "_tables", "AccountRegionScopedDict")
+# Loading it starts a thread, and nothing may start before the names are compared.
+_TABLES = NAMES.unloaded("services.dynamodb", "_tables")
 _MACHINES = NAMES.value("services.stepfunctions", "_state_machines", "AccountRegionScopedDict")
 
 _TRANSACTION = "dynamodb:EnclosingOperation"
