@@ -94,11 +94,12 @@ class Cluster:
 
     def log(self, arn):
         stream = f"task/worker/{arn.rpartition('/')[2]}"
+        logs = self.client("logs")  # another client has other exceptions
         try:
-            found = self.client("logs").get_log_events(
+            found = logs.get_log_events(
                 logGroupName=self.outputs["TaskLogs"], logStreamName=stream, startFromHead=True
             )
-        except self.client("logs").exceptions.ResourceNotFoundException:
+        except logs.exceptions.ResourceNotFoundException:
             return []
         return [event["message"] for event in found["events"]]
 
