@@ -211,6 +211,13 @@ def test_whatever_is_sent_is_a_request_or_refused(event):
         assert request_of(event).attempt.line
 
 
+@pytest.mark.parametrize("seconds", ["inf", "-inf", "nan", "1e999"])
+def test_a_request_for_no_number_of_seconds_is_refused(seconds):
+    event = {**request_to_object(Request(NAME, "p")), "seconds": seconds}
+    with pytest.raises(OperatorError, match="The vendor was asked for something that is not"):
+        request_of(event)
+
+
 def test_a_request_is_read_as_it_was_written():
     for asked in (
         Request(NAME, "p", launch=3, has_begun=True, seconds=9.5),

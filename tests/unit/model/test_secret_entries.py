@@ -42,7 +42,7 @@ def test_a_secret_that_nobody_has_filled_holds_nothing(text):
     assert granted(text, "sales") == {}
 
 
-@pytest.mark.parametrize("text", ["no object", "[1]", "null", '"x"', "{"])
+@pytest.mark.parametrize("text", ["no object", "[1]", "null", '"x"', "{", "[" * 60_000])
 def test_a_secret_that_is_not_an_object_is_refused(text):
     with pytest.raises(OperatorError, match="The Catchment's secret is not a JSON object"):
         parse_secret(text)

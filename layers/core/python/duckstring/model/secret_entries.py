@@ -37,7 +37,7 @@ def parse_secret(text: str) -> dict[str, Any]:
     """
     try:
         found = json.loads(text) if text.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise OperatorError("The Catchment's secret is not a JSON object.", hint=_HINT)

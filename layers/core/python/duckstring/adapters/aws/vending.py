@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
@@ -49,13 +50,20 @@ def request_of(event: Mapping[str, Any]) -> Request:
             "on_kill" if event.get("purpose") == "on_kill" else "run",
             int(event.get("launch") or 0),
             bool(event.get("has_begun")),
-            float(event.get("seconds") or 0),
+            _finite(event.get("seconds") or 0),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise OperatorError(
             f"The vendor was asked for something that is not an attempt ({type(error).__name__}).",
             hint="Only workers of this release ask it.",
         ) from error
+
+
+def _finite(value: str | float) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
 
 
 def answer_to_object(permitted: Permitted) -> dict[str, object]:
