@@ -20,7 +20,8 @@ _SKEW = timedelta(minutes=1)
 def say_again(turn: Turn, at: Instant, report: SourceReport) -> None:
     """Register with the Sources and ask them again, report to the Sinks, set alarms and schedules.
 
-    Stamps begin anew: whoever is restored as of an earlier moment has not come to the last one yet.
+    Every stamp counts as new: a neighbour restored as of an earlier moment has not reached the last
+    one yet.
     Runs in flight are not touched. The sweep finds that their executions do not exist.
     """
     if not turn.restored < at <= turn.now + _SKEW:

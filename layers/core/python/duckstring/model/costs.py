@@ -130,7 +130,7 @@ def to_text(used: Used) -> str:
 
 
 def from_text(text: object) -> Used | None:
-    """Read what ``to_text`` wrote. Whatever else the text holds is left out, and an amount that no
+    """Read what ``to_text`` wrote. Anything else in the text is left out, and an amount that no
     attempt can have is cut. None: it is no such text.
     """
     try:

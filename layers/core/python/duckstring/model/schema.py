@@ -62,7 +62,7 @@ class OlderCommandError(OperatorError):
 
 
 def check_command(operation: str, known: object) -> None:
-    """Refuse a change by an older command. Whoever does not say what it ``knows`` is let in.
+    """Refuse a change by an older command. A command that does not say what it ``knows`` is let in.
 
     Raises:
         OlderCommandError: it knows an older schema only.

@@ -23,7 +23,7 @@ Wanted = Literal["force", "wake", "tap", "tide", "wave", "push", "pull"]
 standing trigger. ``push``: a target, of a Pulse or of a Sink. ``pull``: a Sink's.
 """
 OWN: frozenset[str] = frozenset({"force", "wake", "tap", "tide", "wave"})
-"""These are the line's own demand, whoever else uses the run."""
+"""These are the line's own demand, even if Sinks use the run as well."""
 
 _UNSAID = "unknown"
 _BY_HAND = "pulse"

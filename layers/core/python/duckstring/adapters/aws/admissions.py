@@ -42,7 +42,7 @@ _MARGIN_SECONDS = 120.0
 
 
 class WorkerAdmissions:
-    """``worker.ports.Admissions``: whoever asks is admitted, with the worker's own rights."""
+    """``worker.ports.Admissions``: every attempt is admitted, with the worker's own rights."""
 
     def __init__(
         self,

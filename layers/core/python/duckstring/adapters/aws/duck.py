@@ -174,7 +174,7 @@ class S3Storage:
         self._secrets.execute("; ".join(secrets))
 
     def requests(self) -> dict[str, int]:
-        """How many requests the database has made of S3, by HTTP method, whoever asked for them."""
+        """How many requests the database has made of S3, by HTTP method: ours and the author's."""
         if self._opened is None:
             return {}
         host = self.endpoint.rpartition("://")[2].rstrip("/") or ".amazonaws.com"
