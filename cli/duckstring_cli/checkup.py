@@ -20,7 +20,7 @@ from duckstring.model.schema import UPGRADE_COMMAND
 from duckstring_cli import catchments, render
 from duckstring_cli.client import PEOPLE, Client
 from duckstring_cli.dead import OUTPUTS, QUEUES, Dead, DeadLetterQueues
-from duckstring_cli.errors import DENIED, AccessError
+from duckstring_cli.errors import DENIED, AccessError, aws_code
 from duckstring_cli.logbook import Logbook
 
 FUNCTIONS = {
@@ -208,7 +208,7 @@ def _checked(area: str, check: Check, diagnosis: Diagnosis) -> Checked:
     except DuckstringError as error:
         return Checked(area, "", (Finding(area, error.message, error.hint),))
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+        code = aws_code(error)
         return _unseen(area, f"could not be looked at: {error}", _ASK if code in DENIED else "")
     except BotoCoreError as error:
         return _unseen(area, f"could not be looked at: {error}")

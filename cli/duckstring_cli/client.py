@@ -41,6 +41,7 @@ from duckstring_cli.errors import (
     BrokenOffError,
     CatchmentRefusedError,
     NotRunningError,
+    aws_code,
 )
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ class Client:
                 }
             )
         except KeyboardInterrupt as interrupt:
-            if op not in CHANGES:  # a change that was sent is carried out, whoever waits
+            if op not in CHANGES:  # a change goes on, once it was sent
                 raise
             raise BrokenOffError(
                 "Not waited for; the Catchment may do it all the same. Look: duckstring status "
@@ -378,7 +379,7 @@ class LambdaDoor:
                     function.invoke(FunctionName=name, InvocationType="DryRun")
                     return level
             except ClientError as error:
-                if _code(error) not in DENIED | _REPLACED:
+                if aws_code(error) not in DENIED | _REPLACED:
                     raise
         return None
 
@@ -389,7 +390,7 @@ class LambdaDoor:
             return self._first(needed, payload)
         except ClientError as error:
             # The outputs that are remembered may be those of a stack before its upgrade.
-            if _code(error) not in DENIED | _REPLACED or not self._renewed():
+            if aws_code(error) not in DENIED | _REPLACED or not self._renewed():
                 raise
             return self._first(needed, payload)
 
@@ -408,7 +409,7 @@ class LambdaDoor:
             try:
                 answer: Mapping[str, Any] = function.invoke(FunctionName=name, Payload=payload)
             except ClientError as error:
-                if _code(error) not in DENIED:
+                if aws_code(error) not in DENIED:
                     raise
                 self._denied.add(name)
                 denied.append(error)
@@ -435,10 +436,6 @@ class LambdaDoor:
             outputs = catchments.outputs(self._catchment)
             self._open = (_client(self._catchment, self._patience), outputs)
         return self._open
-
-
-def _code(error: Any) -> str:  # noqa: ANN401 - botocore is imported where it is used
-    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _signed(request: Mapping[str, object]) -> Mapping[str, object]:

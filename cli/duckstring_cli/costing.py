@@ -180,12 +180,16 @@ def used_of_run(run: RunRow, attempts: Iterable[AttemptRow]) -> Used:
     return plus(run.get("used") or NOTHING, *(one.get("used") or NOTHING for one in attempts))
 
 
+_THREE_DIGITS = 100
+_MOST_DIGITS = 9
+
+
 def dollars(usd: float) -> str:
     """``$0.000123``: three digits at least, and cents at least."""
     if usd == 0:
         return "$0"
     digits = 2
-    while usd * 10**digits < 100 and digits < 9:  # noqa: PLR2004 - three digits
+    while usd * 10**digits < _THREE_DIGITS and digits < _MOST_DIGITS:
         digits += 1
     return f"${usd:,.{digits}f}"
 

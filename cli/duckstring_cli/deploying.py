@@ -20,7 +20,7 @@ from duckstring.model import names
 from duckstring.model.answers import DeployAnswer
 from duckstring_cli import catchments, render
 from duckstring_cli.client import Client, translated_errors
-from duckstring_cli.errors import BadInputError, BrokenOffError
+from duckstring_cli.errors import BadInputError, BrokenOffError, aws_code
 from duckstring_cli.render import OnStep, Part
 
 Given = TypeVar("Given")
@@ -274,7 +274,7 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - a botoc
     try:
         uploaded = s3.head_object(Bucket=bucket, Key=key)["LastModified"]
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey", "NotFound"}:
+        if aws_code(error) in {"404", "NoSuchKey", "NotFound"}:
             return False
         raise
     return bool(datetime.now(UTC) - uploaded < _RECENT)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from typer.exceptions import TyperException
 
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 REFUSED = 1
 MISUSE = 2
@@ -70,6 +75,11 @@ _MISUSES = {
 """What was typed is wrong or does not exist, or a Pond is wrong. By names: some come from the
 Catchment.
 """
+
+
+def aws_code(error: ClientError) -> str:
+    """The service's code of the error; empty if it names none."""
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def exit_code(error: DuckstringError) -> int:

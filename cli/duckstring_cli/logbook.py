@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from duckstring.model.instants import to_text
-from duckstring_cli.errors import DENIED
+from duckstring_cli.errors import DENIED, aws_code
 
 PLATFORM = ("START RequestId: ", "END RequestId: ", "INIT_START ")
 """What Lambda says of itself around an invocation, and nobody wants to read. Its REPORT tells
@@ -114,7 +114,7 @@ class Logbook:
             for page in self._logs.get_paginator("filter_log_events").paginate(**asked):
                 yield from map(_entry, page["events"])
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
+            if aws_code(error) != "ResourceNotFoundException":
                 raise
 
     def last(self, group: str, *, start: int, end: int, phrase: str) -> Entry | None:
@@ -133,7 +133,7 @@ class Logbook:
         try:
             found = self._logs.describe_log_groups(logGroupNamePrefix=group).get("logGroups", [])
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in DENIED:
+            if aws_code(error) not in DENIED:
                 raise
             return None
         for one in found:

@@ -17,13 +17,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import not_running, translated_errors
-from duckstring_cli.errors import DENIED, AccessError
+from duckstring_cli.errors import DENIED, AccessError, aws_code
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 _CURRENT = "AWSCURRENT"
 _STAGED = "duckstring"
@@ -91,7 +94,7 @@ class SecretStore:
             try:
                 found = self._client.get_secret_value(SecretId=self._arn, VersionStage=_CURRENT)
             except ClientError as error:
-                if _code(error) != _NOT_THERE:
+                if aws_code(error) != _NOT_THERE:
                     raise
                 # Nobody has put a value into it, or it is gone: this one finds out.
                 if self._client.describe_secret(SecretId=self._arn).get("DeletedDate"):
@@ -145,7 +148,7 @@ class SecretStore:
                 if _CURRENT not in made.get("VersionStages", ()):
                     self._move(new, before)
             except ClientError as error:
-                if _code(error) not in _LOST:
+                if aws_code(error) not in _LOST:
                     raise
                 # The answer to a move that was sent twice looks the same.
                 return bool(self.read().version == new)
@@ -187,8 +190,8 @@ class SecretStore:
                     raise
                 raise told from error
 
-    def _refusal(self, error: Any) -> OperatorError | None:  # noqa: ANN401 - botocore is imported where it is used
-        code, operation = _code(error), error.operation_name
+    def _refusal(self, error: ClientError) -> OperatorError | None:
+        code, operation = aws_code(error), error.operation_name
         detail = str(error.response.get("Error", {}).get("Message", ""))
         of = f"the secret of Catchment {self._catchment.name!r}"
         if code in DENIED:
@@ -229,7 +232,3 @@ class SecretStore:
                 f"Ask the owner of the account for {needed} on the key that encrypts {self._arn}."
             )
         return f"Ask the owner of the account for secretsmanager:{operation} on {self._arn}."
-
-
-def _code(error: Any) -> str:  # noqa: ANN401 - botocore is imported where it is used
-    return str(error.response.get("Error", {}).get("Code", ""))

@@ -19,10 +19,11 @@ from botocore.exceptions import ClientError
 from duckstring import __version__
 from duckstring.errors import OperatorError
 from duckstring.model.instants import to_text
+from duckstring_cli.errors import aws_code
 from duckstring_cli.render import OnStep, Part
 from duckstring_cli.stores import archive, cut
 from duckstring_cli.stores.archive import Json
-from duckstring_cli.stores.held import Stores, code_of
+from duckstring_cli.stores.held import Stores
 from duckstring_cli.stores.places import Place, Sum, fetch, scratch, sum_of
 
 _AT_ONCE = 8
@@ -170,7 +171,7 @@ def _fetch(stores: Stores, key: str, file: IO[bytes]) -> bool:
     if fetch(s3, stores.bucket, key, file):
         return True
     version = last_version(stores, key)
-    return bool(version) and fetch(s3, stores.bucket, key, file, VersionId=version)
+    return bool(version) and fetch(s3, stores.bucket, key, file, version=version)
 
 
 def last_version(stores: Stores, key: str) -> str:
@@ -186,7 +187,7 @@ def read_secret(stores: Stores) -> dict[str, str]:
     try:
         text = stores.open("secretsmanager").get_secret_value(SecretId=stores.secret)
     except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
+        if aws_code(error) != "ResourceNotFoundException":
             raise
         return {}
     try:

@@ -10,8 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError, WaiterError
 
 from duckstring.errors import OperatorError
+from duckstring_cli.errors import aws_code
 from duckstring_cli.render import OnStep
-from duckstring_cli.stores.held import Stores, code_of, found_or, version_pages
+from duckstring_cli.stores.held import Stores, found_or, version_pages
 
 _RECOVERABLE_DAYS = 7
 """Secrets Manager keeps a deleted secret so long at least."""
@@ -96,7 +97,7 @@ def _described(stores: Stores) -> dict[str, Any] | None:
     try:
         found = stores.open("cloudformation").describe_stacks(StackName=stores.catchment.stack)
     except ClientError as error:
-        if code_of(error) != "ValidationError":
+        if aws_code(error) != "ValidationError":
             raise
         return None
     return dict(found["Stacks"][0])

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
+from duckstring_cli.errors import aws_code
 
 Found = TypeVar("Found")
 _GONE = {"NoSuchBucket", "ResourceNotFoundException", "ResourceNotFound", "404"}
@@ -66,7 +67,7 @@ def found_or(ask: Callable[[], Found], absent: Found) -> Found:
     try:
         return ask()
     except ClientError as error:
-        if code_of(error) not in _GONE:
+        if aws_code(error) not in _GONE:
             raise
         return absent
 
@@ -78,8 +79,3 @@ def version_pages(stores: Stores) -> Iterator[dict[str, Any]]:
     )
     while page := found_or(lambda: next(pages, None), None):
         yield page
-
-
-def code_of(error: ClientError) -> str:
-    """The service's code of the error."""
-    return str(error.response.get("Error", {}).get("Code", ""))

@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
 from duckstring.errors import OperatorError
-from duckstring_cli.errors import BadInputError, unusable
-from duckstring_cli.stores.held import code_of
+from duckstring_cli.errors import BadInputError, aws_code, unusable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+
 
 _S3 = re.compile(r"^s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*?))?/?$")
 _BLOCK = 1 << 20
@@ -49,7 +53,7 @@ class Place(Protocol):
         """What a file that is there holds; None: it is not there."""
 
 
-def open_place(text: str, s3: Any) -> Place:  # noqa: ANN401 - a boto3 client
+def open_place(text: str, s3: S3Client) -> Place:
     """The place of that name. ``s3``: the client with which a bucket is reached.
 
     Raises:
@@ -116,7 +120,7 @@ class Folder:
 class Prefix:
     """What begins with a prefix in a bucket."""
 
-    s3: Any
+    s3: S3Client
     bucket: str
     prefix: str
 
@@ -143,18 +147,21 @@ class Prefix:
         try:
             found = self.s3.head_object(Bucket=self.bucket, Key=self.prefix + name)
         except ClientError as error:
-            if code_of(error) not in _ABSENT:
+            if aws_code(error) not in _ABSENT:
                 raise
             return None
         return Sum(found["ContentLength"], found.get("Metadata", {}).get("sha256", ""))
 
 
-def fetch(s3: Any, bucket: str, key: str, into: IO[bytes], **version: str) -> bool:  # noqa: ANN401 - a boto3 client
-    """Copy an object into a file. False: it is not there."""
+def fetch(s3: S3Client, bucket: str, key: str, into: IO[bytes], *, version: str = "") -> bool:
+    """Copy an object, or its ``version``, into a file. False: it is not there."""
+    named: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+    if version:
+        named["VersionId"] = version
     try:
-        body = s3.get_object(Bucket=bucket, Key=key, **version)["Body"]
+        body = s3.get_object(**named)["Body"]
     except ClientError as error:
-        if code_of(error) not in _ABSENT:
+        if aws_code(error) not in _ABSENT:
             raise
         return False
     with body:

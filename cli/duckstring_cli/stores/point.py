@@ -16,10 +16,11 @@ from botocore.exceptions import ClientError
 
 from duckstring.errors import OperatorError
 from duckstring.model.instants import Instant, to_text
+from duckstring_cli.errors import aws_code
 from duckstring_cli.render import OnStep, Part
 from duckstring_cli.stores import cut, settings
 from duckstring_cli.stores.backup import last_version
-from duckstring_cli.stores.held import Stores, code_of, found_or
+from duckstring_cli.stores.held import Stores, found_or
 
 _HELD = timedelta(days=2)
 """The sweep of the table in use must not delete again what was undeleted, until the restored table
@@ -112,7 +113,7 @@ def _restore_table(stores: Stores, target: str, at: Instant) -> None:
             BillingModeOverride="PAY_PER_REQUEST",
         )
     except ClientError as error:
-        if code_of(error) not in {"TableAlreadyExistsException", "ResourceInUseException"}:
+        if aws_code(error) not in {"TableAlreadyExistsException", "ResourceInUseException"}:
             raise  # otherwise it was begun before
 
 
@@ -162,7 +163,7 @@ def _bring_back(target: Stores, key: str) -> bool | None:
     try:
         s3.head_object(Bucket=target.bucket, Key=key)
     except ClientError as error:
-        if code_of(error) not in {"404", "NoSuchKey", "NotFound"}:
+        if aws_code(error) not in {"404", "NoSuchKey", "NotFound"}:
             raise
     else:
         return False

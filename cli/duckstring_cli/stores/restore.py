@@ -15,11 +15,12 @@ from itertools import islice
 from botocore.exceptions import ClientError
 
 from duckstring.errors import OperatorError
+from duckstring_cli.errors import aws_code
 from duckstring_cli.render import OnStep, Part
 from duckstring_cli.stores import archive, cut
 from duckstring_cli.stores.archive import Json
 from duckstring_cli.stores.backup import read_secret
-from duckstring_cli.stores.held import Stores, code_of
+from duckstring_cli.stores.held import Stores
 from duckstring_cli.stores.places import Place, Sum, scratch
 
 _AT_ONCE = 8
@@ -151,7 +152,7 @@ def _begin(stores: Stores, backup: str, *, replace: bool, ahead: int) -> None:
             ExpressionAttributeValues={":backup": {"S": backup}},
         )
     except ClientError as error:
-        if code_of(error) != "ConditionalCheckFailedException":
+        if aws_code(error) != "ConditionalCheckFailedException":
             raise
         raise OperatorError(
             f"Catchment {stores.catchment.name!r} is being restored from {_begun(stores)[0]}.",
@@ -247,7 +248,7 @@ def _put_object(stores: Stores, place: Place, row: Json) -> None:
     try:
         there = s3.head_object(Bucket=stores.bucket, Key=row["key"])
     except ClientError as error:
-        if code_of(error) not in {"404", "NoSuchKey", "NotFound"}:
+        if aws_code(error) not in {"404", "NoSuchKey", "NotFound"}:
             raise
     else:
         if there["ContentLength"] == summed.bytes:

@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from duckstring_cli.errors import aws_code
 from duckstring_cli.stores.held import Stores
 
 EXPIRES, INDEX = "expires", "gsi1"
@@ -194,7 +195,7 @@ def _found(ask: Callable[[], Any], absent: str, default: Any) -> Any:  # noqa: A
     try:
         return ask()
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") != absent:
+        if aws_code(error) != absent:
             raise
         return default
 

@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from duckstring_cli.local.patches.declared import Foreign, Names
 from duckstring_cli.local.patches.workers import INVOKE
@@ -58,7 +57,9 @@ def tell_senders() -> None:
             _remember(senders, message["id"], message.get("sys", {}).get(_SENDER, ""))
         return messages
 
-    def invoke_with_senders(worker: Foreign, event: Foreign, *args: Any, **named: Any) -> Foreign:  # noqa: ANN401 - the emulator's
+    def invoke_with_senders(
+        worker: Foreign, event: Foreign, *args: Foreign, **named: Foreign
+    ) -> Foreign:
         for record in event.get("Records", ()) if isinstance(event, dict) else ():
             if sender := senders.pop(record.get("messageId", ""), ""):
                 record["attributes"][_SENDER] = sender
