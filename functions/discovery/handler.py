@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 
@@ -50,7 +51,7 @@ def _fetched(url: str) -> bytes:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - signed by our api
             package: bytes = answer.read()
             return package
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         if isinstance(error, HTTPError):
             error.close()
         # Its text may have the URL, which is signed.

@@ -1,5 +1,5 @@
-"""The vendor's Lambda handler: credentials for one attempt. Workers may invoke it, and with them
-whatever their authors' code sends.
+"""The vendor's Lambda handler: credentials for one attempt. Workers may invoke it. So may their
+authors' code, with any event.
 """
 
 from __future__ import annotations
