@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
@@ -27,6 +27,7 @@ from duckstring_cli.errors import DENIED, AccessError, aws_code
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _CURRENT = "AWSCURRENT"
 _STAGED = "duckstring"
@@ -59,7 +60,12 @@ class Changed:
 class SecretStore:
     """The secret of one Catchment."""
 
-    def __init__(self, catchment: Catchment) -> None:
+    def __init__(self, catchment: Catchment, arn: str, client: SecretsManagerClient) -> None:
+        """Reach it by a client of Secrets Manager."""
+        self._catchment, self._arn, self._client = catchment, arn, client
+
+    @classmethod
+    def of(cls, catchment: Catchment) -> SecretStore:
         """Find it by the stack's outputs.
 
         Raises:
@@ -67,8 +73,8 @@ class SecretStore:
                 nothing of a secret.
         """
         with translated_errors(catchment):
-            self._arn = catchments.output(catchment, "Secret")
-            if not self._arn:
+            arn = catchments.output(catchment, "Secret")
+            if not arn:
                 again = (
                     f"Start it again: duckstring catchment start {catchment.name}"
                     if catchment.kind == "local"
@@ -79,8 +85,7 @@ class SecretStore:
                     "command.",
                     hint=again,
                 )
-            self._client: Any = catchments.session(catchment).client("secretsmanager")
-        self._catchment = catchment
+            return cls(catchment, arn, catchments.session(catchment).client("secretsmanager"))
 
     def read(self) -> Held:
         """The text that counts now.
@@ -97,7 +102,7 @@ class SecretStore:
                 if aws_code(error) != _NOT_THERE:
                     raise
                 # Nobody has put a value into it, or it is gone: this one finds out.
-                if self._client.describe_secret(SecretId=self._arn).get("DeletedDate"):
+                if "DeletedDate" in self._client.describe_secret(SecretId=self._arn):
                     raise self._marked() from error
                 return Held("")
         if found.get("SecretBinary"):

@@ -114,13 +114,13 @@ def test_many_who_set_secrets_at_once_lose_nothing(local_catchment):
     catchment = catchments.find(local_catchment.name)
 
     def put(name):
-        SecretStore(catchment).change(lambda text: with_entry(text, name, "v", ["racing"]))
+        SecretStore.of(catchment).change(lambda text: with_entry(text, name, "v", ["racing"]))
 
     def drop(name):
-        SecretStore(catchment).change(lambda text: without_entry(text, name, ["racing"]))
+        SecretStore.of(catchment).change(lambda text: without_entry(text, name, ["racing"]))
 
     def held():
-        text = SecretStore(catchment).read().text
+        text = SecretStore.of(catchment).read().text
         return [entry.name for entry in listed(text) if entry.pond == "racing"]
 
     with ThreadPoolExecutor(len(names)) as pool:

@@ -167,7 +167,7 @@ def test_what_another_one_writes_in_the_meantime_is_kept(here, at, words):
 def test_of_two_first_entries_none_is_lost(here):
     def other() -> None:
         here.session.events.unregister("before-call.secretsmanager.PutSecretValue")
-        SecretStore(catchments.find("prod")).change(lambda text: with_entry(text, "A", "1"))
+        SecretStore.of(catchments.find("prod")).change(lambda text: with_entry(text, "A", "1"))
 
     here.before("PutSecretValue", other)
     assert here.set("TOKEN", "--pond", "sales")[0] == 0
@@ -179,7 +179,7 @@ def test_two_commands_at_once_take_turns(here):
     here.before(
         STAGE,
         lambda: (
-            SecretStore(catchments.find("prod")).change(lambda text: with_entry(text, "A", "1"))
+            SecretStore.of(catchments.find("prod")).change(lambda text: with_entry(text, "A", "1"))
             and None
         ),
     )

@@ -59,7 +59,8 @@ def backup(
         return
     objects = made["objects"]
     render.say(
-        f"[green]✓[/] Catchment [bold]{held.name}[/] as of {made['cut']}: {made['lines']} lines, "
+        f"[green]✓[/] Catchment [bold]{held.name}[/] as of {escape(str(made['cut']))}: "
+        f"{made['lines']} lines, "
         f"{made['items']:,} items, {objects['count']:,} objects, {render.size(objects['bytes'])}"
     )
     if made["secret"]["names"] and not secret_values:
@@ -141,7 +142,7 @@ def _say(planned: Plan, held: Catchment, *, done: bool) -> None:
         f"{one['lines']} lines, {one['items']:,} items, {objects['count']:,} objects, "
         f"{render.size(objects['bytes'])}"
     )
-    of = f"{escape(str(one['catchment']))} as of {one['cut']}"
+    of = f"{escape(str(one['catchment']))} as of {escape(str(one['cut']))}"
     if done:
         render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] is {of}: {what}")
     else:
@@ -150,7 +151,7 @@ def _say(planned: Plan, held: Catchment, *, done: bool) -> None:
             render.say(f"{held.name} is not empty: --replace would delete what it knows.")
     if planned.missing_secrets:
         names = ", ".join(planned.missing_secrets)
-        render.warn(f"Put these into the secret: {names} (docs/aws.md).")
+        render.warn(f"Put these into the secret: {names} (duckstring secret set).")
 
 
 def _restore_at(held: Catchment, at: str, *, dry_run: bool, as_json: bool) -> None:

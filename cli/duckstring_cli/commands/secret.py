@@ -154,7 +154,7 @@ def rm(
 def _store(catchment: str | None) -> SecretStore:
     from duckstring_cli.secret_store import SecretStore
 
-    return SecretStore(catchments.find(catchment))
+    return SecretStore.of(catchments.find(catchment))
 
 
 def _owners(ponds: Sequence[str] | None, *, all_ponds: bool) -> tuple[str, ...]:

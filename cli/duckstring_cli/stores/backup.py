@@ -6,7 +6,6 @@ Memory holds the lines' states and the names of objects, and never an object.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +13,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import IO
 
-from botocore.exceptions import ClientError
-
 from duckstring import __version__
 from duckstring.errors import OperatorError
 from duckstring.model.instants import to_text
-from duckstring_cli.errors import aws_code
+from duckstring.model.secret_entries import listed, parse_secret
 from duckstring_cli.render import OnStep, Part
+from duckstring_cli.secret_store import SecretStore
 from duckstring_cli.stores import archive, cut
 from duckstring_cli.stores.archive import Json
 from duckstring_cli.stores.held import Stores
@@ -45,12 +43,14 @@ def back_up(stores: Stores, place: Place, *, values: bool, on_step: OnStep) -> J
         What ``backup.json`` holds.
 
     Raises:
-        OperatorError: there is a whole backup already, or an object is gone.
+        OperatorError: there is a whole backup already, an object is gone, or the secret cannot be
+            read.
     """
     if archive.read_json(place, archive.BACKUP):
         raise OperatorError(
             f"There is a backup in {place.name} already.", hint="Name another place."
         )
+    secret = _secret(secret_text(stores), values=values)
     hold = _Hold(stores)
     hold.renew()
     taken = archive.read_json(place, archive.CUT)
@@ -64,7 +64,7 @@ def back_up(stores: Stores, place: Place, *, values: bool, on_step: OnStep) -> J
         **taken,
         "finished": to_text(datetime.now(UTC)),
         "objects": {"count": count, "bytes": rows.bytes, "sha256": summed.sha256},
-        "secret": _secret(stores, values=values),
+        "secret": secret,
     }
     archive.write_json(place, archive.BACKUP, whole)
     return whole
@@ -180,23 +180,23 @@ def last_version(stores: Stores, key: str) -> str:
     return next((one["VersionId"] for one in found.get("Versions", []) if one["Key"] == key), "")
 
 
-def read_secret(stores: Stores) -> dict[str, str]:
-    """The secret's names and values; empty: nobody has put any, or it is no JSON object."""
+def secret_of(stores: Stores) -> SecretStore | None:
+    """The Catchment's secret; None: the stack is older than that output."""
     if not stores.secret:
-        return {}
-    try:
-        text = stores.open("secretsmanager").get_secret_value(SecretId=stores.secret)
-    except ClientError as error:
-        if aws_code(error) != "ResourceNotFoundException":
-            raise
-        return {}
-    try:
-        found = json.loads(text.get("SecretString") or "{}")
-    except ValueError:
-        return {}
-    return dict(found) if isinstance(found, dict) else {}
+        return None
+    return SecretStore(stores.catchment, stores.secret, stores.open("secretsmanager"))
 
 
-def _secret(stores: Stores, *, values: bool) -> Json:
-    held = read_secret(stores)
-    return {"names": sorted(held)} | ({"values": held} if values else {})
+def secret_text(stores: Stores) -> str:
+    """What the secret holds; empty: nobody has put anything into it.
+
+    Raises:
+        OperatorError: it may not be read, or is not there.
+    """
+    held = secret_of(stores)
+    return held.read().text if held else ""
+
+
+def _secret(text: str, *, values: bool) -> Json:
+    held = {"names": [one.path for one in listed(text)]}
+    return held | ({"values": parse_secret(text)} if values else {})

@@ -99,6 +99,7 @@ def _lines(stores: Stores) -> set[str]:
         .get_paginator("scan")
         .paginate(
             TableName=stores.table,
+            ConsistentRead=True,
             FilterExpression="sk = :state",
             ProjectionExpression="pk",
             ExpressionAttributeValues={":state": {"S": "STATE"}},

@@ -15,11 +15,12 @@ from itertools import islice
 from botocore.exceptions import ClientError
 
 from duckstring.errors import OperatorError
+from duckstring.model.secret_entries import listed, with_all
 from duckstring_cli.errors import aws_code
 from duckstring_cli.render import OnStep, Part
 from duckstring_cli.stores import archive, cut
 from duckstring_cli.stores.archive import Json
-from duckstring_cli.stores.backup import read_secret
+from duckstring_cli.stores.backup import secret_of, secret_text
 from duckstring_cli.stores.held import Stores
 from duckstring_cli.stores.places import Place, Sum, scratch
 
@@ -77,7 +78,8 @@ def plan(stores: Stores, place: Place) -> Plan:
             f"There is no backup in {place.name}.", hint="It would have a file backup.json."
         )
     begun, is_replacing, ahead = _begun(stores)
-    held = read_secret(stores).keys() | backup["secret"].get("values", {}).keys()
+    values = json.dumps(backup["secret"].get("values", {}))
+    held = {one.path for one in listed(with_all(secret_text(stores), values))}
     return Plan(
         backup,
         holds=_holds_anything(stores),
@@ -113,11 +115,10 @@ def restore(stores: Stores, place: Place, planned: Plan, *, replace: bool, on_st
     for part in planned.backup["parts"]:
         rows = archive.read_items(place, part["name"], part["sha256"])
         _write(stores, ({"PutRequest": {"Item": _ahead(item, revision, ahead)}} for item in rows))
-    if values := planned.backup["secret"].get("values"):
+    values = planned.backup["secret"].get("values")
+    if values and (secret := secret_of(stores)):
         on_step("Restoring the secret")
-        stores.open("secretsmanager").put_secret_value(
-            SecretId=stores.secret, SecretString=json.dumps(read_secret(stores) | values)
-        )
+        secret.change(lambda text: with_all(text, json.dumps(values)))
     stores.open("dynamodb").delete_item(TableName=stores.table, Key=cut.HOME)
 
 
@@ -199,6 +200,7 @@ def _highest(stores: Stores) -> int:
         .get_paginator("scan")
         .paginate(
             TableName=stores.table,
+            ConsistentRead=True,
             FilterExpression="sk = :state",
             ExpressionAttributeValues={":state": {"S": "STATE"}},
         )

@@ -62,6 +62,13 @@ class Shop:
         for item in items:
             self.database.put_item(TableName=table, Item=item)
 
+    def secret(self, name):
+        # moto answers without the label as if no label had ever been moved.
+        found = self.opened("secretsmanager").get_secret_value(
+            SecretId=name, VersionStage="AWSCURRENT"
+        )
+        return found["SecretString"]
+
     def items(self, table):
         found = self.database.scan(TableName=table)["Items"]
         return {(one["pk"]["S"], one["sk"]["S"]): one for one in found}
@@ -276,9 +283,52 @@ def test_the_secrets_values_are_copied_only_if_that_is_asked_for(shop):
     (shop.folder / "backup.json").unlink()
     shop.back_up(values=True)
     shop.restore()
-    text = secrets.get_secret_value(SecretId="empty")["SecretString"]
+    text = shop.secret("empty")
     assert json.loads(text) == {"TOKEN": "hush-hush"}
     assert (shop.folder / "backup.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_secret_keeps_what_it_has_when_another_one_is_restored_over_it(shop):
+    secrets = shop.opened("secretsmanager")
+    held = {"TOKEN": "t", "@sales": {"PASSWORD": "p", "KEY": "k"}}
+    secrets.put_secret_value(SecretId="full", SecretString=json.dumps(held))
+    there = {"TOKEN": "older", "OWN": "o", "@sales": {"KEY": "older"}, "@stock": {"KEY": "s"}}
+    secrets.put_secret_value(SecretId="empty", SecretString=json.dumps(there))
+    made = shop.back_up(values=True)
+    assert made["secret"]["names"] == ["TOKEN", "@sales.KEY", "@sales.PASSWORD"]
+    shop.restore()
+    text = shop.secret("empty")
+    assert json.loads(text) == {
+        "TOKEN": "t",
+        "OWN": "o",
+        "@sales": {"PASSWORD": "p", "KEY": "k"},
+        "@stock": {"KEY": "s"},
+    }
+
+
+def test_an_entry_of_one_pond_is_missing_though_the_pond_has_others(shop):
+    secrets = shop.opened("secretsmanager")
+    held = {"@sales": {"PASSWORD": "p", "KEY": "k"}}
+    secrets.put_secret_value(SecretId="full", SecretString=json.dumps(held))
+    secrets.put_secret_value(SecretId="empty", SecretString='{"@sales": {"KEY": "k"}}')
+    shop.back_up()
+    planned = restore.plan(shop.empty, Folder(shop.folder))
+    assert planned.missing_secrets == ("@sales.PASSWORD",)
+
+
+def test_a_secret_that_is_no_object_is_neither_left_out_nor_written_over(shop):
+    secrets = shop.opened("secretsmanager")
+    secrets.put_secret_value(SecretId="full", SecretString="hush-hush")
+    with pytest.raises(OperatorError, match="is not a JSON object") as refused:
+        shop.back_up(values=True)
+    assert "hush-hush" not in str(refused.value)
+    assert not shop.folder.exists()
+    secrets.put_secret_value(SecretId="full", SecretString='{"A": "1"}')
+    secrets.put_secret_value(SecretId="empty", SecretString="hush-hush")
+    shop.back_up(values=True)
+    with pytest.raises(OperatorError, match="is not a JSON object"):
+        shop.restore()
+    assert shop.secret("empty") == "hush-hush"
 
 
 def test_a_backup_in_a_bucket_is_read_as_one_in_a_folder(shop):

@@ -11,6 +11,7 @@ from duckstring.model.secret_entries import (
     granted,
     listed,
     parse_secret,
+    with_all,
     with_entry,
     without_entry,
 )
@@ -52,6 +53,22 @@ def test_a_secret_that_is_not_an_object_is_refused(text):
 def test_entries_of_a_pond_that_are_not_an_object_are_refused(value):
     with pytest.raises(OperatorError, match="The Catchment's secret has @sales that is not a JSON"):
         granted(f'{{"@sales": {value}}}', "orders")
+
+
+def test_all_entries_of_one_secret_go_over_those_of_another():
+    both = with_all('{"A": "1", "B": "2", "@sales": {"K": "1", "L": "2"}}', SECRET)
+    assert granted(both, "sales") == {
+        **granted(SECRET, "sales"),
+        "A": "1",
+        "B": "2",
+        "K": "1",
+        "L": "2",
+    }
+    assert with_all(SECRET, "") == SECRET == with_all(SECRET, SECRET)
+
+
+def test_an_entry_says_where_it_is():
+    assert [one.path for one in listed('{"A": "1", "@sales": {"A": "2"}}')] == ["A", "@sales.A"]
 
 
 def test_an_entry_is_set_for_one_pond_for_several_or_for_all():

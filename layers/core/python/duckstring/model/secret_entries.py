@@ -77,6 +77,11 @@ class Entry:
     others: tuple[str, ...] = ()
 
     @property
+    def path(self) -> str:
+        """Where it is in the secret: ``TOKEN``, ``@sales.TOKEN``."""
+        return f"{POND}{self.pond}.{self.name}" if self.pond else self.name
+
+    @property
     def is_passed_on(self) -> bool:
         """Whether Ripples see it: no entry takes the place of what the machine sets."""
         return not self.name.startswith(RESERVED)
@@ -117,6 +122,27 @@ def with_entry(text: str, name: str, value: str, ponds: Collection[str] = ()) ->
         entries[name] = value
     if found == before:
         return text
+    return _written(found)
+
+
+def with_all(text: str, other: str) -> str:
+    """The secret with all entries of another one, over its own of the same names. The same text if
+    nothing changes.
+
+    Raises:
+        SecretEntryError: all would be larger than a secret may be.
+        OperatorError: one of them has another form.
+    """
+    found, before = parse_secret(text), parse_secret(text)
+    for name, value in parse_secret(other).items():
+        if name.startswith(POND):
+            found.setdefault(name, {}).update(value)
+        else:
+            found[name] = value
+    return text if found == before else _written(found)
+
+
+def _written(found: Mapping[str, Any]) -> str:
     changed = json.dumps(found)
     if len(changed) > MOST_BYTES:
         raise SecretEntryError(
