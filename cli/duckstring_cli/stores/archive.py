@@ -15,7 +15,9 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from duckstring.errors import OperatorError
 from duckstring_cli.stores.places import Place, Sum, scratch, sum_of
@@ -26,6 +28,46 @@ _PART = 5000
 """Items of a file."""
 
 Json = dict[str, Any]
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    name: str
+    items: int
+    sha256: _Sha256
+
+
+class _Names(BaseModel):
+    count: int
+    sha256: _Sha256
+
+
+class _Objects(_Names):
+    bytes: int
+
+
+class _Secret(BaseModel):
+    names: list[str]
+    values: Json = {}
+
+
+class _Cut(BaseModel):
+    id: str
+    catchment: str
+    version: str
+    cut: str
+    lines: int
+    items: int
+    parts: list[_Part]
+    names: _Names
+
+
+class _Backup(_Cut):
+    objects: _Objects
+    secret: _Secret
+
+
+_FORMS: Mapping[str, type[_Cut]] = {BACKUP: _Backup, CUT: _Cut}
 
 
 def part_name(number: int) -> str:
@@ -146,7 +188,7 @@ def write_json(place: Place, name: str, value: Mapping[str, object]) -> None:
 
 
 def read_json(place: Place, name: str) -> Json | None:
-    """Read one object; None: the file is not there.
+    """Read ``backup.json`` or ``cut.json``; None: the file is not there.
 
     Raises:
         OperatorError: it holds something else.
@@ -157,7 +199,7 @@ def read_json(place: Place, name: str) -> Json | None:
                 return None
         try:
             value = json.loads(path.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise OperatorError(f"{name} of {place.name} cannot be read: {error}") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         found = value.get("format") if isinstance(value, dict) else type(value).__name__
@@ -165,4 +207,13 @@ def read_json(place: Place, name: str) -> Json | None:
             f"{name} of {place.name} has the form {found!r}; this command reads {FORMAT}.",
             hint="Was it written by a newer duckstring?",
         )
+    try:
+        _FORMS[name].model_validate(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise OperatorError(
+            f"{name} of {place.name} is damaged: {where}: {first['msg']}.",
+            hint="Take another backup.",
+        ) from None
     return value

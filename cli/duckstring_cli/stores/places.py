@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from duckstring.errors import OperatorError
@@ -131,12 +132,7 @@ class Prefix:
 
     def write(self, name: str, content: Path, summed: Sum) -> None:
         """In parts, if it is large."""
-        self.s3.upload_file(
-            str(content),
-            self.bucket,
-            self.prefix + name,
-            ExtraArgs={"Metadata": {"sha256": summed.sha256}},
-        )
+        put(self.s3, content, self.bucket, self.prefix + name, summed)
 
     def read(self, name: str, into: IO[bytes]) -> bool:
         """False: it is not there."""
@@ -167,6 +163,21 @@ def fetch(s3: S3Client, bucket: str, key: str, into: IO[bytes], *, version: str 
     with body:
         shutil.copyfileobj(body, into, _BLOCK)
     return True
+
+
+def put(s3: S3Client, content: Path, bucket: str, key: str, summed: Sum) -> None:
+    """Copy a file into an object, in parts if it is large.
+
+    Raises:
+        OperatorError: S3 refuses it.
+    """
+    try:
+        s3.upload_file(str(content), bucket, key, ExtraArgs={"Metadata": {"sha256": summed.sha256}})
+    except S3UploadFailedError as error:
+        raise OperatorError(
+            f"s3://{bucket}/{key} cannot be written: {error.__context__ or error}",
+            hint="Repeat the command, with the right s3:PutObject there.",
+        ) from error
 
 
 @contextmanager

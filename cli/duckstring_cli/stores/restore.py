@@ -7,6 +7,7 @@ sweep finds a table that came from elsewhere, and lets each line say again what 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,13 +23,15 @@ from duckstring_cli.stores import archive, cut
 from duckstring_cli.stores.archive import Json
 from duckstring_cli.stores.backup import secret_of, secret_text
 from duckstring_cli.stores.held import Stores
-from duckstring_cli.stores.places import Place, Sum, scratch
+from duckstring_cli.stores.places import Place, Sum, put, scratch
 
 _AT_ONCE = 8
 _BATCH = 64
 _OURS = ("data/", "artifacts/", "errors/")
 _WRITES = 25
 """Items of one request."""
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
+"""Between requests, where DynamoDB leaves items unwritten: it is asked for too much."""
 _OWN = {"HOME", "TIDIED", "REVISION"}
 """What every Catchment has in its catalog, also an empty one."""
 
@@ -225,9 +228,11 @@ def _ahead(item: cut.Item, revision: int, run: int) -> cut.Item:
 def _write(stores: Stores, requests: Iterable[Json]) -> None:
     rest = iter(requests)
     while batch := list(islice(rest, _WRITES)):
-        left = {stores.table: batch}
+        left, tries = {stores.table: batch}, 0
         while left:
+            time.sleep(min(tries * _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
             left = stores.open("dynamodb").batch_write_item(RequestItems=left)["UnprocessedItems"]
+            tries += 1
 
 
 def _put_objects(stores: Stores, place: Place, backup: Json, on_step: OnStep) -> None:
@@ -257,4 +262,4 @@ def _put_object(stores: Stores, place: Place, row: Json) -> None:
             return
     with scratch() as path:
         archive.read_checked(place, archive.object_name(row["key"]), path, summed.sha256)
-        s3.upload_file(str(path), stores.bucket, row["key"])
+        put(s3, path, stores.bucket, row["key"], summed)

@@ -17,7 +17,7 @@ from duckstring_cli import catchments, main
 from duckstring_cli.catchments import Access
 from duckstring_cli.stores import backup, cut, point, restore, settings
 from duckstring_cli.stores.held import Stores
-from duckstring_cli.stores.places import Folder, open_place
+from duckstring_cli.stores.places import Folder, open_place, sum_of
 from tests.unit.cli.commands_kit import PROD
 
 ITEMS = json.loads(
@@ -292,7 +292,12 @@ def test_a_secret_keeps_what_it_has_when_another_one_is_restored_over_it(shop):
     secrets = shop.opened("secretsmanager")
     held = {"TOKEN": "t", "@sales": {"PASSWORD": "p", "KEY": "k"}}
     secrets.put_secret_value(SecretId="full", SecretString=json.dumps(held))
-    there = {"TOKEN": "older", "OWN": "o", "@sales": {"KEY": "older"}, "@stock": {"KEY": "s"}}
+    there = {
+        "TOKEN": "older",
+        "OWN": "o",
+        "@sales": {"KEY": "older", "MORE": "m"},
+        "@stock": {"KEY": "s"},
+    }
     secrets.put_secret_value(SecretId="empty", SecretString=json.dumps(there))
     made = shop.back_up(values=True)
     assert made["secret"]["names"] == ["TOKEN", "@sales.KEY", "@sales.PASSWORD"]
@@ -301,7 +306,7 @@ def test_a_secret_keeps_what_it_has_when_another_one_is_restored_over_it(shop):
     assert json.loads(text) == {
         "TOKEN": "t",
         "OWN": "o",
-        "@sales": {"PASSWORD": "p", "KEY": "k"},
+        "@sales": {"PASSWORD": "p", "KEY": "k", "MORE": "m"},
         "@stock": {"KEY": "s"},
     }
 
@@ -329,6 +334,63 @@ def test_a_secret_that_is_no_object_is_neither_left_out_nor_written_over(shop):
     with pytest.raises(OperatorError, match="is not a JSON object"):
         shop.restore()
     assert shop.secret("empty") == "hush-hush"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["objects"], None),
+        (["objects", "sha256"], ""),
+        (["parts", 0, "sha256"], 7),
+        (["parts"], {"name": "x"}),
+        (["secret", "names"], "TOKEN"),
+        (["secret", "values"], ["TOKEN"]),
+        (["cut"], ["x"]),
+        (["id"], None),
+    ],
+)
+def test_a_backup_of_another_form_is_refused_before_anything_is_written(shop, path, value):
+    shop.back_up()
+    file = shop.folder / "backup.json"
+    whole = json.loads(file.read_text())
+    one = whole
+    for part in path[:-1]:
+        one = one[part]
+    one[path[-1]] = value
+    file.write_text(json.dumps(whole))
+    with pytest.raises(OperatorError, match=r"backup.json of .* is damaged: "):
+        shop.restore()
+    assert shop.items("empty") == {}
+
+
+def test_a_file_of_thousands_of_brackets_is_refused(shop):
+    shop.back_up()
+    (shop.folder / "backup.json").write_text("[" * 60_000)
+    with pytest.raises(OperatorError, match="cannot be read"):
+        shop.restore()
+
+
+def test_a_bucket_that_takes_nothing_is_named_in_one_line(shop):
+    place = open_place("s3://backups/monday", shop.s3)
+    with pytest.raises(OperatorError, match=r"s3://backups/monday/x cannot be written: .*Bucket"):
+        place.write("x", Path(__file__), sum_of(Path(__file__)))
+
+
+def test_items_that_dynamodb_leaves_unwritten_are_written_again(shop, monkeypatch):
+    write, asked = shop.database.batch_write_item, []
+
+    def half(RequestItems):  # noqa: N803 - boto3's own
+        asked.append(len(RequestItems["empty"]))
+        first, rest = RequestItems["empty"][:2], RequestItems["empty"][2:]
+        write(RequestItems={"empty": first})
+        return {"UnprocessedItems": {"empty": rest} if rest else {}}
+
+    made = shop.back_up()
+    monkeypatch.setattr(shop.database, "batch_write_item", half)
+    monkeypatch.setattr(restore.time, "sleep", QUIET)
+    shop.restore()
+    assert len(shop.items("empty")) == made["items"]
+    assert asked == list(range(made["items"], 0, -2))
 
 
 def test_a_backup_in_a_bucket_is_read_as_one_in_a_folder(shop):
