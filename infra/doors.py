@@ -17,6 +17,7 @@ from infra.code import Code
 from infra.config import Config, Network
 from infra.layers import Built
 from infra.programs import Program, as_asset, in_image, zipped
+from infra.resources import resource_of
 
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
 _BASIC = "AWSLambdaBasicExecutionRole"
@@ -172,12 +173,9 @@ class Doors(Construct):
 
         The role stays the one that it was: users name it in policies of their own buckets.
         """
-        role = function.role.node.default_child if function.role else None
-        if not isinstance(role, iam.CfnRole):
-            raise InvariantError(
-                "A function's role is not the CDK's own.",
-                hint="Another aws-cdk-lib than requirements/dev.txt names?",
-            )
+        if function.role is None:
+            raise InvariantError("A function has no role.")
+        role = resource_of(function.role, iam.CfnRole)
         if keeps:
             role.add_property_override("ManagedPolicyArns", list(keeps))
         else:
@@ -195,12 +193,7 @@ class Doors(Construct):
 
 def _place(function: lambda_.Function, network: Network) -> None:
     """Put a function into the user's network."""
-    resource = function.node.default_child
-    if not isinstance(resource, lambda_.CfnFunction):
-        raise InvariantError(
-            "A function is not a CloudFormation resource.",
-            hint="Another aws-cdk-lib than requirements/dev.txt names?",
-        )
+    resource = resource_of(function, lambda_.CfnFunction)
     resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
         subnet_ids=[*network.subnets], security_group_ids=[network.security_group]
     )

@@ -10,6 +10,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.resources import resource_of
+
 
 class Isolation(Construct):
     """The role, which only the vendor may assume."""
@@ -40,6 +42,4 @@ class Isolation(Construct):
     @property
     def role_id(self) -> str:
         """What the ids of the role's sessions begin with. SQS tells it of a sender."""
-        resource = self.role.node.default_child
-        assert isinstance(resource, iam.CfnRole)  # noqa: S101 - the CDK's own
-        return resource.attr_role_id
+        return resource_of(self.role, iam.CfnRole).attr_role_id

@@ -296,6 +296,7 @@ def _functions(doors: Doors) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWi
         "viewers": doors.viewers,
         "sweep": doors.sweep,
         "discovery": doors.discovery,
+        **({"vendor": doors.vendor} if doors.vendor else {}),
     }
     return (
         cloudwatch.GraphWidget(

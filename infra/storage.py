@@ -7,15 +7,15 @@ doctor`` says what is missing.
 
 from __future__ import annotations
 
-from aws_cdk import CfnResource, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from duckstring.errors import InvariantError
 from infra.accepted import accept
 from infra.config import Attached
+from infra.resources import resource_of
 
 INDEX = "gsi1"
 _UNDELETABLE = Duration.days(30)
@@ -117,12 +117,7 @@ class Storage(Construct):
             description=f"Variables of the Ripples of {name}: a JSON object",
             removal_policy=self._removal,
         )
-        resource = secret.node.default_child
-        if not isinstance(resource, CfnResource):
-            raise InvariantError(
-                "The secret is not a CloudFormation resource.",
-                hint="Another aws-cdk-lib than requirements/dev.txt names?",
-            )
+        resource = resource_of(secret, secretsmanager.CfnSecret)
         resource.add_property_deletion_override("GenerateSecretString")
         accept(
             secret,

@@ -501,6 +501,18 @@ def test_the_dashboards_of_two_regions_have_two_names(template):
     }
 
 
+def test_the_dashboard_shows_every_function(template):
+    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    shown = json.dumps(dashboard["Properties"]["DashboardBody"])
+    functions = {
+        name
+        for name, one in of_type(template, "AWS::Lambda::Function").items()
+        if str(one["Properties"].get("Handler", "")).startswith("functions.")
+    }
+    assert len(functions) == 8
+    assert {name for name in functions if f'"Ref": "{name}"' not in shown} == set()
+
+
 def test_the_orchestrator_takes_from_the_accounts_concurrency_unless_some_is_reserved(
     template, ephemeral_template
 ):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _WAYS: tuple[costing.By, ...] = ("pond", "trigger")
 _SMALL = 0.01
 """Of the whole: kinds that cost less are shown together."""
+_WHOLE = 100
+"""Amounts from here on are shown without decimals."""
 
 
 def cost(
@@ -148,7 +150,7 @@ def _kinds(made: costing.Bill) -> Table:
             rest += usd
             continue
         amount = made["used"][kind]
-        shown = f"{amount:,.0f}" if amount >= 100 else f"{amount:,.4g}"  # noqa: PLR2004 - four digits
+        shown = f"{amount:,.0f}" if amount >= _WHOLE else f"{amount:,.4g}"
         table.add_row(kind.replace("_", " "), shown, costing.dollars(usd))
     if rest:
         table.add_row("the rest", "", costing.dollars(rest))
