@@ -14,7 +14,7 @@ from duckstring.model.permits import KEY_BYTES, AttemptName, permit
 from duckstring.model.values import replace
 from duckstring.testing.simulator import START
 from duckstring.vendor.ports import Permitted, Session, VendorPorts
-from duckstring.vendor.vend import NotPermittedError, Request, vend
+from duckstring.vendor.vend import NoPermitError, Request, vend
 
 SALES, ORDERS, IDLE = Line("sales@1"), Line("orders@1"), Line("idle@1")
 KEY = b"k" * KEY_BYTES
@@ -96,7 +96,7 @@ def test_an_attempt_gets_its_state_its_snapshots_its_ponds_secrets_and_credentia
 )
 def test_nothing_is_given_without_the_permit_of_that_attempt(other):
     world = World()
-    with pytest.raises(NotPermittedError, match="without its permit"):
+    with pytest.raises(NoPermitError, match="without its permit"):
         world.ask(**other)
     assert world.rights == []
 
@@ -104,7 +104,7 @@ def test_nothing_is_given_without_the_permit_of_that_attempt(other):
 def test_another_ponds_attempt_needs_that_ponds_permit():
     world = World(PondState(SALES))
     theirs = permit(KEY, AttemptName(ORDERS, 1, "load", 1))
-    with pytest.raises(NotPermittedError):
+    with pytest.raises(NoPermitError):
         world.ask(permit=theirs)
 
 
@@ -126,9 +126,9 @@ def test_a_run_of_before_there_were_permits_needs_none_and_no_later_one_is_witho
     assert World(since=START + timedelta(seconds=1)).ask(permit="").sessions == [SESSION]
     assert World(since=None).ask(permit="").sessions == [SESSION]
     for other in ({"permit": "x"}, {"attempt": AttemptName(SALES, 41, "load", 3), "permit": ""}):
-        with pytest.raises(NotPermittedError):
+        with pytest.raises(NoPermitError):
             World(since=START + timedelta(seconds=1)).ask(**other)
-    with pytest.raises(NotPermittedError):
+    with pytest.raises(NoPermitError):
         World(since=None).ask(permit="", purpose="on_kill")
 
 

@@ -22,7 +22,7 @@ from duckstring.vendor.ports import Permitted, Rights, VendorPorts
 _AT_ONCE = 8
 
 
-class NotPermittedError(OperatorError):
+class NoPermitError(OperatorError):
     """The request has no permit for the attempt that it names."""
 
 
@@ -45,7 +45,7 @@ def vend(request: Request, ports: VendorPorts) -> Permitted:
     """The credentials of an attempt. They reach what it may reach, and nothing else.
 
     Raises:
-        NotPermittedError: the permit is not that attempt's.
+        NoPermitError: the permit is not that attempt's.
         OperatorError: the Catchment's secret is not a JSON object.
         TransientError: a snapshot that the run reads is gone, or AWS did not answer.
     """
@@ -60,7 +60,7 @@ def vend(request: Request, ports: VendorPorts) -> Permitted:
             request.permit, key.secret, attempt, request.purpose
         )
         if not is_proven and not _is_older(request, state, None if key is None else key.since):
-            raise NotPermittedError(
+            raise NoPermitError(
                 f"Attempt {attempt.attempt} of {attempt.ripple!a} in "
                 f"{run_key(attempt.line, attempt.run)} was asked for without its permit.",
                 hint=(

@@ -18,8 +18,7 @@ from botocore.credentials import (
 )
 from typing_extensions import override
 
-from duckstring.adapters.aws.duck import Keys
-from duckstring.adapters.aws.duck import Session as DuckSession
+from duckstring.adapters.aws.duck import Keys, SourceKeys
 from duckstring.adapters.aws.vending import LambdaVendor
 from duckstring.adapters.aws.worker import PondSecrets
 from duckstring.engine.effects import PublishSnapshot
@@ -181,7 +180,7 @@ class _Renewing:
             renewed=self._renewed,
             expires=own.expires,
             others=tuple(
-                DuckSession(
+                SourceKeys(
                     one.access_key,
                     one.secret_key,
                     one.token,

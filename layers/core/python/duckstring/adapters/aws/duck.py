@@ -40,7 +40,7 @@ _CONFIG, _CREDENTIALS = "aws-config", "aws-credentials.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SourceKeys:
     """Credentials for tables of some Sources: those whose keys begin with ``prefixes``."""
 
     access_key: str
@@ -63,7 +63,7 @@ class Keys:
     token: str = field(default="", repr=False)
     renewed: bool = False
     expires: str = ""
-    others: tuple[Session, ...] = field(default=(), repr=False)
+    others: tuple[SourceKeys, ...] = field(default=(), repr=False)
 
     @property
     def shared(self) -> bool:
@@ -195,7 +195,7 @@ class S3Storage:
     def close(self) -> None:
         """Do nothing: spilled data goes with the attempt's folder."""
 
-    def _secret(self, name: str, scope: str | list[str], held: Keys | Session) -> str:
+    def _secret(self, name: str, scope: str | list[str], held: Keys | SourceKeys) -> str:
         options = {"KEY_ID": held.access_key, "SECRET": held.secret_key, "REGION": self.region}
         if held.token:
             options["SESSION_TOKEN"] = held.token
