@@ -8,8 +8,8 @@ STAMP  := $(VENV)/.finished
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check lock format unit property integration infra e2e docs ui browser coverage \
-  test auth lowest prove emulator bench chaos synth clean
+.PHONY: help setup demo check lock format unit property integration infra e2e docs ui browser \
+  coverage test auth lowest prove emulator bench chaos synth clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
@@ -89,10 +89,10 @@ bench: $(STAMP)  ## Print the figures of bench/
 	$(BIN)/python -m bench
 
 LAYERS := deps data client
-lock: $(STAMP)  ## Lock what the functions' layers install: every package, with the hashes of its files
+lock: $(STAMP)  ## Lock every package that the functions' layers install, by hashes
 	@for layer in $(LAYERS); do echo "infra/requirements/$$layer.txt"; \
-	  $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  -c requirements/dev.txt -o infra/requirements/$$layer.txt infra/requirements/$$layer.in || exit 1; done
+	  $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header -c requirements/dev.txt -o infra/requirements/$$layer.txt infra/requirements/$$layer.in || exit 1; done
 
 RELEASE ?=
 emulator: $(STAMP)  ## Compare a release of the AWS emulator (RELEASE=, else the newest) with what the patches use

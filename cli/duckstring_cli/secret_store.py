@@ -132,7 +132,8 @@ class SecretStore:
                 return Changed(text, written=False)
             if self._put(text, held.version):
                 return Changed(text)
-            time.sleep(random.uniform(0.1, 0.3) * number)  # noqa: S311 - two of us shall not meet again
+            # At random, so that two commands do not meet again.
+            time.sleep(random.uniform(0.1, 0.3) * number)  # noqa: S311
         raise OperatorError(
             f"Others change the secret of Catchment {self._catchment.name!r} at the same time; "
             "nothing was changed.",

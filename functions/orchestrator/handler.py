@@ -127,7 +127,7 @@ def _deliver_now(batch: Batch, *, share: float) -> Iterable[str]:
         except StateConflictError:
             logger.warning("race lost", line=batch.line, attempt=attempt)
         except NewerSchemaError as error:
-            logger.error("delivery refused: %s", error.message, hint=error.hint)  # noqa: TRY400 - one line, and all of it
+            logger.error("delivery refused: %s", error.message, hint=error.hint)  # noqa: TRY400 - one line
             break
         except Exception:
             logger.exception(

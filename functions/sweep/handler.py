@@ -25,7 +25,7 @@ def handle(_event: dict[str, Any], _context: LambdaContext) -> dict[str, object]
     try:
         report = sweep(ports)
     except NewerSchemaError as error:
-        logger.error("sweep refused: %s", error.message, hint=error.hint)  # noqa: TRY400 - one line, and all of it
+        logger.error("sweep refused: %s", error.message, hint=error.hint)  # noqa: TRY400 - one line
         raise
     logger.info("swept", report=report)
     return report

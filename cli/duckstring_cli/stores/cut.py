@@ -172,7 +172,7 @@ def names_in(item: Item) -> Iterator[tuple[str, bool]]:
         yield key, False
 
 
-def _keys_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - what JSON holds
+def _keys_in(value: object) -> Iterator[str]:
     if isinstance(value, list):
         for one in value:
             yield from _keys_in(one)

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from duckstring_cli.errors import aws_code
-from duckstring_cli.stores.held import Stores
+from duckstring_cli.stores.held import Found, Stores
 
 EXPIRES, INDEX = "expires", "gsi1"
 KEPT_DAYS = 30
@@ -61,8 +61,9 @@ def has_index(stores: Stores) -> bool:
     return any(one["IndexName"] == INDEX for one in held)
 
 
-def _table(stores: Stores) -> Any:  # noqa: ANN401 - what boto3 answers
-    return stores.open("dynamodb").describe_table(TableName=stores.table)["Table"]
+def _table(stores: Stores) -> dict[str, Any]:
+    table: dict[str, Any] = stores.open("dynamodb").describe_table(TableName=stores.table)["Table"]
+    return table
 
 
 def _expires(stores: Stores) -> bool:
@@ -190,7 +191,7 @@ def _refuse_http(stores: Stores) -> object:
     return stores.open("s3").put_bucket_policy(Bucket=stores.bucket, Policy=json.dumps(policy))
 
 
-def _found(ask: Callable[[], Any], absent: str, default: Any) -> Any:  # noqa: ANN401 - what boto3 answers
+def _found(ask: Callable[[], Found], absent: str, default: Found) -> Found:
     """The answer, or the default where S3 says that nothing is configured."""
     try:
         return ask()
