@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 
 import boto3
 from moto import mock_aws
@@ -86,6 +90,22 @@ def catchment(monkeypatch) -> Iterator[Catchment]:
         for name, value in settings.to_env().items():
             monkeypatch.setenv(name, value)
         yield Catchment(clients, settings)
+
+
+@contextmanager
+def loaded(name: str) -> Iterator[ModuleType]:
+    """A module that reads the environment as it is loaded. What it does to the log of the process
+    ends with the block.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    sys.modules.pop(name, None)
+    try:
+        yield importlib.import_module(name)
+    finally:
+        sys.modules.pop(name, None)
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def _table(clients: Clients) -> str:

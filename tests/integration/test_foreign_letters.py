@@ -4,11 +4,9 @@ effect.
 
 from __future__ import annotations
 
-import importlib
 import io
 import json
 import logging
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,7 +43,6 @@ from duckstring.model.failures import Failure
 from duckstring.model.limits import MOST_PINS, MOST_SINKS
 from duckstring.model.names import Line, table_key
 from duckstring.model.values import replace
-from tests.integration.aws import catchment
 
 SALES, ORDERS, REPORTS = Line("sales@1"), Line("orders@1"), Line("reports@1")
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -66,22 +63,6 @@ RELEASE = Release(
 EVIL = TableVersion(
     "t", "data/sales@1/t/0000000001-load-1-x.parquet?s3_endpoint=evil.example", 1, 1, "x"
 )
-
-
-@pytest.fixture
-def here(monkeypatch):
-    with catchment(monkeypatch) as found:
-        monkeypatch.setenv(
-            "DUCKSTRING_DELAYS", found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"]
-        )
-        yield found
-
-
-@pytest.fixture
-def handler(here):
-    sys.modules.pop("functions.orchestrator.handler", None)
-    yield importlib.import_module("functions.orchestrator.handler")
-    sys.modules.pop("functions.orchestrator.handler", None)
 
 
 def record(body, number, group=SALES):

@@ -4,36 +4,15 @@ ahead waits out its time.
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from duckstring.adapters.aws import codec
 from duckstring.engine.signals import AlarmRang
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line
-from tests.integration.aws import catchment
 
 SALES = Line("sales@1")
-
-
-@pytest.fixture
-def here(monkeypatch):
-    with catchment(monkeypatch) as found:
-        monkeypatch.setenv(
-            "DUCKSTRING_DELAYS", found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"]
-        )
-        yield found
-
-
-@pytest.fixture
-def handler(here):
-    sys.modules.pop("functions.orchestrator.handler", None)
-    yield importlib.import_module("functions.orchestrator.handler")
-    sys.modules.pop("functions.orchestrator.handler", None)
 
 
 def delayed(due: datetime, message: str) -> dict[str, str]:

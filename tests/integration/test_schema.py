@@ -4,10 +4,8 @@ after the upgrade. What this release stores, the next one reads: ``items_before/
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
-import sys
 from datetime import timedelta
 
 import pytest
@@ -26,7 +24,7 @@ from duckstring.errors import TransientError
 from duckstring.model import schema
 from duckstring.model.schema import SCHEMA, NewerSchemaError
 from tests.integration import items_record
-from tests.integration.aws import catchment
+from tests.integration.aws import loaded
 from tests.integration.items_record import FOLDER, LETTERS, NOON, RELEASE, REPORTS, SALES
 from tests.integration.test_foreign_letters import record
 
@@ -34,22 +32,6 @@ NEWER = SCHEMA + 1
 TRUE = codec.letter(SALES, SinkAttached(REPORTS, (1, 0)))
 RECORDED = json.loads((FOLDER / "schema-3.json").read_text(encoding="utf-8"))
 LATEST = json.loads((FOLDER / f"schema-{SCHEMA}.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def here(monkeypatch):
-    with catchment(monkeypatch) as found:
-        monkeypatch.setenv(
-            "DUCKSTRING_DELAYS", found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"]
-        )
-        yield found
-
-
-@pytest.fixture
-def handler(here):
-    sys.modules.pop("functions.orchestrator.handler", None)
-    yield importlib.import_module("functions.orchestrator.handler")
-    sys.modules.pop("functions.orchestrator.handler", None)
 
 
 @pytest.fixture
@@ -138,15 +120,14 @@ def test_api_sweep_and_worker_refuse_a_newer_state_with_a_line_and_change_nothin
     everything = here.clients.dynamodb.scan(TableName=here.settings.table)["Items"]
     key = "data/sales@1/t/0000000009-load-1-x.parquet"
     here.clients.s3.put_object(Bucket=here.settings.bucket, Key=key)
-    api = importlib.reload(importlib.import_module("functions.api.handler"))
-    fault = api.handle({"op": "status"}, Context())["error"]
+    with loaded("functions.api.handler") as api:
+        fault = api.handle({"op": "status"}, Context())["error"]
     assert fault["type"] == "NewerSchemaError"
     assert fault["message"] == (
         f"This Catchment was upgraded to schema {NEWER} (the state of {SALES}); this function "
         f"knows {SCHEMA}, and leaves it as it is."
     )
-    sweep = importlib.reload(importlib.import_module("functions.sweep.handler"))
-    with pytest.raises(NewerSchemaError):
+    with loaded("functions.sweep.handler") as sweep, pytest.raises(NewerSchemaError):
         sweep.handle({}, Context())
     with pytest.raises(TransientError):  # its attempt is lost, at no cost
         DynamoStates(store).read(SALES)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import json
-import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -47,7 +45,7 @@ from duckstring.orchestrator.ports import Held
 from duckstring.vendor.ports import Permitted, Rights, Session
 from duckstring.vendor.vend import Request
 from duckstring.worker.ports import Order
-from tests.integration.aws import catchment
+from tests.integration.aws import catchment, loaded
 
 SALES, ORDERS = Line("sales@1"), Line("orders@1")
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -96,18 +94,19 @@ def here(monkeypatch):
 @pytest.fixture
 def vendor(here):
     """The function's own handler, invoked as Lambda does."""
-    sys.modules.pop("functions.vendor.handler", None)
-    handler = importlib.import_module("functions.vendor.handler")
+    with loaded("functions.vendor.handler") as handler:
+        yield invoking(handler)
 
+
+def invoking(handler):
     def invoke(*, FunctionName, Payload):  # noqa: N803 - botocore's words
         assert FunctionName == "vendor"
         answer = handler.handle(json.loads(Payload), None)
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
-    yield LambdaVendor(
+    return LambdaVendor(
         SimpleNamespace(vendor=SimpleNamespace(invoke=invoke), tally=Tally()), "vendor"
     )
-    sys.modules.pop("functions.vendor.handler", None)
 
 
 def permit(here, attempt=NAME, purpose="run"):

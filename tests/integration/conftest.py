@@ -1,0 +1,21 @@
+"""What several files here need."""
+
+import pytest
+
+from tests.integration.aws import catchment, loaded
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """A Catchment in moto, which the environment names as that of a function."""
+    with catchment(monkeypatch) as found:
+        delays = found.clients.sqs.create_queue(QueueName="delays")["QueueUrl"]
+        monkeypatch.setenv("DUCKSTRING_DELAYS", delays)
+        yield found
+
+
+@pytest.fixture
+def handler(here):
+    """The orchestrator's function, as it starts there."""
+    with loaded("functions.orchestrator.handler") as found:
+        yield found
