@@ -15,7 +15,9 @@ LEVELS: tuple[Level, ...] = ("viewer", "operator", "deployer")
 
 
 def level_for(request: Mapping[str, object]) -> Level:
-    """The level that a request needs, in its wire form. A field that is null counts as left out."""
+    """The level that a request needs, in its wire form. A field that is null counts as left out.
+    What is not listed here needs the highest.
+    """
     match request:
         case {"op": "hello" | "status" | "runs" | "run" | "tables" | "doctor" | "cost"}:
             return "viewer"
@@ -27,10 +29,10 @@ def level_for(request: Mapping[str, object]) -> Level:
             request.get("immediate_retries") is None and request.get("source_retries") is None
         ):
             return "viewer"
-        case {"op": "deploy" | "remove" | "arrival"}:
-            return "deployer"
-        case _:
+        case {"op": "trigger" | "control" | "window" | "compute" | "failure-budget"}:
             return "operator"
+        case _:
+            return "deployer"
 
 
 def covers(level: Level, needed: Level) -> bool:
