@@ -16,6 +16,8 @@ from tests.auth.deployed import Deployed, Made, Statement, requests_in, used
 from tests.auth.roles import FUNCTIONS, Where
 from tests.infra.test_stack import as_list
 
+WHOLE = "DUCKSTRING_WHOLE" in os.environ
+"""Every test of whole Catchments has just run."""
 RECORDED = Path(__file__).parents[2] / ".build" / "requests"
 
 RECORDED_ROLES = tuple(
@@ -44,6 +46,7 @@ UNUSED = {
 def made() -> list[tuple[Deployed, list[Made]]]:
     folders = [one.parent for one in sorted(RECORDED.glob("*/requests.jsonl"))]
     if not folders:
+        assert not WHOLE, "the tests of whole Catchments have recorded nothing"
         pytest.skip("no requests are recorded: make e2e, or make auth")
     found = [(one, Deployed.read(one)) for one in folders]
     return [(deployed, list(requests_in(one, deployed))) for one, deployed in found]
@@ -99,7 +102,7 @@ def excused(who: str, statement: Statement) -> bool:
     )
 
 
-@pytest.mark.skipif("DUCKSTRING_WHOLE" not in os.environ, reason="not every test was recorded")
+@pytest.mark.skipif(not WHOLE, reason="not every test was recorded")
 def test_every_right_was_used(made):
     assert list(unused(made)) == []
 
