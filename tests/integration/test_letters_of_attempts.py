@@ -22,17 +22,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.names import Line
 from duckstring.model.permits import AttemptName, session_name
 from duckstring.orchestrator.ports import Held
-from tests.integration.test_foreign_letters import (
-    NOON,
-    ORDERS,
-    SALES,
-    handler,
-    here,
-    in_flight,
-    record,
-)
-
-__all__ = ["handler", "here"]
+from tests.integration.test_foreign_letters import NOON, ORDERS, SALES, in_flight, record
 
 ROLE = "AROAEXAMPLEOFATTEMPTS"
 OWN = session_name(AttemptName(SALES, 42, "load", 1))
