@@ -59,6 +59,7 @@ from duckstring_cli.local.patches.logs import page_logs
 from duckstring_cli.local.patches.pauses import take_out_pauses
 from duckstring_cli.local.patches.policies import enforce_roles
 from duckstring_cli.local.patches.queues import guard_queues, keep_queues
+from duckstring_cli.local.patches.ranges import read_ranges
 from duckstring_cli.local.patches.routes import bound_routes
 from duckstring_cli.local.patches.senders import asking, tell_senders
 from duckstring_cli.local.patches.workers import keep_answers_apart, pace_workers, warm_up
@@ -98,6 +99,7 @@ class Server:
         bound_routes()
         keep_queues()
         guard_queues()
+        read_ranges()
         page_logs()
         keep_answers_apart()
         pace_workers(self._checkpoints.note)
