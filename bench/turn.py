@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FIGURES = ("hop", "fan", "critical", "attempt")
+FIGURES = ("hop", "fan", "critical", "attempt", "scan")
 """Modules with ``ponds()`` and ``once(ground)``."""
 
 
