@@ -51,6 +51,7 @@ from duckstring_cli.local.guard import Guard, Receive, Request, Scope, Send
 from duckstring_cli.local.keys import answer_signature, asked_nonce, ensure_key, make_private
 from duckstring_cli.local.layers import Layers
 from duckstring_cli.local.patches import check, program
+from duckstring_cli.local.patches.alarms import judge_alarms
 from duckstring_cli.local.patches.code import keep_code_in
 from duckstring_cli.local.patches.credentials import give_key, sessions
 from duckstring_cli.local.patches.heartbeats import keep_heartbeats
@@ -96,11 +97,7 @@ class Server:
         keep_code_in(folder / "blobs")
         self._checkpoints = Checkpoints(self._generations, self._layers)
         share_layers(self._layers)
-        bound_routes()
-        keep_queues()
-        guard_queues()
-        read_ranges()
-        page_logs()
+        _mend()
         keep_answers_apart()
         pace_workers(self._checkpoints.note)
         tell_senders()
@@ -231,6 +228,16 @@ def _set_environment(folder: Path, port: int, state: Path, *, iam: bool) -> None
             "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
         }
     )
+
+
+def _mend() -> None:
+    """What needs nothing of ours."""
+    bound_routes()
+    keep_queues()
+    guard_queues()
+    read_ranges()
+    page_logs()
+    judge_alarms()
 
 
 def _enforce(*, iam: bool, record: str) -> None:
