@@ -41,10 +41,10 @@ def test_rows_that_must_not_exist_keep_everything_unpublished(local):
     (found,) = checks.checks
     assert (found.outcome, found.rows, found.columns) == ("failed", 2, ("id", "amount"))
     assert found.sample == (("0", "-2"), ("1", "-1"))
-    assert (checks.fault.error, checks.fault.message) == (
-        "CheckFailed",
+    assert checks.fault.error == "CheckFailed"
+    assert checks.fault.message == (
         "1 of 1 check failed: amounts (2 rows). Nothing of this run is published.\n\n"
-        "amounts (failed): 2 rows\n  id  amount\n  0   -2\n  1   -1",
+        "amounts (failed): 2 rows\n  id  amount\n  0   -2\n  1   -1"
     )
 
 
@@ -221,5 +221,5 @@ def test_a_sample_is_bounded_harmless_and_without_secrets(local):
 
 def test_only_some_ripples_run_without_the_checks(local):
     local.code(LOAD + NEGATIVE)
-    ran = local.run(ripple="load")
+    ran = local.run(only="load")
     assert ([ripple.ripple for ripple in ran.ripples], ran.ok) == (["load"], True)

@@ -15,7 +15,7 @@ from duckstring.author.check_pond import CheckPond
 from duckstring.author.errors import PreviousMissingError, RippleError
 from duckstring.author.pond import Pond
 from duckstring.author.ripple import Declared, declare, takes_pond
-from duckstring.author.sql_file import errors_in
+from duckstring.author.sql_file import ErrorsIn
 from duckstring.author.statements import StatementError, Statements
 from duckstring.errors import TransientError
 from duckstring.model.catalog import RippleSpec
@@ -198,7 +198,7 @@ def _not_applicable(check: DeclaredCheck) -> CheckResult:
 def _found(check: DeclaredCheck, pond: CheckPond) -> CheckResult:
     if check.file is not None:
         sql = check.file.text()
-        with errors_in(check.file, sql, pond):
+        with ErrorsIn(check.file, sql, pond):
             return pond.find(check.name, sql)
     try:
         value = check.function(pond) if takes_pond(check.function) else check.function()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,26 +104,38 @@ def writer_of(file: SqlFile) -> Callable[[Pond], None]:
 
     def write(pond: Pond) -> None:
         sql = file.text()
-        with errors_in(file, sql, pond):
+        with ErrorsIn(file, sql, pond):
             pond.write_table(file.name, sql)
 
     write.__name__ = write.__qualname__ = file.name
     return write
 
 
-@contextmanager
-def errors_in(file: SqlFile, sql: str, pond: Pond) -> Iterator[None]:
-    """What the SQL of a file is refused for names the file, and the place in it if that is
-    known.
-    """
-    from duckdb import DataError, NotSupportedError, ProgrammingError  # noqa: PLC0415 - as above
+class ErrorsIn:
+    """What the SQL of a file is refused for names the file, and the place in it if that is known.
 
-    try:
-        yield
-    except (ProgrammingError, DataError, NotSupportedError) as error:
-        _raise_in(file, sql, *_explained(file, sql, error, pond))
-    except AuthorError as error:
-        _raise_in(file, sql, error, None)
+    ``contextmanager`` would take the file's line out of the traceback again.
+    """
+
+    def __init__(self, file: SqlFile, sql: str, pond: Pond) -> None:
+        """``sql`` is the file's text, which the block gives to ``pond``."""
+        self._file, self._sql, self._pond = file, sql, pond
+
+    def __enter__(self) -> None:
+        """The SQL is used inside the block."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _frames: object) -> None:
+        """Raise what the block has raised in the words for the file."""
+        from duckdb import DataError, NotSupportedError, ProgrammingError  # noqa: PLC0415 - as above
+
+        match error:
+            case ProgrammingError() | DataError() | NotSupportedError():
+                explained = _explained(self._file, self._sql, error, self._pond)
+                _raise_in(self._file, self._sql, *explained)
+            case AuthorError():
+                _raise_in(self._file, self._sql, error, None)
+            case _:
+                pass
 
 
 def _explained(

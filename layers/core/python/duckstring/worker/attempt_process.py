@@ -428,11 +428,8 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
             said = {"value": value, "requested": requested, "checks": checked.sent(pond)}
-            return {
-                **{"end": "returned", "tables": tables, "skipped": pond.skipped},
-                **said,
-                **names,
-            }
+            skipped = pond.skipped
+            return {"end": "returned", "tables": tables, "skipped": skipped, **said, **names}
         case Pauses(seconds):
             return {"end": "paused", "seconds": seconds, "discarded": sorted(pond.written)}
         case Fault(error, message, traceback, memory):
