@@ -124,8 +124,8 @@ def test_all_checks_are_made_and_one_that_raises_is_named_beside_one_that_fails(
         ("ids", "passed"),
     ]
     assert checks.fault.message.startswith(
-        "1 of 4 checks failed: amounts (2 rows). Nothing of this run is published. "
-        "1 of 4 checks warned: few. 1 of 4 checks raised: broken."
+        "1 of 4 checks failed: amounts (2 rows). 1 warned: few. 1 raised: broken. "
+        "Nothing of this run is published."
     )
     assert "broken (raised): ValueError: no luck" in checks.fault.message
 

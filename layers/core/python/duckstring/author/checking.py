@@ -16,7 +16,7 @@ from duckstring.author.errors import PreviousMissingError, RippleError
 from duckstring.author.pond import Pond
 from duckstring.author.ripple import Declared, declare, takes_pond
 from duckstring.author.sql_file import ErrorsIn
-from duckstring.author.statements import StatementError, Statements
+from duckstring.author.statements import NO_SOURCES, StatementError, Statements
 from duckstring.errors import TransientError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.checks import (
@@ -27,7 +27,7 @@ from duckstring.model.checks import (
     CheckResult,
     has_failed,
 )
-from duckstring.model.foreign import cut, readable
+from duckstring.model.foreign import cut, for_terminal, readable
 from duckstring.model.values import replace
 
 
@@ -46,7 +46,8 @@ def declare_checks(
     checks = [*python, *in_sql]
     if not checks and not faults:
         return
-    faults += [*_statement_faults(in_sql), *_name_faults(checks, ripples, root)]
+    sources = _sources(root)
+    faults += [*_statement_faults(in_sql, sources), *_name_faults(checks, ripples, sources)]
     is_free = not any(one.spec.name == CHECKS for one in ripples)
     declare(_ripple(checks, ripples) if ripples and is_free else None, faults)
 
@@ -70,7 +71,9 @@ def _ripple(checks: Sequence[DeclaredCheck], ripples: Sequence[Declared]) -> Dec
     return Declared(RippleSpec(CHECKS, leaves, checks=names), maker_of(checks))
 
 
-def _statement_faults(checks: Sequence[DeclaredCheck]) -> Iterator[RippleError]:
+def _statement_faults(
+    checks: Sequence[DeclaredCheck], sources: Mapping[str, object]
+) -> Iterator[RippleError]:
     statements = Statements() if checks else None
     for one in checks:
         assert one.file is not None  # noqa: S101 - they are those of files
@@ -86,10 +89,18 @@ def _statement_faults(checks: Sequence[DeclaredCheck]) -> Iterator[RippleError]:
                 f"{one.file.shown}: it has a parameter ($1 or ?), and nothing gives it a value.",
                 hint="Write the value, or use a check in Python.",
             )
+        for read in found.reads:
+            if read.schema and read.schema not in {*sources, *NO_SOURCES, PREVIOUS}:
+                yield RippleError(
+                    f"{one.file.shown}:{read.at.line}:{read.at.column}: it reads "
+                    f"{for_terminal(read.ref)}, but {for_terminal(read.schema)!r} is not a Source "
+                    f"of this Pond; [sources] has {', '.join(sorted(sources)) or 'none'}.",
+                    hint="Add the Source to pond.toml, or correct the name.",
+                )
 
 
 def _name_faults(
-    checks: Sequence[DeclaredCheck], ripples: Sequence[Declared], root: Path
+    checks: Sequence[DeclaredCheck], ripples: Sequence[Declared], sources: Mapping[str, object]
 ) -> Iterator[RippleError]:
     counts = Counter(one.name for one in checks)
     for name, count in counts.items():
@@ -109,7 +120,7 @@ def _name_faults(
             f"A Ripple is called {CHECKS!r}, the name of the Ripple that makes the Pond's checks.",
             hint=f'Rename it: @ripple(name="..."), or src/ripples/{CHECKS}.sql.',
         )
-    if PREVIOUS in _sources(root):
+    if PREVIOUS in sources:
         yield RippleError(
             f"A Source is called {PREVIOUS!r}, as the published tables are in a check.",
             hint="Checks need another name for it; without checks it may stay.",

@@ -16,7 +16,13 @@ from pathlib import Path
 from duckstring.author.errors import RippleError
 from duckstring.author.ripple import Declared, check_memory, check_timeout, declare
 from duckstring.author.sql_file import SUFFIX, SqlFile, option_lines, sql_files, writer_of
-from duckstring.author.statements import Place, StatementError, Statements, TableRead
+from duckstring.author.statements import (
+    NO_SOURCES,
+    Place,
+    StatementError,
+    Statements,
+    TableRead,
+)
 from duckstring.author.writers import tables_written
 from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
@@ -26,8 +32,6 @@ from duckstring.model.names import POND_NAME, SQL_FOLDER
 _OPTIONS = ("parents", "timeout", "memory", "always_run")
 _ALIKE = 0.8
 _FLAGS = {"true": True, "false": False}
-_NO_SOURCES = frozenset({"information_schema", "pg_catalog", "temp", "system"})
-"""Schemas that DuckDB has itself."""
 _PARENTS_HINT = "Name the Ripple that writes it, in a line at the top: -- parents: load"
 
 
@@ -163,7 +167,7 @@ class _Reading:
         return writers
 
     def _no_source(self, file: SqlFile, read: TableRead) -> Iterator[RippleError]:
-        if self._sources is None or read.schema in {*self._sources, *_NO_SOURCES}:
+        if self._sources is None or read.schema in {*self._sources, *NO_SOURCES}:
             return
         meant = nearest(read.schema, self._sources, "did you mean {!r}? ")
         has = ", ".join(sorted(self._sources)) or "none"

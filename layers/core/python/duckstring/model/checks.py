@@ -170,17 +170,14 @@ def in_words(results: Sequence[CheckResult]) -> str:
 
 
 def _summary(results: Sequence[CheckResult]) -> str:
-    """``2 of 5 checks failed: a (3 rows), b. Nothing of this run is published. 1 warned: c.``."""
-    said = []
-    for outcome, after in (
-        ("failed", "Nothing of this run is published."),
-        ("warned", ""),
-        ("raised", ""),
-    ):
-        named = [_named(one) for one in results if one.outcome == outcome]
-        if named:
-            of = f"{len(named)} of {len(results)} check{'' if len(results) == 1 else 's'}"
-            said.append(f"{of} {outcome}: {', '.join(named)}. {after}".rstrip())
+    """``2 of 5 checks failed: a (3 rows), b. 1 warned: c. Nothing of this run is published.``."""
+    said: list[str] = []
+    for outcome in ("failed", "warned", "raised"):
+        if named := [_named(one) for one in results if one.outcome == outcome]:
+            of = "" if said else f" of {len(results)} check{'' if len(results) == 1 else 's'}"
+            said.append(f"{len(named)}{of} {outcome}: {', '.join(named)}.")
+    if has_failed(results):
+        said.append("Nothing of this run is published.")
     return " ".join(said)
 
 
