@@ -104,7 +104,10 @@ class CheckPond(Pond):
             yield value
         elif isinstance(value, str):
             self._show_names_in(value)
-            relation = self._lake.con.sql(value)
+            con = self._lake.con
+            # A result that the check before has read in part keeps the catalog as it was then.
+            con.execute("SELECT 1").fetchall()
+            relation = con.sql(value)
             if relation is None:
                 raise CheckError(check, value)
             yield relation
