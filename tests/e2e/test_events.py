@@ -331,6 +331,14 @@ def warns_everywhere(driver):
     assert "warns: prices_are_usual" in driver.run.done("status")
     assert "prices_are_usual: 1 row" in driver.run.done("status", "checker")
     assert "prices_are_usual (warned): 1 row" in driver.run.done("run", "show", last["run"])
+    said = driver.run("check", "checker")
+    assert said.code == 1
+    assert said.out == (
+        "✓ prices_are_positive  passed\n! prices_are_usual  warned, 1 row\n  id  price\n  1   500\n"
+    )
+    said = driver.run("check", "checker_sink")
+    assert said.code == 2
+    assert "checker_sink@1 has no checks in version 1.0.0." in said.err
 
 
 def announces_checks(listener):
@@ -361,6 +369,8 @@ def test_what_fails_its_check_is_never_seen_and_what_warns_is_marked_everywhere(
     epoch = fails_its_check(driver)
     assert driver.client.tables("checker") == published
     assert driver.typed_rows("checker_sink", "seen") == seen
+    said = driver.run("check", "checker", "--json")
+    assert (said.code, [one["outcome"] for one in said.json["checks"]]) == (0, ["passed"] * 2)
 
     # A repaired version is published, and answers the Pulse of before.
     driver.deploy(driver.pond("checker", CHECKED.format(price=500), version="1.2.0"))

@@ -137,7 +137,7 @@ def from_text(text: str) -> tuple[CheckResult, ...] | None:
     """Read what ``to_text`` wrote. None: the text is another one. Every worker may write rows."""
     try:
         return results_of(msgspec.json.decode(text))
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 
 
