@@ -158,7 +158,10 @@ def _api() -> str:
             "# Author API",
             "What a Pond's code imports and is given. [Write a Pond](../author.md) shows it.",
             "## duckstring",
-            *(_function(f"@{name}", getattr(duckstring, name)) for name in ("ripple", "puddle")),
+            *(
+                _function(f"@{name}", getattr(duckstring, name))
+                for name in ("ripple", "check", "puddle")
+            ),
             "## Pond",
             _doc(duckstring.Pond),
             *_members(duckstring.Pond, "pond"),
@@ -279,7 +282,8 @@ def _kind(kind: Any) -> str:
     words = get_args(kind)
     if words and all(isinstance(word, str) for word in words):
         return ", ".join(f"`{word}`" for word in words)
-    return {str: "text", int: "whole number", float: "number"}[kind]
+    names = {str: "text", int: "whole number", float: "number", list[str]: "list of texts"}
+    return names[kind]
 
 
 # docstrings as Markdown

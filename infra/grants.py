@@ -57,7 +57,8 @@ ATTEMPT_ATTRIBUTES = (
         "log_group",
         "log_stream",
     ),
-    *("request_id", "rows", "bytes", "sizes", "reads", "error", "message", "traceback", "overflow"),
+    *("request_id", "rows", "bytes", "sizes", "reads", "checks"),
+    *("error", "message", "traceback", "overflow"),
     *(
         "seconds",
         "peak_mib",

@@ -24,7 +24,7 @@ from duckstring.model.answers import (
     WindowTold,
 )
 from duckstring.model.names import Line, parse_line
-from duckstring_cli import durations, render
+from duckstring_cli import checked, durations, render
 from duckstring_cli.render import NARROW
 from duckstring_cli.screens import Rows
 
@@ -89,7 +89,8 @@ def doing(line: LineStatus, now: str) -> str:
     """What a line is busy with, or why it is not, and what a deploy waits for: one line of
     words.
     """
-    return " · ".join(filter(None, (_now(line, now), held_back(line), _older(line, now))))
+    warned = checked.brief(line.get("warnings"))
+    return " · ".join(filter(None, (_now(line, now), held_back(line), _older(line, now), warned)))
 
 
 def _older(line: LineStatus, now: str) -> str:
@@ -382,6 +383,8 @@ def _facts(line: LineStatus, now: str) -> Table:
         "older": "\n".join(
             render.table_age(table, now) for table in line.get("older_tables") or ()
         ),
+        "checks": checked.names(line),
+        "warnings": checked.each(line.get("warnings")),
         "sinks": ", ".join(line["sinks"]) or "none",
         "budgets": (
             f"immediate retries {budgets['immediate_retries']}, source retries "
@@ -610,7 +613,7 @@ def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool) -> Table:
         )
         made.add_row(
             row["run"],
-            render.word(row["status"]),
+            checked.status(row),
             *cells,
             *([Text(run_error(row), style="red")] if failed else []),
         )

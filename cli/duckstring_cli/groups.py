@@ -129,6 +129,12 @@ ENTRIES = (
         "Example: duckstring get reports worst_routes routes.csv",
     ),
     Entry(
+        "check",
+        "check_published:check",
+        "Make the checks of a deployed Pond on what it has published now.",
+        "Example: duckstring check sales --json",
+    ),
+    Entry(
         "ui",
         "ui:ui",
         "Show a Catchment in the browser: its pipeline, runs and tables, with all actions.",

@@ -53,14 +53,14 @@ def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyC
     con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     con.execute("SET TimeZone = 'UTC'")
     if snapshot["tables"]:
-        _open_s3(con, catchment)
+        open_s3(con, catchment)
     named = [
         table for table in snapshot["tables"] if quoted(table["table"])[1:-1].lower() in sql.lower()
     ]
     with reading_from(catchment):
         for table in named or snapshot["tables"]:
             con.execute(
-                f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, _address(table))}"
+                f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, address(table))}"
             )
     return con
 
@@ -76,14 +76,14 @@ def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str,
     con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     con.execute("SET TimeZone = 'UTC'")
     if snapshot["tables"]:
-        _open_s3(con, catchment)
+        open_s3(con, catchment)
     with reading_from(catchment):
         return {
-            table["table"]: stored.published(con, _address(table)) for table in snapshot["tables"]
+            table["table"]: stored.published(con, address(table)) for table in snapshot["tables"]
         }
 
 
-def _address(table: TableRow) -> str:
+def address(table: TableRow) -> str:
     """Where a table lies: checked again, for DuckDB signs a request to whatever address it is
     given.
 
@@ -120,7 +120,12 @@ def reading_from(catchment: Catchment | None) -> Iterator[None]:
         raise _unreadable(catchment, error) from error
 
 
-def _open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
+def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
+    """Let DuckDB read the Catchment's bucket with the user's credentials.
+
+    Raises:
+        OperatorError: there are none.
+    """
     import duckdb
 
     package = files("duckdb_extension_httpfs")

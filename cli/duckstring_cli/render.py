@@ -34,6 +34,7 @@ STYLES = {
     "idle": "green", "success": "green", "done": "green", "pass": "green dim",
     "running": "cyan", "queued": "cyan dim", "waiting": "yellow",
     "failed": "bold red", "crashed": "red", "lost": "red", "killed": "magenta", "blocked": "red",
+    "check": "bold red",
     "undeployed": "dim", "overran": "yellow", "memory": "yellow", "paused": "cyan dim",
 }  # fmt: skip
 

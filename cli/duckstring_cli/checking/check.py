@@ -14,6 +14,7 @@ from duckstring.author.statements import Place, StatementError, Statements
 from duckstring.errors import nearest
 from duckstring.model import graph
 from duckstring.model.catalog import PondKind, Release, SourceSpec
+from duckstring.model.checks import PREVIOUS
 from duckstring.model.names import Line, parse_line
 from duckstring.model.ordering import in_order
 from duckstring_cli.checking import columns as sql_columns
@@ -25,6 +26,7 @@ from duckstring_cli.checking.remote import Remote
 from duckstring_cli.render import OnStep
 
 _DUCKDBS_OWN = frozenset({"main", "temp", "memory", "system", "information_schema", "pg_catalog"})
+_NO_SOURCES = _DUCKDBS_OWN | {PREVIOUS}
 _QUOTED = re.compile(r'"([^"]+)"')
 _BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -301,7 +303,7 @@ class _Reads:
         )
 
     def _no_source(self, source: str, table: str, where: str) -> Iterator[Finding]:
-        if source in _DUCKDBS_OWN or where.partition(":")[0].endswith(".sql"):
+        if source in _NO_SOURCES or where.partition(":")[0].endswith(".sql"):
             return  # of SQL files the import says it
         meant = nearest(source, self._known, "Did you mean {!r}?")
         declared = ", ".join(sorted(self._known)) or "none"

@@ -1,7 +1,8 @@
 """What a project's files say of the tables that it reads and writes, without running them.
 
-SQL counts in ``src/ripples/*.sql``, and in Python where a text that is written out is given to
-``pond.con.sql``, ``execute``, ``query``, ``read_table`` or ``write_table``.
+SQL counts in ``src/ripples/*.sql`` and ``src/checks/*.sql``, and in Python where a text that is
+written out is given to ``pond.con.sql``, ``execute``, ``query``, ``read_table`` or ``write_table``,
+or returned by a check.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from duckstring.author.check_file import find_checks
 from duckstring.author.sql_file import sql_files
-from duckstring.author.writers import WRITES, calls_in, functions_of, written_name
+from duckstring.author.writers import WRITES, Function, calls_in, functions_of, written_name
 from duckstring.errors import DuckstringError
 
 _RUN = frozenset({"sql", "execute", "query"})
@@ -84,6 +86,9 @@ def read_project(root: Path, files: Iterable[str]) -> Reading:
             continue  # the import of the package says so
         reading.sql.append(Sql(file.shown, 1, text, columns=True, writes=file.name))
         reading.writes.append(Named(f"{file.shown}:1", file.name))
+    for one in find_checks(root)[0]:
+        if one.file is not None:
+            reading.sql.append(Sql(one.file.shown, 1, one.file.text(), columns=True))
     for name in files:
         if name.endswith(".py"):
             _read_python(root / name, name, reading)
@@ -103,6 +108,15 @@ def _read_python(path: Path, shown: str, reading: Reading) -> None:
         # Writes first: a statement whose rows are written is taken down once, with its table.
         for call in sorted(calls_in(function), key=lambda one: _attribute(one) not in WRITES):
             module.call(call)
+        if _is_check(function):
+            for one in ast.walk(function):
+                if isinstance(one, ast.Return):
+                    module.returned(one)
+
+
+def _is_check(function: Function) -> bool:
+    decorators = (one.func if isinstance(one, ast.Call) else one for one in function.decorator_list)
+    return any(getattr(one, "id", getattr(one, "attr", "")) == "check" for one in decorators)
 
 
 def _used_in(function: ast.AST) -> set[int]:
@@ -166,6 +180,13 @@ class _Module:
         elif attribute in {"keep_table", "drop_table"}:
             held = self._reading.kept if attribute == "keep_table" else self._reading.dropped
             self._named(value, where, held, f"the table that {attribute} names")
+
+    def returned(self, what: ast.Return) -> None:
+        """Take down the SQL that a check returns."""
+        if (text := self._text(what.value)) is not None:
+            self._add(text)
+        elif isinstance(what.value, ast.JoinedStr):
+            self._reading.unknown.append((f"{self._shown}:{what.lineno}", _PUT_TOGETHER))
 
     def _write(self, call: ast.Call, where: str) -> None:
         name = written_name(call) or ""

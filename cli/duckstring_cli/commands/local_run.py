@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duckstring_cli import durations, render
+from duckstring_cli import checked, durations, render
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.errors import BadInputError
 
@@ -194,6 +194,8 @@ class _View:
             console.print(Text.assemble((f"{ripple}: ", "dim"), line), soft_wrap=True)
 
     def told(self, what: Hydrated | Event) -> None:
+        from rich.text import Text
+
         from duckstring.puddles.running import Pausing, RippleRan
         from duckstring.puddles.session import Hydrated
 
@@ -207,6 +209,8 @@ class _View:
             )
         if isinstance(what, RippleRan) and not self.as_json:
             render.out().print(_line(what), soft_wrap=not render.out().is_terminal)
+            for one in what.checks:
+                render.out().print(Text("  ").append_text(checked.line_of(one)), soft_wrap=True)
             if what.fault is not None:
                 _print_fault(what.ripple, what.fault)
                 self._error = what.fault.error
@@ -257,9 +261,8 @@ def _line(ran: RippleRan) -> Text:
     if ran.pauses:
         what.append(f"{ran.pauses} pause{'' if ran.pauses == 1 else 's'}")
     took = "" if ran.status == "not run" else f"{ran.seconds:.2f}s  "
-    return Text.assemble(
-        (mark, style), " ", (ran.ripple, "bold"), "  ", (took, "dim"), ", ".join(what) or "no table"
-    )
+    said = ", ".join(what) or ("" if ran.checks else "no table")
+    return Text.assemble((mark, style), " ", (ran.ripple, "bold"), "  ", (took, "dim"), said)
 
 
 def _rows(count: int) -> str:
@@ -318,6 +321,7 @@ def _named(folder: Path | None) -> str:
 
 
 def _as_json(ran: Ran) -> dict[str, object]:
+    from duckstring.model.checks import to_object
     from duckstring.model.instants import to_text
 
     def one(ripple: RippleRan) -> dict[str, object]:
@@ -338,6 +342,7 @@ def _as_json(ran: Ran) -> dict[str, object]:
             "kept": list(ripple.kept),
             "dropped": list(ripple.dropped),
             "pauses": ripple.pauses,
+            "checks": [to_object(one) for one in ripple.checks],
             "error": fault and fault.error,
             "message": fault and fault.message,
             "traceback": fault and fault.traceback,

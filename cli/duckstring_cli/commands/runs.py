@@ -11,7 +11,7 @@ import typer
 from duckstring.errors import nearest
 from duckstring.model import instants, names
 from duckstring.model.answers import AttemptRow, RunRow
-from duckstring_cli import catchments, costing, durations, moments, render
+from duckstring_cli import catchments, checked, costing, durations, moments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
     AsJson,
@@ -149,6 +149,8 @@ def show(
     begun = [attempt for attempt in attempts if attempt["status"] != "not begun"]
     _print_attempts(begun, [attempt["ripple"] for attempt in attempts if attempt not in begun])
     for attempt in begun:
+        if checks := attempt.get("checks"):
+            render.out().print(Text(f"\n{checked.totals(checks)}", style="dim"))
         _print_error(attempt, named=repeated(catchment))
     if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
         render.out().print(
@@ -177,7 +179,7 @@ def _heading(run: RunRow) -> Text:
     return Text.assemble(
         (run["run"], "bold"),
         f"  {run['version']}  ",
-        render.word(run["status"]),
+        checked.status(run),
         f"\nstarted {render.moment(run['started'])}{ends}",
         f"\nfresh as of {render.moment(run['f'])}{same}",
         f"\novertaken by {newer}, whose output satisfies it" if newer else "",
@@ -308,18 +310,18 @@ def _print_error(attempt: AttemptRow, *, named: str) -> None:
     text = _whole_error(attempt)
     if not text:
         return
+    is_warning = attempt["status"] == "success"  # its checks have found something
+    how = "warns" if is_warning else attempt.get("error") or attempt["status"]
     console.print(
         Text(
-            (
-                f"\n{attempt['ripple']}, attempt {attempt['attempt']}: "
-                f"{render.lines(attempt.get('error') or attempt['status'])}"
-            ),
-            style="bold red",
+            f"\n{attempt['ripple']}, attempt {attempt['attempt']}: {render.lines(how)}",
+            style="yellow" if is_warning else "bold red",
         ),
         soft_wrap=True,
     )
     # A traceback's lines stay whole, to be copied; a sentence is broken between its words.
-    is_whole = bool(attempt.get("traceback")) or not console.is_terminal
+    is_table = bool(attempt.get("checks"))
+    is_whole = bool(attempt.get("traceback")) or is_table or not console.is_terminal
     console.print(Text(render.lines(text).rstrip("\n")), soft_wrap=is_whole)
     if attempt["started"]:
         command = (

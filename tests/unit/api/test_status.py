@@ -126,6 +126,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "parents": [],
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
+                "checks": [],
                 **FUNCTION,
             },
             {
@@ -133,6 +134,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "parents": ["load"],
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
+                "checks": [],
                 **FUNCTION,
             },
             {
@@ -140,12 +142,14 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "parents": ["join"],
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
+                "checks": [],
                 **FUNCTION,
             },
         ],
         "tables": 0,
         "older_tables": [],
         "rows": 0,
+        "warnings": [],
     }
 
 

@@ -298,3 +298,57 @@ def test_all(pond_run):
         (root / name).write_text(text)
     result = pytester.runpytest_inprocess("-p", pytest_plugin.__name__, str(root))
     result.assert_outcomes(passed=2)
+
+
+CHECKS = PAGE.partition("## Checks before publish")[2].partition("\n## ")[0]
+
+
+def test_the_checks_of_the_page_are_true(pytester):
+    """The checks and the test of docs/author.md, with a Pond that they fit."""
+    code, _, test = re.findall(r"```python\n(.*?)```", CHECKS, re.DOTALL)
+    (sql,) = re.findall(r"```sql\n(.*?)```", CHECKS, re.DOTALL)
+    root = pytester.mkdir("daily")
+    ripple = """
+from duckstring import ripple
+
+@ripple
+def load(pond):
+    pond.write_table("orders", "FROM shop.orders")
+"""
+    files = {
+        "pond.toml": '[pond]\nname = "daily"\nversion = "1.0.0"\n[sources]\nshop = "1.0.0"\n',
+        "src/pond.py": code + ripple,
+        "src/checks/ids_are_unique.sql": sql,
+        "tests/test_pond.py": test
+        + """
+
+def test_what_changes(pond_run, tables):
+    tables["shop.orders"] = [{"id": n, "product": 1, "amount": 1} for n in (1, 1, 2)]
+    ran = pond_run()
+    assert {name: one.outcome for name, one in ran.checks.items()} == {
+        "amounts_are_positive": "passed",
+        "most_orders_have_a_product": "passed",
+        "no_order_vanishes": "not applicable",
+        "ids_are_unique": "warned",
+    }
+    tables["shop.orders"] = [{"id": 1, "product": None, "amount": 1}] * 12
+    ran = pond_run(check=False)
+    assert ran.status == "failed"
+    assert "1 of 4 checks failed: no_order_vanishes (1 row). 2 warned:" in str(ran.error)
+    assert ran.checks["most_orders_have_a_product"].message == "12 orders have no product"
+    assert [row["id"] for row in ran.rows("orders")] == [1, 1, 2]
+
+
+def test_what_fails_is_raised(pond_run, tables):
+    import pytest
+
+    tables["shop.orders"] = [{"id": 1, "product": 1, "amount": -5}]
+    with pytest.raises(Exception, match="amounts_are_positive .1 row."):
+        pond_run()
+""",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    result = pytester.runpytest_inprocess("-p", pytest_plugin.__name__, str(root))
+    result.assert_outcomes(passed=3)

@@ -46,6 +46,10 @@ const SHAPES: Record<string, ReactNode> = {
 
 const SAME: Record<string, string> = {
   done: "success",
+  passed: "success",
+  check: "failed",
+  warned: "blocked",
+  raised: "failed",
   queued: "waiting",
   paused: "waiting",
   pausing: "waiting",

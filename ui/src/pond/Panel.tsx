@@ -19,6 +19,7 @@ import { Linked, Verbatim, Words } from "../parts/Text";
 import { Age, Time } from "../parts/Time";
 import { showRootCause } from "../pipeline/cause";
 import { go, pondPath, runPath } from "../router";
+import { Warnings } from "../runs/Checks";
 import { Actions } from "./Actions";
 import { Cost } from "./Cost";
 import { Budgets, Ripples } from "./Settings";
@@ -238,6 +239,7 @@ function Facts({ line }: { line: Line }) {
           </dd>
         </>
       )}
+      <Warnings warnings={line.warnings} />
     </dl>
   );
 }

@@ -15,6 +15,7 @@ import { StateChip } from "../parts/State";
 import { Verbatim } from "../parts/Text";
 import { Time } from "../parts/Time";
 import { pondPath, runPath } from "../router";
+import { Checks, Warnings } from "./Checks";
 import { Compare } from "./Compare";
 import { Gantt, placeOf } from "./Gantt";
 import { Logs } from "./Logs";
@@ -73,8 +74,10 @@ function Body({ answer, line, number }: { answer: RunDetail; line: string; numbe
   const { run, attempts } = answer;
   const flight = useLine(line)?.runs.find((each) => each.run === run.run);
   const ripples = flight?.ripples.map((ripple) => ripple.name) ?? [];
+  // An attempt whose checks warn has a message, too.
   const failed = attempts.filter(
-    (attempt) => attempt.traceback || attempt.error || attempt.message,
+    (attempt) =>
+      attempt.status !== "success" && (attempt.traceback || attempt.error || attempt.message),
   );
   const lastFailed = failed[failed.length - 1];
   return (
@@ -100,6 +103,7 @@ function Body({ answer, line, number }: { answer: RunDetail; line: string; numbe
             <dd>{dollars(answer.usd)} at list prices of us-east-1</dd>
           </>
         )}
+        <Warnings warnings={run.warnings} />
         {run.overtaken_by && (
           <>
             <dt>Overtaken by</dt>
@@ -146,6 +150,7 @@ function Body({ answer, line, number }: { answer: RunDetail; line: string; numbe
           ))}
         </section>
       )}
+      <Checks attempts={attempts} />
       {attempts.length > 0 && (
         <section className="part" aria-label="Where each ran">
           <h2>Where each ran</h2>

@@ -8,15 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from duckstring.author.check import check as check
     from duckstring.author.pond import Pond as Pond
     from duckstring.author.puddle import puddle as puddle
     from duckstring.author.ripple import ripple as ripple
 
 __version__ = "0.1.0"
-__all__ = ["Pond", "puddle", "ripple"]
+__all__ = ["Pond", "check", "puddle", "ripple"]
 
 _HOMES = {
     "Pond": "duckstring.author.pond",
+    "check": "duckstring.author.check",
     "puddle": "duckstring.author.puddle",
     "ripple": "duckstring.author.ripple",
 }

@@ -26,6 +26,7 @@ from duckstring.engine.state import (
 )
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release
+from duckstring.model.checks import warning_to_object
 from duckstring.model.find import find
 from duckstring.model.graph import in_order
 from duckstring.model.instants import NEVER, Instant, to_text
@@ -179,6 +180,7 @@ def describe(
         "tables": len(state.tables),
         "older_tables": older_tables(state.line, state.tables, state.snapshot_f),
         "rows": sum(version.rows for version in state.tables.values()),
+        "warnings": [warning_to_object(one) for one in state.warnings],
     }
 
 
@@ -393,12 +395,14 @@ def _ripples(state: PondState, release: Release | None) -> list[RippleStatus]:
     if not known and release:
         known = {spec.name: RippleState(spec.name, spec.parents) for spec in release.ripples}
         state = replace(state, release=release)
+    checks = {spec.name: spec.checks for spec in state.release.ripples} if state.release else {}
     return [
         {
             "name": name,
             "parents": list(ripple.parents),
             "end_f": to_text(ripple.end_f),
             "status": _ripple_word(state, ripple),
+            "checks": list(checks.get(name, ())),
             **runs_on(state, ripple),
         }
         for name, ripple in known.items()

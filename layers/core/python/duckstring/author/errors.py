@@ -94,6 +94,40 @@ class ContractError(AuthorError):
         )
 
 
+class CheckError(AuthorError):
+    """Something that a check may not do, or that is no answer of a check."""
+
+    def __init__(self, what: str, *returned: object) -> None:
+        """A call such as ``pond.write_table``; or the name of a check and what it ``returned``."""
+        if not returned:
+            super().__init__(
+                f"{what} in a check; a check only reads: its Pond writes nothing.",
+                hint="Do it in a Ripple.",
+            )
+            return
+        value = returned[0]
+        found = f"{type(value).__name__} ({shown(value)})"
+        super().__init__(
+            f"Check {what!r} returned {found}; allowed: the text of a SELECT, a relation, an Arrow "
+            "table, a pandas or polars frame, True, False or None.",
+            hint="Return the rows that must not exist.",
+        )
+
+
+class PreviousMissingError(AuthorError):
+    """A table of ``previous`` that is not published."""
+
+    def __init__(self, table: str) -> None:
+        """Say what was looked for."""
+        super().__init__(
+            f"No table 'previous.{table}': it is not published yet.",
+            hint=(
+                "Ask first, by pond.has_table('previous....'), or let the check wait for it: "
+                "@check(needs_previous=True), -- needs_previous: true."
+            ),
+        )
+
+
 class WriteError(AuthorError):
     """A table that cannot be written as asked."""
 

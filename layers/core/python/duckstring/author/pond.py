@@ -34,6 +34,7 @@ from duckstring.author.tables import (
 )
 from duckstring.errors import TransientError
 from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.checks import CheckWarning
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, table_key
 
@@ -55,8 +56,9 @@ class Surroundings:
     ``dropped`` are own tables that were there once, ``written`` those that other Ripples of this
     run have written.
 
-    ``pauses`` counts those of this attempt. ``killed``: the run is over, and its function
-    ``on_kill`` is called. ``ends``: when the code that is called must have returned.
+    ``checks``: it is the Ripple that makes the checks. ``is_checked``: they were made of exactly
+    these tables before. ``pauses`` counts those of this attempt. ``killed``: the run is over, and
+    its function ``on_kill`` is called. ``ends``: when the code that is called must have returned.
     """
 
     name: str
@@ -78,6 +80,8 @@ class Surroundings:
     written: frozenset[str] = frozenset()
     sources: Mapping[str, SourceTables] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    checks: bool = False
+    is_checked: bool = False
 
     def key_of(self, table: str) -> str:
         """The key under which this attempt writes a table."""
@@ -206,6 +210,26 @@ class Pond:
         version = self._source_version(source or ref, table)
         self._read.add(ref)
         return source_table(ref, version, self._around.sources[source])
+
+    def source_warnings(self, source: str) -> tuple[CheckWarning, ...]:
+        """Ask what the checks of a Source warn of, in the snapshot that this run reads.
+
+        Args:
+            source: a Source named in pond.toml.
+
+        Returns:
+            For each check that warns: its name (``check``), how many ``rows`` it found (0: it gave
+            none), and its ``message``. Empty: none warns.
+
+        Raises:
+            SourceNotFoundError, NotPublishedError: as for ``read_table``.
+        """
+        self._check_alive("pond.source_warnings")
+        if source not in self._around.sources:
+            raise SourceNotFoundError(source, known=list(self._around.sources))
+        if (held := self._around.sources[source]).tables is None:
+            raise NotPublishedError(source)
+        return held.warnings
 
     def has_table(self, ref: str) -> bool:
         """Whether ``read_table(ref)`` would find something: for optional Sources, and for first

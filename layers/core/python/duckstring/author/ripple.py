@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from duckstring.author.errors import RippleError, joined, shown
@@ -27,6 +28,7 @@ RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
 Checked = TypeVar("Checked")
 Parent = Callable[..., object] | str
 
+_HERE = Path(__file__).parent
 _MARK = "__duckstring_ripple__"
 _WORDS = ("parents", "name", "always_run", "timeout", "memory", "on_kill")
 _LONGEST = 29 * 86_400
@@ -153,7 +155,7 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
             pauses=waits_by_pausing(of, on_kill),
         )
         if inspect.isroutine(of):
-            checked(_check_function, called, of, otherwise=None)
+            checked(check_function, f"Ripple {shown(called)}", of, otherwise=None)
         if on_kill is not None:
             checked(_check_on_kill, called, on_kill, otherwise=None)
         _declare(Declared(spec, of, on_kill), faults)
@@ -178,21 +180,31 @@ def _unnamed(*found: object) -> RippleError:
 
 def _refuse(fault: RippleError) -> None:
     """Hand it to the block that collects, or raise it where there is none."""
-    if (collector := _collector.get()) is None:
-        raise fault
-    collector.faults.append(RippleError(f"{_where()}{fault.message}", hint=fault.hint))
+    refuse([fault])
+
+
+def refuse(faults: Sequence[RippleError]) -> None:
+    """Hand faults of a declaration to the block that collects, each with its line. Outside of one
+    they are raised where the declaration stands.
+
+    Raises:
+        RippleError: there is no block.
+    """
+    if faults and _collector.get() is None:
+        raise joined(faults)
+    where = _where()
+    declare(None, [RippleError(f"{where}{fault.message}", hint=fault.hint) for fault in faults])
 
 
 def _declare(one: Declared, faults: list[RippleError]) -> None:
     """Hand it to the block that collects. Outside of one its faults are raised where it stands."""
-    collector = _collector.get()
-    if faults and collector is None:
+    if faults and _collector.get() is None:
         raise joined(faults)
     # Also where it has faults: others may name it as their parent, and that is right.
     with suppress(AttributeError, TypeError):
         setattr(one.function, _MARK, one.spec.name)
-    where = _where()
-    declare(one, [RippleError(f"{where}{fault.message}", hint=fault.hint) for fault in faults])
+    declare(one, ())
+    refuse(faults)
 
 
 def declare(one: Declared | None, faults: Sequence[RippleError]) -> None:
@@ -205,7 +217,7 @@ def declare(one: Declared | None, faults: Sequence[RippleError]) -> None:
 def _where() -> str:
     """The line of the declaration: ``src/pond.py:12: `` once the project's folder is taken off."""
     frame = inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename == __file__:
+    while frame is not None and Path(frame.f_code.co_filename).parent == _HERE:
         frame = frame.f_back
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}: "
 
@@ -317,17 +329,22 @@ def _check_on_kill(called: str, function: object) -> None:
             f"Ripple {shown(called)}: on_kill={shown(function)}; allowed: a function.",
             hint="Write @ripple(on_kill=cancel).",
         )
-    _check_function(f"{called}, on_kill={function.__name__}", function)
+    check_function(f"Ripple {shown(f'{called}, on_kill={function.__name__}')}", function)
 
 
-def _check_function(called: str, function: Callable[..., Any]) -> None:
+def check_function(what: str, function: Callable[..., Any]) -> None:
+    """Refuse a function that cannot be called with the Pond or with nothing.
+
+    Raises:
+        RippleError: it cannot; ``what`` says whose it is.
+    """
     if (
         inspect.iscoroutinefunction(function)
         or inspect.isgeneratorfunction(function)
         or inspect.isasyncgenfunction(function)
     ):
         raise RippleError(
-            f"Ripple {shown(called)} is async or a generator.",
+            f"{what} is async or a generator.",
             hint="Write a plain function; use asyncio.run inside it.",
         )
     parameters = inspect.signature(function).parameters.values()
@@ -344,7 +361,7 @@ def _check_function(called: str, function: Callable[..., Any]) -> None:
             else f"takes {len(wanted)} arguments ({_names(wanted)})"
         )
         raise RippleError(
-            f"Ripple {shown(called)} {found}; allowed: none, or one, the Pond.",
+            f"{what} {found}; allowed: none, or one, the Pond.",
             hint="Write it as def load(pond): ...",
         )
 

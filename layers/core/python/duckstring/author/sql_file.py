@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".sql"
 _MOST_BYTES = 1_000_000
+_OPTION = re.compile(r"^--[ \t]*([A-Za-z_]\w*)[ \t]*:[ \t]*(.*?)[ \t]*$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,18 @@ class SqlFile:
         return text
 
 
+def option_lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """The lines ``-- word: value`` of the comment at the beginning of a text: the line's number,
+    the word in lower case, and the value.
+    """
+    for number, line in enumerate(text.splitlines(), start=1):
+        plain = line.strip()
+        if plain and not plain.startswith("--"):
+            return
+        if found := _OPTION.match(plain):
+            yield number, found[1].lower(), found[2]
+
+
 def sql_files(root: Path) -> list[SqlFile]:
     """The SQL files of a package, by name; also those that cannot be Ripples."""
     folder = root / SQL_FOLDER
@@ -90,18 +103,39 @@ def writer_of(file: SqlFile) -> Callable[[Pond], None]:
     """The function of an SQL Ripple."""
 
     def write(pond: Pond) -> None:
-        from duckdb import DataError, NotSupportedError, ProgrammingError  # noqa: PLC0415 - as above
-
         sql = file.text()
-        try:
+        with ErrorsIn(file, sql, pond):
             pond.write_table(file.name, sql)
-        except (ProgrammingError, DataError, NotSupportedError) as error:
-            _raise_in(file, sql, *_explained(file, sql, error, pond))
-        except AuthorError as error:
-            _raise_in(file, sql, error, None)
 
     write.__name__ = write.__qualname__ = file.name
     return write
+
+
+class ErrorsIn:
+    """What the SQL of a file is refused for names the file, and the place in it if that is known.
+
+    ``contextmanager`` would take the file's line out of the traceback again.
+    """
+
+    def __init__(self, file: SqlFile, sql: str, pond: Pond) -> None:
+        """``sql`` is the file's text, which the block gives to ``pond``."""
+        self._file, self._sql, self._pond = file, sql, pond
+
+    def __enter__(self) -> None:
+        """The SQL is used inside the block."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _frames: object) -> None:
+        """Raise what the block has raised in the words for the file."""
+        from duckdb import DataError, NotSupportedError, ProgrammingError  # noqa: PLC0415 - as above
+
+        match error:
+            case ProgrammingError() | DataError() | NotSupportedError():
+                explained = _explained(self._file, self._sql, error, self._pond)
+                _raise_in(self._file, self._sql, *explained)
+            case AuthorError():
+                _raise_in(self._file, self._sql, error, None)
+            case _:
+                pass
 
 
 def _explained(

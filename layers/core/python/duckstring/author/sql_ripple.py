@@ -15,8 +15,14 @@ from pathlib import Path
 
 from duckstring.author.errors import RippleError
 from duckstring.author.ripple import Declared, check_memory, check_timeout, declare
-from duckstring.author.sql_file import SUFFIX, SqlFile, sql_files, writer_of
-from duckstring.author.statements import Place, StatementError, Statements, TableRead
+from duckstring.author.sql_file import SUFFIX, SqlFile, option_lines, sql_files, writer_of
+from duckstring.author.statements import (
+    NO_SOURCES,
+    Place,
+    StatementError,
+    Statements,
+    TableRead,
+)
 from duckstring.author.writers import tables_written
 from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
@@ -24,11 +30,8 @@ from duckstring.model.foreign import for_terminal
 from duckstring.model.names import POND_NAME, SQL_FOLDER
 
 _OPTIONS = ("parents", "timeout", "memory", "always_run")
-_OPTION = re.compile(r"^--[ \t]*([A-Za-z_]\w*)[ \t]*:[ \t]*(.*?)[ \t]*$", re.ASCII)
 _ALIKE = 0.8
 _FLAGS = {"true": True, "false": False}
-_NO_SOURCES = frozenset({"information_schema", "pg_catalog", "temp", "system"})
-"""Schemas that DuckDB has itself."""
 _PARENTS_HINT = "Name the Ripple that writes it, in a line at the top: -- parents: load"
 
 
@@ -164,7 +167,7 @@ class _Reading:
         return writers
 
     def _no_source(self, file: SqlFile, read: TableRead) -> Iterator[RippleError]:
-        if self._sources is None or read.schema in {*self._sources, *_NO_SOURCES}:
+        if self._sources is None or read.schema in {*self._sources, *NO_SOURCES}:
             return
         meant = nearest(read.schema, self._sources, "did you mean {!r}? ")
         has = ", ".join(sorted(self._sources)) or "none"
@@ -211,7 +214,7 @@ def _sources(root: Path) -> frozenset[str] | None:
 def _options(file: SqlFile, text: str, faults: list[RippleError]) -> _Options:
     """The options in the comment at the beginning of a file."""
     given: dict[str, str] = {}
-    for number, word, value in _option_lines(text):
+    for number, word, value in option_lines(text):
         if word in _OPTIONS and word not in given:
             given[word] = value
         elif word in given or nearest(word, _OPTIONS, cutoff=_ALIKE):
@@ -236,15 +239,6 @@ def _options(file: SqlFile, text: str, faults: list[RippleError]) -> _Options:
         checked(check_memory, "memory"),
         always_run=_FLAGS.get(flag, False),
     )
-
-
-def _option_lines(text: str) -> Iterator[tuple[int, str, str]]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        plain = line.strip()
-        if plain and not plain.startswith("--"):
-            return
-        if found := _OPTION.match(plain):
-            yield number, found[1].lower(), found[2]
 
 
 def _bad_option(where: str, word: str, *, twice: bool) -> RippleError:

@@ -26,6 +26,8 @@ _NAMED_BY_ARGUMENT = frozenset(
     }
 )
 """Functions in a FROM that get a table's name as a text, or as a word that looks like a column."""
+NO_SOURCES = frozenset({"information_schema", "pg_catalog", "temp", "system"})
+"""Schemas that DuckDB has itself."""
 _OWN_CATALOG = "memory"
 _OWN_SCHEMA = "main"
 _RECURSIVE = "RECURSIVE_CTE_NODE"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from duckstring.author.errors import WriteError
 from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.checks import CheckWarning
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import POND_NAME, Line, run_key, writer_of
 
@@ -19,7 +20,8 @@ class SourceTables:
     """A Source's snapshot as pinned by the run; ``tables`` is None while it has published nothing.
 
     ``f`` is the freshness of the run that published it, ``fresh`` that as of which it holds: newer,
-    where the Source has passed since. ``dropped`` are tables that it had once.
+    where the Source has passed since. ``dropped`` are tables that it had once. ``warnings``: of the
+    checks of this snapshot.
     """
 
     tables: Mapping[str, TableVersion] | None
@@ -29,6 +31,7 @@ class SourceTables:
     snapshot: int = 0
     f: Instant = NEVER
     fresh: Instant = NEVER
+    warnings: tuple[CheckWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

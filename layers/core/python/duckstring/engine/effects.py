@@ -13,6 +13,7 @@ from msgspec import field
 
 from duckstring.engine.state import SourceReport
 from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.checks import CheckWarning
 from duckstring.model.events import PondEvent
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
@@ -26,7 +27,9 @@ RunStatus = Literal["running", "success", "pass", "failed", "killed", "removal"]
 """``removal``: no Ripple ran; an operator removed a table, and this number is the snapshot
 without it.
 """
-AttemptStatus = Literal["success", "failed", "crashed", "lost", "killed", "overran", "memory"]
+AttemptStatus = Literal[
+    "success", "failed", "crashed", "lost", "killed", "overran", "memory", "check"
+]
 
 
 class SendPull(Tagged, frozen=True):
@@ -166,13 +169,14 @@ class DropSchedule(Tagged, frozen=True):
 
 class PublishSnapshot(Tagged, frozen=True):
     """Keep the manifest of run ``run``. It is committed together with the state that makes it
-    current.
+    current. ``warnings``: of the run's checks.
     """
 
     run: int
     f: Instant
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
     dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
+    warnings: tuple[CheckWarning, ...] = ()
 
 
 class RecordRun(Tagged, frozen=True):
@@ -180,6 +184,7 @@ class RecordRun(Tagged, frozen=True):
 
     ``pins`` and ``wanted``: what a run that begins reads, and what it began for. ``used``: what the
     orchestrator's work for the line has used until the run ended. The orchestrator puts it in.
+    ``warnings``: of its checks.
     """
 
     run: int
@@ -194,6 +199,7 @@ class RecordRun(Tagged, frozen=True):
     pins: Mapping[Line, int] = field(default_factory=dict)
     wanted: Wanted | Literal[""] = ""
     used: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[CheckWarning, ...] = ()
 
 
 class RecordAttempt(Tagged, frozen=True):
@@ -210,13 +216,16 @@ class RecordAttempt(Tagged, frozen=True):
 
 
 class Announce(Tagged, frozen=True):
-    """Put an event of this line on the Catchment's bus."""
+    """Put an event of this line on the Catchment's bus. ``warnings``: the checks that warn of what
+    the run has published.
+    """
 
     event: PondEvent
     previous: str
     f: Instant
     run: int = 0
     reason: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 Effect = (

@@ -13,12 +13,13 @@ from duckstring.engine.runs import at_rest, fail_run
 from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, RippleState, Run
 from duckstring.engine.turn import Turn
+from duckstring.model.checks import MOST_CHECKS, WARNING, CheckWarning
 from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import Instant
 from duckstring.model.limits import CAUSE, LAST_WORDS, within
 from duckstring.model.values import replace
 
-BadEnd = Literal["failed", "timeout", "crashed", "lost", "overran", "memory"]
+BadEnd = Literal["failed", "timeout", "crashed", "lost", "overran", "memory", "check"]
 
 _OWN_ENDS = ("failed", "timeout")
 """Outcomes that an attempt reported itself. Another try follows."""
@@ -181,10 +182,20 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
     )
     if not state.parents and turn.pull is not None:  # the next run may have waited for this Ripple
         turn.pull = max(turn.pull, turn.now)
+    if turn.release is not None and state.name == turn.release.check_ripple:
+        # Of its other words none counts: what nobody has checked must not be published.
+        turn.put_run(replace(at, warnings=turn.warnings if report.skipped else _short(report)))
+        return
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
     outputs = {**at.outputs, **report.tables}
     kept, dropped = at.kept | _known(turn, report.kept), at.dropped | _known(turn, report.dropped)
     turn.put_run(replace(at, outputs=outputs, skipped=skipped, kept=kept, dropped=dropped))
+
+
+def _short(report: RippleSucceeded) -> tuple[CheckWarning, ...]:
+    return tuple(
+        replace(one, message=within(one.message, WARNING)) for one in report.warnings[:MOST_CHECKS]
+    )
 
 
 def _known(turn: Turn, names: frozenset[str]) -> frozenset[str]:
@@ -198,7 +209,8 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
     """The attempt before this gate failed. Spend the run's retry budget on another attempt, or fail
     the run.
 
-    An attempt that was lost, or that continues in a larger place, costs no budget.
+    An attempt that was lost, or that continues in a larger place, costs no budget. One whose checks
+    failed is not made again: the run has failed.
     """
     state, how, failure = turn.ripples.get(gate.ripple), gate.outcome, gate.failure
     if how == "none" or failure is None or state is None or gate.run not in turn.runs:
@@ -217,7 +229,7 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
         _try_again(turn, state.name)
     elif ended.losses < MOST_LOSSES and _is_lost(ended, gate):
         _try_again(turn, state.name, lost=True)
-    elif at.budget > 0:
+    elif at.budget > 0 and how != "check":  # the same data would fail it again
         turn.put_run(replace(at, budget=at.budget - 1))
         _try_again(turn, state.name, failed=how in _OWN_ENDS)
     else:
@@ -251,12 +263,12 @@ def call_on_kill(turn: Turn, run: Run, name: str, attempt: int, *, tried: int) -
 def _give_up(
     turn: Turn, ripple: RippleState, attempt: Attempt, how: BadEnd, failure: Failure
 ) -> None:
-    """Stop everything of an attempt. An attempt that failed has reported it and written its row
-    itself.
+    """Stop everything of an attempt. An attempt that failed, or whose checks did, has reported it
+    and written its row itself.
     """
     if how == "timeout":  # the external work that it waited for goes on
         call_on_kill(turn, turn.runs[attempt.run], ripple.name, attempt.number, tried=attempt.tried)
-    if how == "timeout" or how == "failed":  # noqa: PLR1714 - mypy reads this
+    if how == "timeout" or how == "failed" or how == "check":  # noqa: PLR1714 - mypy reads this
         return
     turn.emit(
         RecordAttempt(

@@ -4,6 +4,7 @@ Pond Run", "Faults".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from duckstring.engine import tables
@@ -12,6 +13,8 @@ from duckstring.engine.demand import hold_target, pull_again, started_f, take_ta
 from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus
 from duckstring.engine.state import Kept, RippleState, Run, Tide, Wave
 from duckstring.engine.turn import Turn
+from duckstring.model.checks import CHECK_FAILED
+from duckstring.model.events import PondEvent
 from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import NEVER, ZERO, Instant, just_after
 from duckstring.model.shares import Wanted
@@ -20,6 +23,9 @@ from duckstring.model.windows import next_opening, open_now
 
 FIRST_BACK_OFF = timedelta(seconds=60)
 LONGEST_BACK_OFF = timedelta(hours=1)
+
+_KINDS: Mapping[str, PondEvent] = {"ContractError": "contract", CHECK_FAILED: "check"}
+"""Failures that have an event of their own, by the name of the error."""
 
 MOST_RUNS = 50
 """In flight. Every Pulse may start one, however quickly they come, and all of them lie in an item
@@ -331,7 +337,13 @@ def complete_runs(turn: Turn) -> bool:
     turn.published_artifact = (
         "" if is_gone else newest.artifact
     )  # what it read was removed meanwhile: the next run may not pass
-    tables.publish(turn, contents, snapshot=newest.number, version=newest.version)
+    tables.publish(
+        turn,
+        contents,
+        snapshot=newest.number,
+        version=newest.version,
+        warnings=newest.warnings,
+    )
     _recover(turn, newest)
     for run in done:
         overtaken_by = newest.number if run.superseded else 0
@@ -345,11 +357,13 @@ def complete_runs(turn: Turn) -> bool:
                 turn.now,
                 changed=changed,
                 overtaken_by=overtaken_by,
+                warnings=run.warnings,
             )
         )
         _let_go(turn, run)
         turn.drop_run(run.number)
-    turn.emit(Announce("succeeded", "running", newest.f, run=newest.number))
+    warned = tuple(one.check for one in newest.warnings)
+    turn.emit(Announce("succeeded", "running", newest.f, run=newest.number, warnings=warned))
     pull_again(turn)
     return True
 
@@ -402,7 +416,8 @@ def _changed(turn: Turn, done: list[Run]) -> bool:
     """Whether these runs leave anything different from what is published, by fingerprint."""
     outputs = [version for run in done for version in run.outputs.values()]
     if not outputs:
-        return not all(set(turn.ripples) <= run.skipped for run in done)
+        writers = turn.ripples.keys() - {turn.release.check_ripple if turn.release else ""}
+        return not all(writers <= run.skipped for run in done)
     before = turn.tables
     return any(
         v.table not in before or before[v.table].fingerprint != v.fingerprint for v in outputs
@@ -449,8 +464,8 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
     plan_retry(turn, at_once=True)
     before = previous if previous != "ok" else "running"
     turn.emit(Announce("failed", before, run.f, run=run.number, reason=failure.message))
-    if failure.error == "ContractError":
-        turn.emit(Announce("contract", before, run.f, run=run.number, reason=failure.message))
+    if (kind := _KINDS.get(failure.error)) is not None:
+        turn.emit(Announce(kind, before, run.f, run=run.number, reason=failure.message))
 
 
 def _give_back(turn: Turn, fallen: list[Run]) -> None:

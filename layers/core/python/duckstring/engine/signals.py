@@ -14,6 +14,7 @@ from msgspec import field
 
 from duckstring.engine.state import SourceReport, Stamp
 from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
@@ -23,7 +24,7 @@ from duckstring.model.values import Tagged
 from duckstring.model.windows import Window
 
 Verb = Literal["wake", "force", "sleep", "kill", "clear"]
-GateOutcome = Literal["none", "failed", "timeout", "crashed", "lost", "overran", "memory"]
+GateOutcome = Literal["none", "failed", "timeout", "crashed", "lost", "overran", "memory", "check"]
 
 
 class Deployed(Tagged, frozen=True):
@@ -95,7 +96,8 @@ class GateReached(Tagged, frozen=True):
 
     ``outcome`` says how the attempt before ended (``none``: there was none); ``failure`` says why.
     ``timeout``: it took longer than its own time limit. ``overran``: it was about to reach the
-    function's deadline. ``memory``: it was killed because ``memory_mib`` was too little.
+    function's deadline. ``memory``: it was killed because ``memory_mib`` was too little. ``check``:
+    it found what the Pond's checks forbid.
     """
 
     run: int
@@ -116,6 +118,9 @@ class RippleSucceeded(Tagged, frozen=True):
 
     ``seconds`` and ``peak_mib`` are the most that one of its invocations took, ``function_seconds``
     and ``function_mib`` what the Catchment's function has; 0: not measured.
+
+    ``warnings``: of the Ripple that makes the checks. If that one ``skipped``, it made none,
+    because nothing has changed since they were made.
     """
 
     run: int
@@ -129,6 +134,7 @@ class RippleSucceeded(Tagged, frozen=True):
     function_mib: int = 0
     kept: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
+    warnings: tuple[CheckWarning, ...] = ()
 
 
 class ExecutionEnded(Tagged, frozen=True):

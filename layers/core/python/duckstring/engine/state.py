@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import field
 
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
+from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import Pin, Place
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
@@ -168,7 +169,8 @@ class Run(Value, frozen=True):
     waits at a gate. ``launch`` counts the executions started for it (more than one only where an
     execution was lost). ``pull``, ``tapped``, ``target`` (the newest) and ``woken`` are the demand
     that it began for. This demand comes back if the run fails. ``kept`` and ``dropped`` are tables
-    that its Ripples did not write, and that their authors keep or drop.
+    that its Ripples did not write, and that their authors keep or drop. ``warnings``: of its
+    checks, once they are made.
     """
 
     number: int
@@ -190,6 +192,7 @@ class Run(Value, frozen=True):
     skipped: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
+    warnings: tuple[CheckWarning, ...] = ()
     failure: Failure | None = None
     pull: Instant | None = None
     tapped: bool = False
@@ -242,8 +245,8 @@ class PondState(Value, frozen=True):
     that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness of
     the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that were
     published once, for readers that still look for them. ``removing``: tables that an operator has
-    removed, until the next snapshot. ``restored``: when the Catchment was last restored or moved,
-    as far as the line has heard.
+    removed, until the next snapshot. ``warnings``: of the checks of what is published.
+    ``restored``: when the Catchment was last restored or moved, as far as the line has heard.
     """
 
     line: Line
@@ -263,6 +266,7 @@ class PondState(Value, frozen=True):
     snapshot_f: Instant = NEVER
     dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
     removing: frozenset[str] = frozenset()
+    warnings: tuple[CheckWarning, ...] = ()
 
     pull: Instant | None = None
     last_held: Instant = NEVER

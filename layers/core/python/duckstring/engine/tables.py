@@ -15,6 +15,7 @@ from duckstring.engine.state import Run
 from duckstring.engine.turn import Turn
 from duckstring.model import commands
 from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.checks import CheckWarning
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
 from duckstring.model.names import package_id, run_key, writer_of
@@ -132,9 +133,16 @@ def _last_written(turn: Turn, version: TableVersion) -> str:
     return f"{version.table!r} (last written{by}{of}{what})"
 
 
-def publish(turn: Turn, contents: Contents, *, snapshot: int, version: str) -> None:
+def publish(
+    turn: Turn,
+    contents: Contents,
+    *,
+    snapshot: int,
+    version: str,
+    warnings: tuple[CheckWarning, ...],
+) -> None:
     """Make these the line's tables, in a snapshot of this number, and remember the tables that are
-    gone.
+    gone. ``warnings``: of the checks of these tables.
     """
     dropped = {
         name: DroppedTable(snapshot, version, removed=name in turn.removing)
@@ -148,8 +156,8 @@ def publish(turn: Turn, contents: Contents, *, snapshot: int, version: str) -> N
         turn.dropped = dict(sorted(newest))
     turn.put_tables(contents.tables)
     turn.removing = frozenset()
-    turn.snapshot = snapshot
-    turn.emit(PublishSnapshot(snapshot, turn.snapshot_f, turn.tables, turn.dropped))
+    turn.snapshot, turn.warnings = snapshot, warnings
+    turn.emit(PublishSnapshot(snapshot, turn.snapshot_f, turn.tables, turn.dropped, warnings))
 
 
 def remove_table(turn: Turn, table: str) -> None:
@@ -172,7 +180,8 @@ def publish_removals(turn: Turn) -> bool:
     turn.runs_started += 1
     number, gone = turn.runs_started, turn.removing & turn.tables.keys()
     turn.snapshot_f = turn.end_f if turn.snapshot_f == NEVER else turn.snapshot_f
-    publish(turn, Contents(left, gone, ()), snapshot=number, version=release.version)
+    contents = Contents(left, gone, ())
+    publish(turn, contents, snapshot=number, version=release.version, warnings=turn.warnings)
     turn.restated = True
     turn.emit(RecordRun(number, turn.end_f, release.version, "removal", turn.now, turn.now))
     return True

@@ -24,6 +24,7 @@ from duckstring.engine.state import (
     Trigger,
 )
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
+from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import Pin
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
@@ -69,6 +70,7 @@ class Turn:
     snapshot_f: Instant
     dropped: Mapping[str, DroppedTable]
     removing: frozenset[str]
+    warnings: tuple[CheckWarning, ...]
     pull: Instant | None
     last_held: Instant
     last_anew: Instant

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from duckstring.model.arrivals import ArrivalKind
+    from duckstring.model.checks import Outcome, Severity
     from duckstring.model.compute import PinnedPlace, Place, Why
     from duckstring.model.costs import Kind
 
@@ -167,19 +168,46 @@ class RunsOn(TypedDict):
 
 
 class RippleStatus(RunsOn):
-    """A Ripple at rest or not, and where its next attempt would run."""
+    """A Ripple at rest or not, and where its next attempt would run. ``checks``: the names of the
+    Pond's checks, if it is the Ripple that makes them.
+    """
 
     name: str
     parents: list[str]
     end_f: str
     status: str
+    checks: NotRequired[list[str]]
+
+
+class WarningTold(TypedDict):
+    """A check that warns. ``rows``: how many must not exist; 0: it gave none, and ``message`` has
+    its words.
+    """
+
+    check: str
+    rows: int
+    message: str
+
+
+class CheckTold(TypedDict):
+    """How a check ended. ``sample``: the first of its ``rows``, a text or null for each of
+    ``columns``.
+    """
+
+    check: str
+    severity: Severity
+    outcome: Outcome
+    rows: int
+    message: str
+    columns: list[str]
+    sample: list[list[str | None]]
 
 
 class RunRow(TypedDict):
     """A row of run history. ``overflow``: where in S3 a message lies that is too long for a row.
 
     ``wanted``: what it began for. ``pins``: which snapshot of each Source it read. ``used``: what
-    the orchestrator and the state machine used for it.
+    the orchestrator and the state machine used for it. ``warnings``: of its checks.
     """
 
     run: str
@@ -200,6 +228,7 @@ class RunRow(TypedDict):
     wanted: NotRequired[str | None]
     pins: NotRequired[Mapping[str, int] | None]
     used: NotRequired[Mapping[Kind, float] | None]
+    warnings: NotRequired[list[WarningTold]]
 
 
 class Invocation(TypedDict):
@@ -222,7 +251,8 @@ class AttemptRow(TypedDict):
 
     ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
     ``reads``: the Sources' tables that it read, or may have read. ``used``: what its invocations
-    used of AWS, by kind.
+    used of AWS, by kind. ``checks``: how each check ended, if it made checks. Its ``message`` has
+    what they found, in words.
     """
 
     run: str
@@ -253,6 +283,7 @@ class AttemptRow(TypedDict):
     on_kill: str | None
     on_kill_message: str | None
     used: NotRequired[Mapping[Kind, float] | None]
+    checks: NotRequired[list[CheckTold] | None]
 
 
 class TableWriter(TypedDict):
@@ -283,6 +314,7 @@ class LineState(TypedDict):
     ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
     ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
     ``asleep``: it was put to sleep, and nobody has asked for it since.
+    ``warnings``: of the checks of what is published.
     """
 
     line: str
@@ -312,6 +344,7 @@ class LineState(TypedDict):
     tables: int
     older_tables: list[OlderTable]
     rows: int
+    warnings: NotRequired[list[WarningTold]]
 
 
 class LineStatus(LineState):

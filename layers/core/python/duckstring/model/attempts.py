@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Literal
 
 from duckstring.model.catalog import TableVersion
+from duckstring.model.checks import CheckResult
 from duckstring.model.costs import Used
 from duckstring.model.instants import Instant
 
@@ -26,7 +27,7 @@ LONGEST = timedelta(days=1)
 MOST_INVOCATIONS = 20
 """That a row has the addresses of; the row's own address is always that of the latest."""
 
-OwnFailure = Literal["failed", "overran", "memory"]
+OwnFailure = Literal["failed", "overran", "memory", "check"]
 OwnEnd = Literal["success", OwnFailure]
 """How a worker may say that its own attempt ended."""
 KillEnd = Literal["requested", "confirmed", "refused"]
@@ -101,6 +102,7 @@ class AttemptFinished:
     """An attempt ended; ``error`` is the exception's class name, ``message`` its words, unchanged.
 
     ``reads``: the Sources' tables that it may have read, as ``source.table``; None: any.
+    ``checks``: how each check ended, if the attempt made checks.
     """
 
     run: int
@@ -115,6 +117,7 @@ class AttemptFinished:
     usage: Usage = field(default_factory=Usage)
     reads: tuple[str, ...] | None = None
     used: Used = field(default_factory=dict)
+    checks: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ class RippleSpec(Value, frozen=True):
 
     ``starts_on`` is where its first attempt runs while nothing is known of it, as its hints and the
     Catchment's function say; ``on_kill``: it has a function to call when it is killed. ``pauses``:
-    its code waits by pausing, so that its time says nothing of the time of one call.
+    its code waits by pausing, so that its time says nothing of the time of one call. ``checks``:
+    the names of the Pond's checks, if this is the Ripple that makes them.
     """
 
     name: str
@@ -42,6 +43,7 @@ class RippleSpec(Value, frozen=True):
     starts_on: Place = "lambda"
     on_kill: bool = False
     pauses: bool = False
+    checks: tuple[str, ...] = ()
 
 
 class Release(Value, frozen=True):
@@ -61,6 +63,11 @@ class Release(Value, frozen=True):
     immediate_retries: int
     source_retries: int
     deployed: Instant
+
+    @property
+    def check_ripple(self) -> str:
+        """The name of the Ripple that makes the checks; empty: the version has none."""
+        return next((spec.name for spec in self.ripples if spec.checks), "")
 
 
 class TableVersion(Value, frozen=True):

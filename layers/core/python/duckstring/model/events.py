@@ -14,7 +14,7 @@ from duckstring.model.triggers import TriggerKind
 SOURCE = "duckstring"
 POND_TYPE, TRIGGER_TYPE = "duckstring.pond", "duckstring.trigger"
 
-PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract"]
+PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract", "check"]
 
 
 class PondDetail(TypedDict):
@@ -26,11 +26,13 @@ class PondDetail(TypedDict):
         major: its major version.
         version: the version that the line runs; empty before its first.
         f: the freshness of what this is about, an instant in UTC.
-        state: what happened. ``contract``: a run failed because it broke the contract of a table.
+        state: what happened. ``contract``: a run failed because it broke the contract of a table;
+            ``check``: because a check failed.
         previous: the line's health before: ``ok``, ``failed``, ``killed``, ``blocked``.
         key: the same for a repeated delivery of the same event.
         run: the run, such as ``sales@1/42``, where it is about one.
         error: the failure's text, or why the line is blocked.
+        warnings: the names of the checks that warn of what the run has published, if any does.
     """
 
     catchment: str
@@ -43,6 +45,7 @@ class PondDetail(TypedDict):
     key: str
     run: NotRequired[str]
     error: NotRequired[str]
+    warnings: NotRequired[list[str]]
 
 
 class TriggerDetail(TypedDict):

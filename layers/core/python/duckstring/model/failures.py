@@ -12,7 +12,7 @@ from duckstring.model.values import Value
 
 _HISTORY_HAS_ALL = "... (history has all of it)"
 
-FailedEnd = Literal["failed", "timeout", "overran", "memory", "lost", "crashed"]
+FailedEnd = Literal["failed", "timeout", "overran", "memory", "lost", "crashed", "check"]
 """How an attempt ended that did not succeed, as a gate takes it."""
 
 

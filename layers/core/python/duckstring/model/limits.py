@@ -15,6 +15,7 @@ an answer for each waiting branch   2,000 x 90, without a failure        180 KB
 the end of one attempt              8,000 + 300 + 250                      9 KB
 or of each attempt of an execution  40 x (500 + 300 + 250)                42 KB
 what Sinks are told, twice          2 x (700 + 100 + 250)                  3 KB
+warnings, published and in the row  2 x 50 x (160 + 48 + 40)              25 KB
 
 Tables (300 for a Ripple), Sources, Sinks and Windows are on top of that. If the state is too large
 for an item all the same, the commit finds that, and the letter that caused it is left out
@@ -52,6 +53,7 @@ FOREIGN_TEXTS: Mapping[tuple[str, str], int] = {
     ("Down", "message"): 16_384,
     ("Down", "error"): 2_048,
     ("ExecutionEnded", "cause"): 65_536,
+    ("CheckWarning", "message"): 2_048,
 }
 """UTF-8 bytes of the texts of others, by class and field: more than anybody of ours says. A
 worker's error has 200 characters and its message 6,000 bytes; the state machine cuts what AWS says

@@ -31,6 +31,8 @@ PYTHON_MODULE = "src/pond.py"
 """The module with a Pond's Python Ripples, unless pond.toml names another one."""
 SQL_FOLDER = "src/ripples"
 """The folder with a Pond's SQL Ripples."""
+CHECKS_FOLDER = "src/checks"
+"""The folder with a Pond's checks in SQL."""
 
 _KEY_LENGTH = 64
 _DIGEST = 20

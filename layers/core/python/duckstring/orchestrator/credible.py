@@ -36,6 +36,7 @@ from duckstring.engine.signals import (
 )
 from duckstring.engine.state import PondState, Run
 from duckstring.model.catalog import TableVersion
+from duckstring.model.checks import MOST_CHECKS
 from duckstring.model.compute import MOST_MIB
 from duckstring.model.instants import NEVER, ZERO, to_text
 from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
@@ -181,6 +182,7 @@ def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR09
         case RippleSucceeded() as signal:
             yield from _attempt_doubts(signal.run, signal.ripple, signal.attempt)
             yield from _table_doubts(line, signal)
+            yield from _warning_doubts(signal)
         case GateReached() as signal:
             yield from _gate_doubts(signal, letter.token)
         case ComputePinned() as signal:
@@ -265,6 +267,17 @@ def _table_doubts(line: Line, report: RippleSucceeded) -> Iterator[str]:
             name if name == version.table else f"{name} or {version.table}"
         )
         yield from _version_doubts(line, report, version)
+
+
+def _warning_doubts(report: RippleSucceeded) -> Iterator[str]:
+    """What checks have found. Only the line knows whether this Ripple makes any."""
+    if len(report.warnings) > MOST_CHECKS:
+        yield f"{len(report.warnings)} warnings"
+    for one in report.warnings:
+        if not POND_NAME.fullmatch(one.check):
+            yield f"{one.check[:60]!a} is not the name of a check"
+        if one.rows > _MOST_ROWS:
+            yield f"check {one.check} found {one.rows} rows"
 
 
 def _table_name_doubts(name: str) -> Iterator[str]:

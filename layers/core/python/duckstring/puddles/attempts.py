@@ -14,9 +14,10 @@ from typing import Protocol
 
 import msgspec
 
+from duckstring.author.check_pond import handle
 from duckstring.author.errors import RippleError
 from duckstring.author.lake import Storage
-from duckstring.author.pond import Pond, Surroundings
+from duckstring.author.pond import Surroundings
 from duckstring.author.ripple import Declared
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.foreign import Redactor
@@ -34,6 +35,7 @@ from duckstring.worker.calling import (
     shown_frames,
 )
 from duckstring.worker.channel import Message
+from duckstring.worker.checked import received, sent
 from duckstring.worker.ends import Done, Known, Memory, known
 from duckstring.worker.forkserver import ForkServer
 from duckstring.worker.origin import Origin
@@ -46,7 +48,7 @@ Printed = Callable[[str, str], None]
 """Takes the name of a Ripple, and lines that it has printed or logged."""
 
 _NEVER = 7 * 86_400.0
-_OWN_RECORDS = frozenset({"table written", "table dropped"})
+_OWN_RECORDS = frozenset({"table written", "table dropped", "check made"})
 """What the Pond's handle itself logs: the run's own lines say it."""
 
 
@@ -149,7 +151,7 @@ class DirectAttempts:
         of its own; otherwise one over the project's folder.
         """
         self._pond, self._project = pond, project
-        self._storage = storage or self._folder
+        self._storage, self._redactor = storage or self._folder, Redactor(os.environ)
         self.raised: BaseException | None = None
         """What the last attempt raised."""
 
@@ -160,26 +162,27 @@ class DirectAttempts:
     def attempt(self, around: Surroundings, memory: LocalMemory, seconds: float) -> Known:
         """See ``Attempts``. It takes as long as it takes: somebody may be reading its variables."""
         around, log = replace(around, environment=os.environ), logging.getLogger("duckstring.pond")
-        handle = Pond(around, storage=self._storage(), memory=memory, log=log)
+        pond = handle(around, storage=self._storage(), memory=memory, log=log)
         self.raised = None
         try:
-            call(self._project, around.ripple, handle, _function)
+            call(self._project, around.ripple, pond, _function)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
             frames = authors_frames(error.__traceback__, self._project)
-            self.raised = handle.explained(error).with_traceback(frames)
+            self.raised = pond.explained(error).with_traceback(frames)
             ended = judged(self.raised, self._project)
             self.raised.__traceback__ = shown_frames(frames, self._project)
             if isinstance(ended, Pauses):
                 return ended
-            if not handle.paused:
+            if not pond.paused:
                 return _known(ended)
         finally:
-            handle.close()
-        if handle.paused:
-            return Pauses(handle.paused.seconds)
-        return Done(handle.written, handle.skipped, kept=handle.kept, dropped=handle.dropped)
+            pond.close()
+        if pond.paused:
+            return Pauses(pond.paused.seconds)
+        checks = received(sent(pond), self._redactor) or ()
+        return Done(pond.written, pond.skipped, kept=pond.kept, dropped=pond.dropped, checks=checks)
 
     def close(self) -> None:
         """See ``Attempts``."""

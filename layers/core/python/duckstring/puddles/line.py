@@ -111,7 +111,9 @@ class LocalLine:
         rest = {version.table: version for version in contents.breaches}
         contents = contents._replace(tables={**rest, **contents.tables}, breaches=())
         turn.drop_run(run.number)
-        publish(turn, contents, snapshot=run.number, version=run.version)
+        # Without a run of all, nobody has checked what is published now.
+        warnings = run.warnings if whole else ()
+        publish(turn, contents, snapshot=run.number, version=run.version, warnings=warnings)
         turn.snapshot_f = run.f
         if whole:
             turn.end_f, turn.published_artifact = run.f, run.artifact

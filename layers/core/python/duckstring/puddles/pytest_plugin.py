@@ -21,12 +21,13 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from duckstring.author.check import DeclaredCheck
     from duckstring.author.ripple import Declared
     from duckstring.puddles.testbed import PondRun, StillClock, Tables, Testbed
 
 _PLAIN = frozenset({"conftest", "tests", "test"})
-DECLARED = "__duckstring_declared__"
-"""The attribute of a Pond's module that has its Ripples."""
+DECLARED, CHECKS = "__duckstring_declared__", "__duckstring_checks__"
+"""The attributes of a Pond's module that have its Ripples and its checks."""
 
 
 class Code:
@@ -115,11 +116,13 @@ class Codes(MetaPathFinder):
 class _Gathering(SourceFileLoader):
     @override
     def exec_module(self, module: ModuleType) -> None:
+        from duckstring.author.check import collecting_checks  # noqa: PLC0415 - see above
         from duckstring.author.ripple import collecting  # noqa: PLC0415 - see above
 
-        with collecting() as declared:
+        with collecting() as declared, collecting_checks() as checks:
             super().exec_module(module)
         setattr(module, DECLARED, declared)
+        setattr(module, CHECKS, checks)
 
 
 def _is_project(folder: Path) -> bool:
@@ -132,6 +135,12 @@ _codes = Codes()
 def declared_in(module: ModuleType) -> list[Declared]:
     """The Ripples of a Pond's module."""
     found: list[Declared] = getattr(module, DECLARED, [])
+    return found
+
+
+def checks_in(module: ModuleType) -> list[DeclaredCheck]:
+    """The checks of a Pond's module."""
+    found: list[DeclaredCheck] = getattr(module, CHECKS, [])
     return found
 
 

@@ -16,6 +16,7 @@ from duckstring.engine.signals import RippleSucceeded
 from duckstring.errors import nearest
 from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import RippleSpec, TableVersion
+from duckstring.model.checks import CheckResult, warnings_of
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
@@ -27,6 +28,7 @@ from duckstring.puddles.inputs import Inputs, as_version, input_key
 from duckstring.puddles.line import LocalLine
 from duckstring.puddles.project import LocalPond
 from duckstring.worker.calling import Cut, Fault, Pauses
+from duckstring.worker.checked import failed, is_check_ripple, is_checked
 from duckstring.worker.ends import Done, Known
 from duckstring.worker.surroundings import dropped_tables, visible_tables
 
@@ -45,7 +47,9 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class RippleRan:
-    """How one Ripple of a run ended. ``seconds`` include its pauses."""
+    """How one Ripple of a run ended. ``seconds`` include its pauses. ``checks``: of the Ripple that
+    makes them, how each ended.
+    """
 
     ripple: str
     status: RippleStatus
@@ -55,6 +59,7 @@ class RippleRan:
     dropped: tuple[str, ...] = ()
     pauses: int = 0
     fault: Fault | None = None
+    checks: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +227,8 @@ def _run_ripple(local: Local, name: str) -> RippleRan:
         ended = _timed_out(name, timeout, ended)
     if isinstance(ended, Fault):
         return RippleRan(name, "failed", took, pauses=pauses, fault=ended)
+    if (fault := failed(ended.checks)) is not None:
+        return RippleRan(name, "failed", took, fault=fault, checks=ended.checks)
     return _succeeded(local, name, ended, before, seconds=took, pauses=pauses)
 
 
@@ -242,6 +249,7 @@ def _succeeded(
         skipped=done.skipped,
         kept=done.kept,
         dropped=done.dropped,
+        warnings=warnings_of(done.checks),
     )
     local.line.finish(report, local.clock.now())
     written = tuple(
@@ -261,6 +269,7 @@ def _succeeded(
         tuple(sorted(done.kept)),
         tuple(sorted(done.dropped)),
         pauses,
+        checks=done.checks,
     )
 
 
@@ -294,6 +303,8 @@ def _around(local: Local, name: str, *, ends: Instant, pauses: int) -> Surroundi
         dropped=dropped_tables(state, run),
         written=frozenset(run.outputs),
         sources=_sources(local, line.previous_f(name), run.f),
+        checks=is_check_ripple(state, name),
+        is_checked=is_checked(state, run, [run]),
     )
 
 

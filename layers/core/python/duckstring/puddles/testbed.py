@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
+from duckstring.author.check import DeclaredCheck
+from duckstring.author.checking import declare_checks
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.lake import Lake
 from duckstring.author.puddle import TABLE_REF
-from duckstring.author.ripple import Declared, collecting, ripple_name
+from duckstring.author.ripple import Declared, collecting, declare, ripple_name
 from duckstring.author.sql_file import find_sql
 from duckstring.author.sql_ripple import declare_sql
 from duckstring.engine.state import PondState
 from duckstring.errors import AuthorError, nearest
 from duckstring.model.catalog import TableVersion
+from duckstring.model.checks import CHECK_FAILED, CHECKS, CheckResult
 from duckstring.model.durations import HINT, seconds_of
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant, from_text, just_after
@@ -35,6 +38,7 @@ from duckstring.puddles.project import LocalPond
 from duckstring.puddles.rows import readable_rows
 from duckstring.puddles.running import Local, Ran, RippleStatus, Written, run_pond
 from duckstring.puddles.storage import FolderStorage
+from duckstring.worker.calling import Fault
 from duckstring.worker.project import Project
 
 if TYPE_CHECKING:
@@ -64,6 +68,14 @@ class UnwrittenTableError(ContractError):
     def __init__(self, failure: Failure) -> None:
         """As the engine words it."""
         AuthorError.__init__(self, failure.message)
+
+
+class ChecksFailedError(AuthorError):
+    """Checks that found what must not exist. Nothing of the run is published."""
+
+    def __init__(self, fault: Fault) -> None:
+        """With the rows that they found."""
+        super().__init__(fault.message)
 
 
 class StillClock:
@@ -163,15 +175,19 @@ class _Imported(Project):
         if not self._has_module():
             return super().ripples()  # SQL alone; or it says that there is no module
         python = self._of_module()
-        with collecting() as sql:
+        with collecting() as declared:
+            for one in python:
+                declare(one, ())
             declare_sql(self.root, python)
-        return [*python, *sql]
+            declare_checks(self.root, self._of_checks(), declared)
+        return declared
 
     @override
     def find(self, name: str) -> Declared | None:
         if (found := find_sql(self.root, name)) is not None or not self._has_module():
             return found
-        return next((one for one in self._of_module() if one.spec.name == name), None)
+        found = next((one for one in self._of_module() if one.spec.name == name), None)
+        return self.checks_of(self._of_checks()) if found is None and name == CHECKS else found
 
     def _has_module(self) -> bool:
         return (self.root / self.module).is_file()
@@ -181,6 +197,11 @@ class _Imported(Project):
 
         module: ModuleType = importlib.import_module(self._name)
         return declared_in(module)
+
+    def _of_checks(self) -> list[DeclaredCheck]:
+        from duckstring.puddles.pytest_plugin import checks_in  # noqa: PLC0415 - as above
+
+        return checks_in(importlib.import_module(self._name))
 
 
 class _Loaded:
@@ -286,6 +307,8 @@ class PondRan:
         f: the freshness of the run.
         error: what was raised, where the run failed.
         passes: in a Catchment no Ripple would have been called, for no Source had changed.
+        checks: how each check ended, by its name: its ``outcome`` (``passed``, ``failed``,
+            ``warned``, ``not applicable``), ``rows``, ``message``, ``columns`` and ``sample``.
     """
 
     status: str
@@ -294,6 +317,7 @@ class PondRan:
     f: Instant
     error: BaseException | None
     passes: bool
+    checks: Mapping[str, CheckResult]
     _tables: Mapping[str, TableVersion]
     _lake: Lake
 
@@ -350,6 +374,7 @@ class PondRun:
             ran.f,
             error,
             ran.passes,
+            {found.check: found for one in ran.ripples for found in one.checks},
             dict(loaded.line.state.tables),
             loaded.lake,
         )
@@ -363,6 +388,8 @@ def _error(ran: Ran, attempts: DirectAttempts) -> BaseException | None:
     if (error := attempts.raised) is not None:
         return error
     fault = next(one.fault for one in ran.ripples if one.fault is not None)
+    if fault.error == CHECK_FAILED:
+        return ChecksFailedError(fault)
     return TimeoutError(fault.message)
 
 

@@ -62,6 +62,7 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import PondKind, Release, RippleSpec, SourceSpec, TableVersion
+from duckstring.model.checks import CHECKS, CheckWarning
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
@@ -106,12 +107,12 @@ class Conditions:
     success; ``ends``: the word for it, given the memory of the task that it ran as, 0: in the
     function), the seconds and MiB that it ``took``, the fingerprint of what it writes (``prints``),
     which tables it ``writes`` (one of its own name), ``keeps`` (of those published that no Ripple
-    of its line is named after: all) and ``drops``, and whether its author says that nothing changed
-    (``skips``); ``skew`` is the error of the clock of a delivery; ``doubles`` is the
-    share of letters delivered twice; ``ghosts`` the share of the workers of stopped executions that
-    still say what they have done. ``ticks``: how late (below zero: how early, 5 s at most) the
-    Catchment's clock says that a Window opens, once for each entry; without it no rule is ever rung
-    for.
+    of its line is named after: all) and ``drops``, which of its checks it ``warns`` of, and whether
+    its author says that nothing changed (``skips``); ``skew`` is the error of the clock of a
+    delivery; ``doubles`` is the share of letters delivered twice; ``ghosts`` the share of the
+    workers of stopped executions that still say what they have done. ``ticks``: how late (below
+    zero: how early, 5 s at most) the Catchment's clock says that a Window opens, once for each
+    entry; without it no rule is ever rung for.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
@@ -127,6 +128,7 @@ class Conditions:
     writes: Callable[[Attempted], Collection[str]] = lambda attempted: (attempted[2],)
     keeps: Callable[[Attempted, frozenset[str]], Collection[str]] = lambda _, orphans: orphans
     drops: Callable[[Attempted], Collection[str]] = lambda _: ()
+    warns: Callable[[Attempted], Collection[str]] = lambda _: ()
     doubles: float = 0.0
     ghosts: float = 1.0
     ticks: Callable[[random.Random], Sequence[timedelta]] | None = None
@@ -418,11 +420,12 @@ class World:
         }
         took, peak = self.conditions.took(attempted)
         dropped = frozenset(self.conditions.drops(attempted))
+        warned = tuple(CheckWarning(name, 1) for name in self.conditions.warns(attempted))
         sizes = (took, peak, FUNCTION_SECONDS, FUNCTION_MIB)
         self.post(
             f"{line}/{run}/{ripple}",
             line,
-            RippleSucceeded(run, ripple, attempt, tables, False, *sizes, kept, dropped),
+            RippleSucceeded(run, ripple, attempt, tables, False, *sizes, kept, dropped, warned),
         )
 
     def _table(self, attempted: Attempted, name: str, f: Instant) -> TableVersion:
@@ -455,7 +458,7 @@ class World:
         )
 
 
-def pond(
+def pond(  # noqa: PLR0913 - what a Pond may be
     name: str,
     *sources: str,
     ripples: Iterable[tuple[str, tuple[str, ...]]] = (("run", ()),),
@@ -463,9 +466,15 @@ def pond(
     immediate_retries: int = 0,
     source_retries: int = 0,
     always_run: bool = False,
+    checks: tuple[str, ...] = (),
 ) -> Release:
     """A release for simulations: sources as ``a@1`` or ``a@1?``, Ripples as (name, parents)."""
     kind: PondKind = "pond" if sources else "inlet"
+    specs = [RippleSpec(name, parents, always_run) for name, parents in ripples]
+    if checks:
+        above = {parent for spec in specs for parent in spec.parents}
+        leaves = tuple(spec.name for spec in specs if spec.name not in above)
+        specs.append(RippleSpec(CHECKS, leaves, checks=checks))
     return Release(
         line=Line(name),
         version=version,
@@ -473,7 +482,7 @@ def pond(
         sources=tuple(
             SourceSpec(Line(s.removesuffix("?")), "1.0.0", s.endswith("?")) for s in sources
         ),
-        ripples=tuple(RippleSpec(n, parents, always_run) for n, parents in ripples),
+        ripples=tuple(specs),
         module="src/pond.py",
         artifact=f"artifacts/{name}/{version}",
         sha256=version,

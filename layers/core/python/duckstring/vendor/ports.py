@@ -19,13 +19,14 @@ class Rights:
     """What an attempt may reach: its Pond's packages, its line's tables and items, the mailbox, and
     of its Sources the objects that its run has pinned.
 
-    ``sources``: each Source's pinned objects. ``writes``: it may write tables; a call of
-    ``on_kill`` may not.
+    ``sources``: each Source's pinned objects. ``writes``: it has to do with its line's tables; a
+    call of ``on_kill`` has not. ``only_reads``: it writes none, as one that makes checks.
     """
 
     attempt: AttemptName
     sources: Mapping[Line, Collection[str]] = field(default_factory=dict)
     writes: bool = True
+    only_reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,9 @@ def vend(request: Request, ports: VendorPorts) -> Permitted:
             return Permitted(state)
         else:
             snapshots = _pinned(attempt, state, ports, pool)
-            rights = Rights(attempt, {line: _objects(one) for line, one in snapshots.items()})
+            sources = {line: _objects(one) for line, one in snapshots.items()}
+            checks = state.release is not None and state.release.check_ripple == attempt.ripple
+            rights = Rights(attempt, sources, only_reads=checks)
         sessions = ports.roles.sessions(rights, seconds=request.seconds)
         return Permitted(state, snapshots, secrets.result(), sessions)
 

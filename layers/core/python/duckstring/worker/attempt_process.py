@@ -24,11 +24,13 @@ from typing import NoReturn, Protocol, cast
 
 from typing_extensions import override
 
+from duckstring.author.check_pond import handle
 from duckstring.author.kills import Requested
 from duckstring.author.lake import Storage
 from duckstring.author.memory import SupersededError
 from duckstring.author.pond import Pond, Surroundings
 from duckstring.errors import InvariantError, TransientError
+from duckstring.worker import checked
 from duckstring.worker.calling import (
     Cut,
     Ended,
@@ -263,7 +265,8 @@ class _Attempt:
         if order.keys != self._keys:
             self._grant(order.keys)
         around = replace(order.around, environment=os.environ)
-        self._pond = Pond(around, storage=self._storage, memory=_Memory(self._link), log=self._log)
+        ports = {"storage": self._storage, "memory": _Memory(self._link), "log": self._log}
+        self._pond = handle(around, **ports)
         if order.keys.renewed:
             threading.Thread(
                 target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True
@@ -424,14 +427,9 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
             ]
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
-            return {
-                "end": "returned",
-                "value": value,
-                "requested": requested,
-                "tables": tables,
-                "skipped": pond.skipped,
-                **names,
-            }
+            said = {"value": value, "requested": requested, "checks": checked.sent(pond)}
+            skipped = pond.skipped
+            return {"end": "returned", "tables": tables, "skipped": skipped, **said, **names}
         case Pauses(seconds):
             return {"end": "paused", "seconds": seconds, "discarded": sorted(pond.written)}
         case Fault(error, message, traceback, memory):

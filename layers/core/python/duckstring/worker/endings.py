@@ -11,6 +11,7 @@ from datetime import timedelta
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, Began, OwnEnd, OwnFailure
+from duckstring.model.checks import CheckResult, in_words, warnings_of
 from duckstring.model.costs import NOTHING, Used, plus
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import failed_answer
@@ -19,6 +20,7 @@ from duckstring.model.limits import ERROR_NAME
 from duckstring.model.names import run_key
 from duckstring.model.pauses import spaced
 from duckstring.worker.calling import Cut, Fault, Pauses
+from duckstring.worker.checked import failed
 from duckstring.worker.ends import Done, Known
 from duckstring.worker.ports import Order, Worker
 from duckstring.worker.usage import LETTER_SENT, ROW_WRITTEN, Meter
@@ -66,6 +68,8 @@ def report_end(
     """
     match ended:
         case Done():
+            if (fault := failed(ended.checks)) is not None:
+                return fail("check", fault, work, worker, checks=ended.checks)
             return _succeed(ended, work, worker)
         case Fault():
             return fail("memory" if ended.memory else "failed", ended, work, worker)
@@ -127,10 +131,19 @@ def _with_error(where: Cut | None, line: str) -> str:
     return f"Traceback (most recent call last):\n{frames}{line}\n" if frames else f"{line}\n"
 
 
-def fail(status: OwnFailure, fault: Fault, work: Work, worker: Worker) -> Answer:
-    """Report that the attempt did not succeed."""
+def fail(
+    status: OwnFailure,
+    fault: Fault,
+    work: Work,
+    worker: Worker,
+    *,
+    checks: tuple[CheckResult, ...] = (),
+) -> Answer:
+    """Report that the attempt did not succeed. ``checks``: how each check ended, if it made
+    checks.
+    """
     fault = redacted(fault, worker)
-    if not write_fault(status, fault, work, worker):
+    if not write_fault(status, fault, work, worker, checks=checks):
         return abandon(work.order, worker, work)
     worker.log.error(
         "ripple failed",
@@ -162,7 +175,14 @@ def redacted(fault: Fault, worker: Worker) -> Fault:
     )
 
 
-def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> bool:
+def write_fault(
+    status: OwnEnd,
+    fault: Fault,
+    work: Work,
+    worker: Worker,
+    *,
+    checks: tuple[CheckResult, ...] = (),
+) -> bool:
     """Write the fault to the attempt's row. False: the attempt was taken from us."""
     fault = redacted(fault, worker)
     order, usage = work.order, work.began.usage.most(work.meter.usage())
@@ -176,6 +196,7 @@ def write_fault(status: OwnEnd, fault: Fault, work: Work, worker: Worker) -> boo
         *fault_fields,
         usage=usage,
         used=plus(work.began.used, work.meter.report(ROW_WRITTEN)),
+        checks=checks,
     )
     return worker.history.finished(order.line, row)
 
@@ -189,10 +210,12 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
         order.attempt,
         "success",
         now,
+        message=in_words(done.checks),
         tables=tables,
         usage=usage,
         reads=done.reads,
         used=plus(work.began.used, work.meter.report(ROW_WRITTEN, LETTER_SENT)),
+        checks=done.checks,
     )
     if not worker.history.finished(order.line, row):
         return abandon(order, worker, work)
@@ -208,6 +231,7 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
         function_mib=worker.function.memory_mib,
         kept=done.kept,
         dropped=done.dropped,
+        warnings=warnings_of(done.checks),
     )
     worker.mailbox.send(
         [

@@ -15,10 +15,12 @@ from typing import Any
 
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
+from duckstring.model.checks import CheckResult
 from duckstring.model.foreign import Redactor
 from duckstring.model.names import POND_NAME
 from duckstring.worker.attempt_process import MUTE_EXIT, TABLE_FIELDS
 from duckstring.worker.calling import Cut, Fault, Pauses
+from duckstring.worker.checked import received
 from duckstring.worker.descendants import Exit
 from duckstring.worker.memory_kills import kernel_kills
 from duckstring.worker.self_ended import ANY_SIGNAL
@@ -38,7 +40,7 @@ class ProcessDiedError(TransientError):
 @dataclass(frozen=True, slots=True)
 class Done:
     """The function returned. ``value`` is what it returned, as text; ``requested``: as
-    ``Requested``.
+    ``Requested``. ``checks``: how each check ended, if it made checks.
     """
 
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class Done:
     kept: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
     reads: tuple[str, ...] | None = None
+    checks: tuple[CheckResult, ...] = ()
 
 
 Known = Done | Fault | Cut | Pauses
@@ -99,30 +102,11 @@ def known(
     match outcome.end:
         case {
             "end": "returned",
-            "tables": list() as tables,
-            "skipped": bool() as skipped,
-            "requested": bool() as requested,
-            **more,
+            "tables": list(),
+            "skipped": bool(),
+            "requested": bool(),
         }:
-            found, kept, dropped = (
-                _tables(tables, key_of),
-                _names(more.get("kept")),
-                _names(more.get("dropped")),
-            )
-            value = more.get("value")
-            if found is None or kept is None or dropped is None:
-                return Fault(
-                    "EndError", f"Ripple {ripple!r} sent names of tables that are not its own.", ""
-                )
-            return Done(
-                found,
-                skipped,
-                None if value is None else str(value),
-                requested,
-                kept,
-                dropped,
-                _reads(more.get("reads")),
-            )
+            return _returned(outcome.end or {}, ripple, redactor, key_of)
         case {"end": "paused", "seconds": int() as seconds}:
             return Pauses(seconds)
         case {
@@ -137,6 +121,28 @@ def known(
             raise TransientError(message)
         case _:
             return _died(outcome, ripple, memory)
+
+
+def _returned(
+    end: Mapping[str, Any], ripple: str, redactor: Redactor, key_of: Callable[[str], str]
+) -> Done | Fault:
+    tables, checks = _tables(end["tables"], key_of), received(end.get("checks", []), redactor)
+    kept, dropped, value = _names(end.get("kept")), _names(end.get("dropped")), end.get("value")
+    if tables is None or kept is None or dropped is None:
+        message = f"Ripple {ripple!r} sent names of tables that are not its own."
+        return Fault("EndError", message, "")
+    if checks is None:
+        return Fault("EndError", f"Ripple {ripple!r} sent no results of checks.", "")
+    return Done(
+        tables,
+        end["skipped"],
+        None if value is None else str(value),
+        end["requested"],
+        kept,
+        dropped,
+        _reads(end.get("reads")),
+        checks,
+    )
 
 
 def _clean(outcome: Outcome, clean: Callable[[str], str]) -> Outcome:

@@ -10,15 +10,17 @@ import io
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from duckstring.author.check import DeclaredCheck, collecting_checks
 from duckstring.author.errors import RippleError
 from duckstring.author.leftovers import folder
 from duckstring.author.ripple import Declared, collecting
 from duckstring.author.sql_file import find_sql, sql_files
+from duckstring.model.checks import CHECKS
 from duckstring.model.names import PYTHON_MODULE
 
 _MOST_BYTES = 256 * 1024 * 1024
@@ -35,6 +37,7 @@ class Project:
         self._declared: list[Declared] | None = None
         self._entered = False
         self._python: tuple[Declared, ...] | None = None
+        self._checks: tuple[DeclaredCheck, ...] = ()
 
     def enter(self) -> None:
         """From here on imports find this project's modules first. Our modules and the standard
@@ -49,16 +52,18 @@ class Project:
         sys.path[:0] = folders
 
     def ripples(self) -> list[Declared]:
-        """The Ripples in order of declaration, SQL ones last; the first call imports the module.
-        Call it after ``enter``.
+        """The Ripples in order of declaration, SQL ones and that of the checks last; the first call
+        imports the module. Call it after ``enter``.
         """
-        from duckstring.author.sql_ripple import declare_sql  # noqa: PLC0415 - no run pays for it
+        from duckstring.author.checking import declare_checks  # noqa: PLC0415 - no run pays for it
+        from duckstring.author.sql_ripple import declare_sql  # noqa: PLC0415 - nor for this
 
         if self._declared is None:
-            with collecting() as declared:
+            with collecting() as declared, collecting_checks() as checks:
                 self.load()
-                self._python = tuple(declared)
+                self._python, self._checks = tuple(declared), tuple(checks)
                 declare_sql(self.root, self._python)
+                declare_checks(self.root, self._checks, declared)
             self._declared = declared
         return self._declared
 
@@ -69,10 +74,17 @@ class Project:
         if (found := find_sql(self.root, name)) is not None:
             return found
         if self._python is None:
-            with collecting() as declared:
+            with collecting() as declared, collecting_checks() as checks:
                 self.load()
-            self._python = tuple(declared)
-        return next((one for one in self._python if one.spec.name == name), None)
+            self._python, self._checks = tuple(declared), tuple(checks)
+        found = next((one for one in self._python if one.spec.name == name), None)
+        return self.checks_of(self._checks) if found is None and name == CHECKS else found
+
+    def checks_of(self, python: Sequence[DeclaredCheck]) -> Declared | None:
+        """The Ripple that makes the checks, those of SQL files and these; None: there are none."""
+        from duckstring.author.checking import check_ripple  # noqa: PLC0415 - the others do without
+
+        return check_ripple(self.root, python)
 
     def names(self) -> list[str]:
         """The names of the Ripples that ``find`` knows, after it has found none."""

@@ -17,6 +17,7 @@ from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line, run_key, try_key
 from duckstring.model.secret_entries import RESERVED
 from duckstring.ports import Snapshots
+from duckstring.worker.checked import is_check_ripple, is_checked
 from duckstring.worker.ports import Admitted, Order, Worker
 
 _FEW, _AT_ONCE = 2, 8
@@ -34,7 +35,7 @@ def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
     to its own freshness, newest last.
     """
     tables = dict(state.tables)
-    for other in _open_up_to(state, run):
+    for other in open_up_to(state, run):
         tables = {
             name: version for name, version in tables.items() if name not in other.dropped
         } | dict(other.outputs)
@@ -44,7 +45,7 @@ def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
 def dropped_tables(state: PondState, run: Run) -> dict[str, DroppedTable]:
     """Tables that existed once, and those that open runs have dropped."""
     dropped = dict(state.dropped)
-    for other in _open_up_to(state, run):
+    for other in open_up_to(state, run):
         dropped |= {
             name: DroppedTable(other.number, other.version)
             for name in other.dropped - other.outputs.keys()
@@ -59,13 +60,13 @@ def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
     held = state.ripples[ripple].end_f
     done = [
         other.f
-        for other in _open_up_to(state, run)
+        for other in open_up_to(state, run)
         if other.number != run.number and other.f <= held
     ]
     return max([state.end_f, *done])
 
 
-def _open_up_to(state: PondState, run: Run) -> list[Run]:
+def open_up_to(state: PondState, run: Run) -> list[Run]:
     """Open runs up to this one. Only a failed run itself sees its tables."""
     older = [
         other for other in state.runs.values() if other.f <= run.f and other.number <= run.number
@@ -100,6 +101,8 @@ def surroundings(
         dropped=dropped_tables(state, run),
         written=frozenset(run.outputs),
         sources=sources,
+        checks=is_check_ripple(state, order.ripple),
+        is_checked=is_checked(state, run, open_up_to(state, run)),
     )
 
 
@@ -146,5 +149,12 @@ def _source(
     changed = snapshot.f > since and (view is None or view.report.changed_f > since)
     fresh = view.report.end_f if view and view.report.snapshot == number else snapshot.f
     return SourceTables(
-        snapshot.tables, changed, line, snapshot.dropped, number, snapshot.f, max(fresh, snapshot.f)
+        snapshot.tables,
+        changed,
+        line,
+        snapshot.dropped,
+        number,
+        snapshot.f,
+        max(fresh, snapshot.f),
+        snapshot.warnings,
     )

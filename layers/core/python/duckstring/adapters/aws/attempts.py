@@ -32,6 +32,7 @@ from duckstring.model.attempts import (
     OwnFailure,
     Usage,
 )
+from duckstring.model.checks import to_text as results_to_text
 from duckstring.model.costs import NOTHING, Used
 from duckstring.model.costs import to_text as used_text
 from duckstring.model.failures import Failure
@@ -160,9 +161,11 @@ class AttemptRows:
             "sizes": json.dumps(sizes, separators=(",", ":")),
             **_used(row.usage, row.used),
         }
+        if row.checks:
+            values["checks"] = results_to_text(row.checks)
         if row.status == "success":
             values["reads"] = json.dumps(row.reads, separators=(",", ":"))
-        else:
+        if row.status != "success" or row.message:  # of checks that warn
             clean = self._redactor.text
             row = replace(
                 row,

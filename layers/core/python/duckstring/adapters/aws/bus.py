@@ -45,6 +45,8 @@ class EventBus:
             detail["run"] = run_key(line, event.run)
         if event.reason:
             detail["error"] = within(readable(event.reason), MESSAGE)
+        if event.warnings:
+            detail["warnings"] = list(event.warnings)
         answer = self._clients.events.put_events(
             Entries=[
                 {

@@ -17,6 +17,7 @@ from duckstring.engine.effects import Effect
 from duckstring.engine.signals import Signal
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
+from duckstring.model.checks import CheckWarning
 from duckstring.model.names import Line
 from duckstring.model.schema import KIND_SCHEMAS
 from duckstring.model.wire import storable
@@ -33,6 +34,7 @@ _outbox = msgspec.json.Decoder(tuple[Effect, ...], strict=False)
 _release = msgspec.json.Decoder(Release)
 _tables = msgspec.json.Decoder(dict[str, TableVersion])
 _dropped = msgspec.json.Decoder(dict[str, DroppedTable])
+_warnings = msgspec.json.Decoder(tuple[CheckWarning, ...])
 
 
 def state_to_text(state: PondState) -> str:
@@ -123,6 +125,16 @@ def dropped_to_text(dropped: Mapping[str, DroppedTable]) -> str:
 def dropped_from_text(text: str) -> dict[str, DroppedTable]:
     """Read what ``dropped_to_text`` wrote."""
     return _dropped.decode(text)
+
+
+def warnings_to_text(warnings: tuple[CheckWarning, ...]) -> str:
+    """The ``warnings`` attribute of a manifest item, and of a run's row of history."""
+    return _dump(warnings)
+
+
+def warnings_from_text(text: str) -> tuple[CheckWarning, ...]:
+    """Read what ``warnings_to_text`` wrote."""
+    return _warnings.decode(text)
 
 
 def to_object(value: object) -> Json:

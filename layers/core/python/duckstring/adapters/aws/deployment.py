@@ -143,4 +143,5 @@ def _ripple(found: Mapping[str, Any]) -> RippleSpec:
         memory_mib=found.get("memory_mib"),
         on_kill=bool(found.get("on_kill")),
         pauses=bool(found.get("pauses")),
+        checks=tuple(found.get("checks") or ()),
     )

@@ -18,6 +18,7 @@ from zlib import crc32
 
 from botocore.exceptions import ClientError
 
+from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.batches import items
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import assigned, code_of, from_item, to_item, update
@@ -30,6 +31,7 @@ from duckstring.adapters.aws.layout import (
 )
 from duckstring.adapters.aws.rows import attempt_row, complete
 from duckstring.engine.effects import RecordAttempt, RecordRun
+from duckstring.model.checks import warning_to_object
 from duckstring.model.costs import NOTHING, Used
 from duckstring.model.costs import from_text as used_from_text
 from duckstring.model.costs import to_text as used_to_text
@@ -101,6 +103,7 @@ class DynamoHistory:
             "wanted": row.wanted or None,
             "pins": json.dumps(row.pins, separators=(",", ":")) if row.pins else None,
             "used": used_to_text(cast("Used", row.used)) if row.used else None,
+            "warnings": codec.warnings_to_text(row.warnings) if row.warnings else None,
             "gsi1pk": shard_of(line),
             "gsi1sk": f"{started}#{key}",
         }
@@ -397,6 +400,9 @@ def _row(item: Mapping[str, Any]) -> RunRow:
         held["used"] = used_from_text(held["used"])
     if "pins" in held:
         held["pins"] = json.loads(str(held["pins"]))
+    if "warnings" in held:
+        warnings = codec.warnings_from_text(str(held["warnings"]))
+        held["warnings"] = [warning_to_object(one) for one in warnings]
     return cast("RunRow", {**dict.fromkeys(_RUN_FIELDS), **held})
 
 

@@ -16,6 +16,8 @@ from duckstring.adapters.aws.layout import parse_attempt_key
 from duckstring.engine.effects import AttemptStatus
 from duckstring.errors import InvariantError
 from duckstring.model.attempts import MOST_INVOCATIONS, KillEnd
+from duckstring.model.checks import from_text as results_from_text
+from duckstring.model.checks import to_object as result_to_object
 from duckstring.model.costs import from_text as used_from_text
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line, run_key
@@ -27,7 +29,7 @@ STATUSES = ("running", *get_args(AttemptStatus))
 FIELDS = (
     *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
     *("error", "message", "traceback", "rows", "bytes", "tables", "reads", "seconds", "peak_mib"),
-    *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message", "used"),
+    *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message", "used", "checks"),
 )
 """What an answer tells of an attempt, besides which one it is, and its status."""
 _MOST = 2**53
@@ -170,6 +172,12 @@ def _reads(value: object) -> object:
     return [name for name in found if _name(name) is not None] if isinstance(found, list) else None
 
 
+def _checks(value: object) -> object:
+    """How each check ended, out of JSON text."""
+    found = results_from_text(value) if isinstance(value, str) else None
+    return None if found is None else [result_to_object(one) for one in found]
+
+
 _FIELDS: Mapping[str, Callable[[object], object]] = {
     "status": _one_of(*STATUSES),
     "where": _one_of("lambda", "task"),
@@ -183,4 +191,5 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     "reads": _reads,
     **dict.fromkeys(("sizes", "tables"), _sizes),
     "used": used_from_text,
+    "checks": _checks,
 }

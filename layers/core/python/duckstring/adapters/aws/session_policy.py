@@ -78,6 +78,7 @@ def _base(rights: Rights, places: Places) -> list[Statement]:
     ]
     if rights.writes:
         reads.append(f"{objects}data/{attempt.line}/*")
+    if rights.writes and not rights.only_reads:
         writes.append(f"{objects}{_written(attempt)}")
     own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"WORK#{attempt.line}"]}}
     former = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"LINE#{attempt.line}"]}}

@@ -128,9 +128,9 @@ class DynamoStateStore:
             return None
         readable(item, f"the manifest of run {number} of {line}")
         dropped = codec.dropped_from_text(item["dropped"]["S"]) if "dropped" in item else {}
-        return PublishSnapshot(
-            number, from_text(item["f"]["S"]), codec.tables_from_text(item["tables"]["S"]), dropped
-        )
+        warnings = codec.warnings_from_text(item["warnings"]["S"]) if "warnings" in item else ()
+        tables = codec.tables_from_text(item["tables"]["S"])
+        return PublishSnapshot(number, from_text(item["f"]["S"]), tables, dropped, warnings)
 
     def schema(self, line: Line) -> int:
         """The schema of a line's item, which may be newer than ours; 0: it has none."""
@@ -148,6 +148,8 @@ class DynamoStateStore:
         }
         if snapshot.dropped:
             item["dropped"] = {"S": codec.dropped_to_text(snapshot.dropped)}
+        if snapshot.warnings:
+            item["warnings"] = {"S": codec.warnings_to_text(snapshot.warnings)}
         return {"TableName": self._table, "Item": _checked(item, line)}
 
 
@@ -212,7 +214,7 @@ def _owed(effect: Effect) -> Effect:
     repeated effect leaves it out.
     """
     if isinstance(effect, PublishSnapshot):
-        return replace(effect, tables={}, dropped={})
+        return replace(effect, tables={}, dropped={}, warnings=())
     return (
         replace(effect, failure=None)
         if isinstance(effect, AnswerGate) and effect.failure

@@ -80,6 +80,7 @@ def answer_to_object(permitted: Permitted) -> dict[str, object]:
                 "f": to_text(one.f),
                 "tables": codec.tables_to_text(one.tables),
                 "dropped": codec.dropped_to_text(one.dropped),
+                "warnings": codec.warnings_to_text(one.warnings),
             }
             for line, one in permitted.snapshots.items()
         },
@@ -134,6 +135,7 @@ def _snapshot(one: Json) -> PublishSnapshot:
         from_text(one["f"]),
         codec.tables_from_text(one["tables"]),
         codec.dropped_from_text(one["dropped"]),
+        codec.warnings_from_text(one.get("warnings", "[]")),
     )
 
 
