@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from duckstring.model.answers import TablesAnswer
 from duckstring.model.sql import literal, quoted
-from duckstring_cli import reading
+from duckstring_cli import reading, saving, selects
 from duckstring_cli.client import Client
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def of_sql(client: Client, snapshot: TablesAnswer, sql: str, limit: int, on: OnO
         BadInputError: it is not one SELECT, or DuckDB does not accept it.
         OperatorError: the tables' files cannot be read.
     """
-    return of_select(client, snapshot, reading.one_select(sql), limit, on)
+    return of_select(client, snapshot, selects.one_select(sql), limit, on)
 
 
 def of_select(client: Client, snapshot: TablesAnswer, select: str, limit: int, on: OnOpen) -> Grid:
@@ -86,10 +86,10 @@ def export(client: Client, snapshot: TablesAnswer, sql: str, target: Path, on: O
         BadInputError: it is not one SELECT, or DuckDB does not accept it.
         OperatorError: the tables' files cannot be read.
     """
-    select = reading.one_select(sql)
+    select = selects.one_select(sql)
     with _opened(client, snapshot, select, on, str(target.parent)) as con:
         reading.ask(con, select, client.catchment, snapshot)
-        reading.save(con, select, target, client.catchment)
+        saving.save(con, select, target, client.catchment)
 
 
 @contextmanager
