@@ -5,7 +5,7 @@ bucket.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -87,6 +87,17 @@ def database() -> DuckDBPyConnection:
     return con
 
 
+def lock(con: DuckDBPyConnection, *, folders: Iterable[str], files: Iterable[str] = ()) -> None:
+    """From now on a connection reads and writes what lies in these folders, and these files, and
+    no statement can change that.
+    """
+    con.execute("SET python_enable_replacements = false")
+    con.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
+    con.execute(f"SET allowed_paths = [{', '.join(map(literal, files))}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
 def _address(table: TableRow) -> str:
     """Where a table lies: checked again, for DuckDB signs a request to whatever address it is
     given.
@@ -122,6 +133,22 @@ def reading_from(catchment: Catchment | None) -> Iterator[None]:
         yield
     except (duckdb.IOException, duckdb.HTTPException) as error:
         raise _unreadable(catchment, error) from error
+
+
+@contextmanager
+def reading_rows(catchment: Catchment | None) -> Iterator[None]:
+    """Rows are read late: whatever goes wrong then becomes one clear line, too.
+
+    Raises:
+        OperatorError: why.
+    """
+    import duckdb
+
+    try:
+        with reading_from(catchment):
+            yield
+    except duckdb.Error as error:
+        raise OperatorError(first_line(error)) from error
 
 
 def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:

@@ -5,14 +5,12 @@ query`` have in common.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from duckstring.errors import OperatorError
-from duckstring_cli import durations, render
+from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
@@ -99,30 +97,14 @@ def show_rows(
 
     ``catchment`` is None for files of this machine.
     """
-    with rows_of(catchment):
+    from duckstring_cli import reading
+
+    with reading.reading_rows(catchment):
         if how.style == "table":
             rows, more, hidden = print_rows(relation, how.most or DEFAULT_LIMIT)
             footnotes(rows, more=more, hidden=hidden)
         else:
             _stream(con, limited(select, how.most), how.style)
-
-
-@contextmanager
-def rows_of(catchment: Catchment | None) -> Iterator[None]:
-    """The rows themselves are read late: say what went wrong then, too.
-
-    Raises:
-        OperatorError: what.
-    """
-    import duckdb
-
-    from duckstring_cli import reading
-
-    try:
-        with reading.reading_from(catchment):
-            yield
-    except duckdb.Error as error:
-        raise OperatorError(str(error).strip().splitlines()[0]) from error
 
 
 def _stream(con: DuckDBPyConnection, select: str, style: Literal["csv", "json"]) -> None:
@@ -146,26 +128,48 @@ def _escape(style: Literal["csv", "json"], *, to_terminal: bool) -> Callable[[st
     return (lambda text: for_terminal(text, lines=True)) if to_terminal else str
 
 
+class Shown(NamedTuple):
+    """Rows as they are printed. ``more``: there are more of them."""
+
+    columns: list[str]
+    numbers: list[bool]
+    cells: list[list[str]]
+    more: bool
+
+
+def shown(relation: DuckDBPyRelation, limit: int) -> Shown:
+    """The first rows of a relation, as text that is harmless to a terminal."""
+    from duckstring_cli import reading
+
+    found = reading.as_text(relation.limit(limit + 1)).fetchall()
+    return Shown(
+        [_plain(name) for name in relation.columns],
+        [dtype.id in _NUMBERS for dtype in relation.types],
+        [[_cell(value) for value in row] for row in found[:limit]],
+        len(found) > limit,
+    )
+
+
 def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[str]]:
     """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown,
     whether there are more, columns left out.
     """
+    found = shown(relation, limit)
+    return len(found.cells), found.more, print_shown(found)
+
+
+def print_shown(found: Shown) -> list[str]:
+    """Print a table as wide as the terminal. Gives the columns that are left out."""
     from rich.text import Text
 
-    from duckstring_cli import reading
-
-    columns = [_plain(name) for name in relation.columns]
-    numbers = [dtype.id in _NUMBERS for dtype in relation.types]
-    rows = reading.as_text(relation.limit(limit + 1)).fetchall()
-    more, rows = len(rows) > limit, rows[:limit]
-    cells = [[_cell(value) for value in row] for row in rows]
+    columns, cells = found.columns, found.cells
     console = render.out()
     kept = columns_that_fit(columns, cells, console.width)
     made = render.table()
     for index in kept:
         made.add_column(
             Text(columns[index]),
-            justify="right" if numbers[index] else "left",
+            justify="right" if found.numbers[index] else "left",
             no_wrap=True,
             overflow="ellipsis",
         )
@@ -175,10 +179,10 @@ def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[
     for row in cells:
         made.add_row(*(Text(row[index]) for index in kept))
     console.print(made)
-    return len(rows), more, [name for index, name in enumerate(columns) if index not in kept]
+    return [name for index, name in enumerate(columns) if index not in kept]
 
 
-def footnotes(rows: int, *, more: bool, hidden: list[str], seconds: float | None = None) -> None:
+def footnotes(rows: int, *, more: bool, hidden: list[str], took: str = "") -> None:
     """On stderr: how many rows there are, what is left out, and how long it took."""
     from rich.text import Text
 
@@ -190,7 +194,6 @@ def footnotes(rows: int, *, more: bool, hidden: list[str], seconds: float | None
                 style="dim",
             )
         )
-    took = "" if seconds is None else f" in {durations.brief(seconds)}"
     counted = f"{rows} row{'' if rows == 1 else 's'}{took}"
     console.print(
         Text(

@@ -42,13 +42,13 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment |
         )
     if not target.parent.is_dir():
         raise BadInputError(f"There is no folder {str(target.parent)!r}.", hint="Create it first.")
-    partial = target.with_name(f".{target.name}.partial")
+    partial = unfinished(target)
     try:
         partial.touch()  # what fails from here on is not the folder's fault
         with reading_from(catchment):
             select = _storable(con, sql, target.suffix.lower())
             found = con.execute(
-                f"COPY ({select}\n) TO {literal(str(partial))} ({options})"
+                f"COPY ({select}\n) TO {literal(str(partial))} ({options}, USE_TMP_FILE false)"
             ).fetchone()
         partial.replace(target)
     except duckdb.Error as error:
@@ -64,6 +64,11 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment |
         with suppress(OSError):
             partial.unlink()
     return int(found[0]) if found else 0
+
+
+def unfinished(target: Path) -> Path:
+    """What the file is called until it is whole."""
+    return target.with_name(f".{target.name}.partial")
 
 
 def _storable(con: DuckDBPyConnection, sql: str, suffix: str) -> str:

@@ -36,7 +36,7 @@ def one_select(sql: str) -> str:
         f"is {kinds[0]}" if len(kinds) == 1 else f"has {len(kinds)} statements ({', '.join(kinds)})"
     )
     raise BadInputError(
-        f"That SQL {what}; query runs one SELECT and nothing else.",
+        f"That SQL {what}; allowed: one SELECT, and nothing else.",
         hint="Published tables are read only: write one SELECT.",
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from duckstring.model.answers import TablesAnswer
-from duckstring.model.sql import literal, quoted
+from duckstring.model.sql import quoted
 from duckstring_cli import reading, saving, selects
 from duckstring_cli.client import Client
 
@@ -103,10 +103,7 @@ def _opened(
             f"s3://{table['uri'].removeprefix('s3://').partition('/')[0]}/"
             for table in snapshot["tables"]
         }
-        allowed = ", ".join(map(literal, [*sorted(roots), *folders]))
-        con.execute(f"SET allowed_directories = [{allowed}]")
-        con.execute("SET enable_external_access = false")
-        con.execute("SET lock_configuration = true")
+        reading.lock(con, folders=[*sorted(roots), *folders])
         yield con
     finally:
         con.close()
