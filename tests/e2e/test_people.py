@@ -239,6 +239,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "trigger arrival list": [*arrival, "list"],
         "query": ["query", made, "made"],
         "get": ["get", made, "made", reader / "made.parquet"],
+        "sql": ["sql", f"FROM {made}.made"],
         "pond hydrate": ["pond", "hydrate", reader, "--from-catchment"],
         "pond check": ["pond", "check", reader],
         "plan": ["plan", reader],

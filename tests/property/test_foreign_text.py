@@ -23,7 +23,6 @@ from duckstring_cli.errors import CatchmentRefusedError
 from duckstring_cli.follow import Event
 from duckstring_cli.logbook import _entry
 from duckstring_cli.rows import _escape, print_rows
-from duckstring_cli.rows import print_rows
 from tests.hostile import (
     CORE,
     ENTRIES,

@@ -20,10 +20,19 @@ SESSION = boto3.Session("key", "secret", region_name="us-east-1")
 F = "2030-01-01T12:00:00.000000Z"
 TABLES = {
     ("sales@1", 1, "orders"): "SELECT range AS n, 'old' AS kind FROM range(3)",
-    ("sales@2", 1, "orders"): "SELECT range AS n, 'early' AS kind FROM range(5)",
-    ("sales@2", 2, "orders"): "SELECT range AS n, 'new' AS kind FROM range(30)",
+    ("sales@2", 1, "orders"): (
+        "SELECT range AS n, 'early' AS kind, DATE '2030-01-01' AS day, range AS amount, range AS "
+        "product FROM range(5)"
+    ),
+    ("sales@2", 2, "orders"): (
+        "SELECT range AS n, 'new' AS kind, DATE '2030-01-01' AS day, range * 2 AS amount, range AS "
+        "product FROM range(30)"
+    ),
     ("sales@2", 2, "Odd name"): "SELECT chr(27) || '[31mred' AS word",
-    ("products@1", 4, "prices"): "SELECT range AS n, range * 1.5 AS price FROM range(10)",
+    ("products@1", 4, "prices"): (
+        "SELECT range AS n, range * 1.5 AS price, range AS product FROM range(10)"
+    ),
+    ("delays@1", 3, "delays"): "SELECT 'UA' AS carrier FROM range(4)",
 }
 
 
@@ -32,7 +41,7 @@ class Api:
 
     def __init__(self, rows: Mapping[tuple[str, int, str], dict[str, Any]]) -> None:
         self._rows = rows
-        self.newest = {"sales@1": 1, "sales@2": 2, "products@1": 4}
+        self.newest = {"sales@1": 1, "sales@2": 2, "products@1": 4, "delays@1": 3}
         self.asked: list[Mapping[str, Any]] = []
         self.refusal: DuckstringError | None = None
 
@@ -40,9 +49,14 @@ class Api:
         self.asked.append(request)
         if self.refusal is not None:
             return self._refused(self.refusal)
-        schemas = request.get("schemas") or ["sales", "sales_v1", "products"]
+        schemas = request.get("schemas") or ["sales", "sales_v1", "products", "delays"]
         lines = {"sales": "sales@2", "sales_v2": "sales@2", "sales_v1": "sales@1"}
-        lines |= {"sales@1": "sales@1", "products": "products@1", "products_v1": "products@1"}
+        lines |= {
+            "sales@1": "sales@1",
+            "products": "products@1",
+            "products_v1": "products@1",
+            "delays": "delays@1",
+        }
         for schema in schemas:
             if schema not in lines:
                 return self._refused(PondNotFoundError(schema, known=lines))

@@ -148,6 +148,7 @@ def test_the_shell_has_no_csv(typed: Callable) -> None:
         ("SEL", "SEL", ["SELECT"]),
         ("wher", "FROM sales.orders wher", ["where"]),
         ("pri", "SELECT pri", ["price"]),
+        ("del", "FROM del", ["delays", "delays_v1"]),
         (".t", ".t", [".tables"]),
         ("", "", []),
     ],
