@@ -8,7 +8,7 @@ import importlib
 from bench.ground import ground
 from bench.table import Figure, machine, show
 
-NAMES = ("hop", "attempt", "critical", "fan", "wave", "requests", "idle", "scan")
+NAMES = ("hop", "attempt", "critical", "fan", "wave", "requests", "idle", "scan", "sql")
 ALONE = ("import", "codec", "sim", "local", "command", "demo", "waiting", "page")
 MODULES = {"import": "imports"}
 """A module may not be called as the statement is."""

@@ -151,6 +151,7 @@ def _rule_of(annotated: Any) -> str:
 def _api() -> str:
     import duckstring
     from duckstring import external
+    from duckstring.author.connecting import Connection
     from duckstring.author.tables import SourceTable
 
     return "\n\n".join(
@@ -167,6 +168,11 @@ def _api() -> str:
             *_members(duckstring.Pond, "pond"),
             "## SourceTable",
             _doc(SourceTable),
+            "## duckstring.connect",
+            "[Query all Ponds](../query.md#in-a-notebook) shows it at work.",
+            _function("duckstring.connect", duckstring.connect),
+            _doc(Connection),
+            *_members(Connection, "ponds"),
             "## duckstring.external",
             "[Wrap an external pipeline](../external.md) shows these at work.",
             *(_class(name, getattr(external, name)) for name in sorted(external.__all__)),

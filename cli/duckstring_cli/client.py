@@ -26,6 +26,7 @@ from duckstring.model.answers import (
     RunAnswer,
     RunRow,
     RunsAnswer,
+    SnapshotsAnswer,
     StatusAnswer,
     TablesAnswer,
     TriggerAnswer,
@@ -223,6 +224,26 @@ class Client:
     def tables(self, pond: str, *, major: int | None = None) -> TablesAnswer:
         """The published snapshot of a line."""
         return self._call(TablesAnswer, "tables", pond=pond, major=major)
+
+    def snapshots(
+        self,
+        schemas: Sequence[str] | None = None,
+        *,
+        consistent: bool = False,
+        at: str | None = None,
+    ) -> SnapshotsAnswer:
+        """The snapshots that schemas of SQL over all Ponds mean, or of all lines. What one answer
+        of the function has no room for is asked for again, as of the same freshness.
+        """
+        asked = list(schemas) if schemas is not None else None
+        answer = self._call(
+            SnapshotsAnswer, "snapshots", schemas=asked, consistent=consistent or None, at=at
+        )
+        f = answer.get("f")
+        while after := answer.pop("next", None):
+            more = self._call(SnapshotsAnswer, "snapshots", schemas=asked, at=f, after=after)
+            answer = {**more, "snapshots": [*answer["snapshots"], *more["snapshots"]]}
+        return answer
 
     def remove(
         self,

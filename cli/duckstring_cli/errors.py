@@ -61,6 +61,7 @@ _MISUSES = {
     "AuthorError",
     "CatchmentNotFoundError",
     "DiscoveryError",
+    "FutureError",
     "PondNotFoundError",
     "PondsAtFaultError",
     "RunNotFoundError",

@@ -123,6 +123,12 @@ ENTRIES = (
         'Example: duckstring query reports --sql "SELECT count(*) FROM worst_routes"',
     ),
     Entry(
+        "sql",
+        "sql:sql",
+        "Read the tables of all Ponds with SQL, or in a shell.",
+        'Example: duckstring sql "FROM sales.orders JOIN products_v1.prices USING (product)"',
+    ),
+    Entry(
         "get",
         "query:get",
         "Save a published table to a file.",

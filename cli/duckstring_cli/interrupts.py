@@ -62,6 +62,11 @@ def seen() -> bool:
     return _watch.seen_at is not None
 
 
+def obeyed() -> None:
+    """Work has been broken off, and other work begins: the next Ctrl-C is a new one."""
+    _watch.seen_at = None
+
+
 def is_echoed() -> bool:
     """Whether the terminal shows ``^C``, in a line that has begun."""
     return _watch.echoed

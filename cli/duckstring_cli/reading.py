@@ -5,18 +5,16 @@ bucket.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from duckstring.author import stored
 from duckstring.author.contract import Published
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
-from duckstring.model.foreign import for_terminal
 from duckstring.model.names import parse_table_key
 from duckstring.model.sql import literal, quoted
 from duckstring_cli import catchments
@@ -26,16 +24,10 @@ from duckstring_cli.errors import AccessError, BadInputError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
-    from duckdb.sqltypes import DuckDBPyType
 
 _ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+)", re.ASCII)
 _FORBIDDEN = "(HTTP 403 "
 """What DuckDB says of an answer that S3 refuses."""
-FORMATS = {
-    ".parquet": "FORMAT parquet, COMPRESSION zstd",
-    ".csv": "FORMAT csv, HEADER",
-    ".json": "FORMAT json, ARRAY",
-}
 
 
 def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyConnection:
@@ -48,10 +40,7 @@ def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyC
     Raises:
         OperatorError: the bucket cannot be read.
     """
-    import duckdb
-
-    con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-    con.execute("SET TimeZone = 'UTC'")
+    con = database()
     if snapshot["tables"]:
         open_s3(con, catchment)
     named = [
@@ -59,10 +48,18 @@ def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyC
     ]
     with reading_from(catchment):
         for table in named or snapshot["tables"]:
-            con.execute(
-                f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, address(table))}"
-            )
+            con.execute(f"CREATE VIEW {quoted(table['table'])} AS {table_sql(con, table)}")
     return con
+
+
+def table_sql(con: DuckDBPyConnection, table: TableRow) -> str:
+    """SQL that reads one table of an answer, as it was written. Costs a look at its file's end.
+
+    Raises:
+        OperatorError: its address is not one that a Ripple can have written.
+        duckdb.Error: the file cannot be read.
+    """
+    return stored.select(con, address(table))
 
 
 def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str, Published]:
@@ -71,16 +68,34 @@ def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str,
     Raises:
         OperatorError: the bucket cannot be read.
     """
-    import duckdb
-
-    con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-    con.execute("SET TimeZone = 'UTC'")
+    con = database()
     if snapshot["tables"]:
         open_s3(con, catchment)
     with reading_from(catchment):
         return {
             table["table"]: stored.published(con, address(table)) for table in snapshot["tables"]
         }
+
+
+def database() -> DuckDBPyConnection:
+    """A DuckDB in memory that shows instants in UTC and prints nothing by itself."""
+    import duckdb
+
+    con = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")  # DuckDB would print it among the rows
+    return con
+
+
+def lock(con: DuckDBPyConnection, *, folders: Iterable[str], files: Iterable[str] = ()) -> None:
+    """From now on a connection reads and writes what lies in these folders, and these files, and
+    no statement can change that.
+    """
+    con.execute("SET python_enable_replacements = false")
+    con.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
+    con.execute(f"SET allowed_paths = [{', '.join(map(literal, files))}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
 
 
 def address(table: TableRow) -> str:
@@ -120,11 +135,27 @@ def reading_from(catchment: Catchment | None) -> Iterator[None]:
         raise _unreadable(catchment, error) from error
 
 
-def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
-    """Let DuckDB read the Catchment's bucket with the user's credentials.
+@contextmanager
+def reading_rows(catchment: Catchment | None) -> Iterator[None]:
+    """Rows are read late: whatever goes wrong then becomes one clear line, too.
 
     Raises:
-        OperatorError: there are none.
+        OperatorError: why.
+    """
+    import duckdb
+
+    try:
+        with reading_from(catchment):
+            yield
+    except duckdb.Error as error:
+        raise OperatorError(first_line(error)) from error
+
+
+def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
+    """Let DuckDB read the Catchment's bucket, with the user's own credentials.
+
+    Raises:
+        OperatorError: there are none, or the Catchment does not run.
     """
     import duckdb
 
@@ -157,62 +188,6 @@ def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
     con.execute(f"CREATE SECRET catchment (TYPE s3, {options}{plain})")
 
 
-def one_select(sql: str) -> str:
-    """The one SELECT in ``sql``, without what follows it. FROM, WITH, PIVOT, DESCRIBE, SHOW and
-    SUMMARIZE are SELECTs.
-
-    Raises:
-        BadInputError: it is another statement, several, or none. Nothing has run.
-    """
-    import duckdb
-
-    try:
-        # Where the locale is not UTF-8, Python keeps the bytes of an argument as lone surrogates.
-        sql = sql.encode("utf-8", "surrogateescape").decode("utf-8")
-        found = duckdb.extract_statements(sql)
-    except UnicodeError as error:
-        raise BadInputError("The SQL is not UTF-8 text.") from error
-    except duckdb.Error as error:
-        raise BadInputError(str(error).strip()) from error
-    # PIVOT is a SELECT and a CREATE TYPE before it that the parser adds, without a text.
-    kinds = [one.type.name for one in found if one.query or one.type.name == "SELECT"]
-    if kinds == ["SELECT"] and _first_word(sql) == "PRAGMA":
-        kinds = ["PRAGMA"]  # DuckDB parses many of them into a SELECT
-    if kinds == ["SELECT"]:
-        return _bare(sql)
-    if not kinds:
-        raise BadInputError(
-            "The SQL is empty.", hint='For example: --sql "SELECT count(*) FROM worst_routes"'
-        )
-    what = (
-        f"is {kinds[0]}" if len(kinds) == 1 else f"has {len(kinds)} statements ({', '.join(kinds)})"
-    )
-    raise BadInputError(
-        f"That SQL {what}; query runs one SELECT and nothing else.",
-        hint="Published tables are read only: write one SELECT.",
-    )
-
-
-def _first_word(sql: str) -> str:
-    import duckdb
-
-    starts = [at for at, _ in duckdb.tokenize(sql)]  # counted in bytes
-    return sql.encode()[starts[0] :].decode().split(maxsplit=1)[0].upper() if starts else ""
-
-
-def _bare(sql: str) -> str:
-    """One SELECT as it can stand inside another statement."""
-    import duckdb
-
-    text, starts = sql.encode(), [at for at, _ in duckdb.tokenize(sql)]  # counted in bytes
-    bare = text[: next((at for at in starts if text[at : at + 1] == b";"), len(text))].decode()
-    return (
-        f"FROM ({bare}\n)"
-        if _first_word(sql) in {"DESC", "DESCRIBE", "SHOW", "SUMMARIZE"}
-        else bare
-    )
-
-
 def ask(
     con: DuckDBPyConnection, sql: str, catchment: Catchment, snapshot: TablesAnswer
 ) -> DuckDBPyRelation:
@@ -240,7 +215,7 @@ def ask_of(
         with reading_from(catchment):
             relation = con.sql(sql)
     except duckdb.CatalogException as error:
-        raise BadInputError(_first(error), hint=known) from error
+        raise BadInputError(first_line(error), hint=known) from error
     except duckdb.Error as error:
         raise BadInputError(str(error).strip()) from error
     if relation is None:
@@ -252,7 +227,7 @@ def ask_of(
 
 def _unreadable(catchment: Catchment | None, error: Exception) -> OperatorError:
     """Why the files cannot be read."""
-    message = _first(error)
+    message = first_line(error)
     if catchment is None:
         return OperatorError(f"A file of the tables cannot be read: {message}")
     if (
@@ -317,47 +292,6 @@ def _by_whom(gone: DroppedTable) -> str:
     return f"dropped by run {gone['snapshot']} of version {gone['version']}"
 
 
-def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment | None) -> int:
-    """Write a SELECT's rows to a file, whole or not at all, in the format that its name ends with.
-    Gives the number of rows.
-
-    Raises:
-        BadInputError: the format is unknown, or the SELECT is wrong.
-        OperatorError: the file cannot be written, or the snapshot not be read.
-    """
-    import duckdb
-
-    options = FORMATS.get(target.suffix.lower())
-    if options is None:
-        raise BadInputError(
-            f"{target.name!r} has no known format.", hint=f"End the name with {', '.join(FORMATS)}."
-        )
-    if not target.parent.is_dir():
-        raise BadInputError(f"There is no folder {str(target.parent)!r}.", hint="Create it first.")
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.touch()  # what fails from here on is not the folder's fault
-        with reading_from(catchment):
-            select = _storable(con, sql, target.suffix.lower())
-            found = con.execute(
-                f"COPY ({select}\n) TO {literal(str(partial))} ({options})"
-            ).fetchone()
-        partial.replace(target)
-    except duckdb.Error as error:
-        raise BadInputError(_first(error)) from error
-    except UnicodeEncodeError as error:
-        raise BadInputError(
-            f"The file name {for_terminal(str(target))} is not UTF-8 text here.",
-            hint="Choose another name, or a UTF-8 locale.",
-        ) from error
-    except OSError as error:
-        raise OperatorError(f"{target} cannot be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
-    return int(found[0]) if found else 0
-
-
 def as_text(relation: DuckDBPyRelation) -> DuckDBPyRelation:
     """Every value as DuckDB writes it: Python has no words for some, and shows others wrong."""
     return relation.project(
@@ -367,72 +301,6 @@ def as_text(relation: DuckDBPyRelation) -> DuckDBPyRelation:
     )
 
 
-def _storable(con: DuckDBPyConnection, sql: str, suffix: str) -> str:
-    """The SELECT with the columns that the format cannot hold as they are made such that it can.
-    A CSV's header is one line of text.
-    """
-    relation = con.sql(sql)
-    change = {".parquet": _in_parquet, ".json": _in_json}.get(suffix, _as_it_is)
-    changes = [change(f"#{place}", dtype) for place, dtype in enumerate(relation.types, 1)]
-    names = [for_terminal(name) if suffix == ".csv" else name for name in relation.columns]
-    if not any(changes) and names == relation.columns:
-        return sql
-    columns = zip(names, changes, strict=True)
-    selected = ", ".join(
-        f"{changed or f'#{place}'} AS {quoted(name)}"
-        for place, (name, changed) in enumerate(columns, 1)
-    )
-    return f"SELECT {selected} FROM ({sql}\n)"  # noqa: S608 - it is the user's own
-
-
-def _as_it_is(_value: str, _dtype: DuckDBPyType) -> str:
-    return ""
-
-
-def _in_parquet(value: str, dtype: DuckDBPyType) -> str:
-    """Parquet has no integers of 128 bits: DuckDB would store rounded DOUBLEs."""
-    return f"{value}::DECIMAL(38, 0)" if dtype.id in {"hugeint", "uhugeint"} else ""
-
-
-def _in_json(value: str, dtype: DuckDBPyType, depth: int = 0) -> str:
-    """JSON has neither NaN nor Infinity: they become null, however deep they lie. Nothing if
-    there is nothing to change.
-    """
-    each = f"x{depth}"
-    match dtype.id:
-        case "float" | "double":
-            return f"CASE WHEN isfinite({value}) THEN {value} END"
-        case "list" | "array":
-            changed = _in_json(each, _child(dtype, "child"), depth + 1)
-            return changed and f"list_transform({value}, lambda {each}: {changed})"
-        case "map":
-            changed = _in_json(each, _child(dtype, "value"), depth + 1)
-            return changed and (
-                f"map(map_keys({value}), list_transform(map_values({value}), lambda {each}: "
-                f"{changed}))"
-            )
-        case "struct":
-            parts = {
-                name: f"struct_extract({value}, {literal(name)})" for name, _ in dtype.children
-            }
-            changes = {
-                name: _in_json(part, _child(dtype, name), depth) for name, part in parts.items()
-            }
-            packed = ", ".join(
-                f"{quoted(name)} := {changes[name] or part}" for name, part in parts.items()
-            )
-            return (
-                f"CASE WHEN {value} IS NOT NULL THEN struct_pack({packed}) END"
-                if any(changes.values())
-                else ""
-            )
-        case _:
-            return ""
-
-
-def _child(dtype: DuckDBPyType, name: str) -> DuckDBPyType:
-    return cast("DuckDBPyType", dict(dtype.children)[name])
-
-
-def _first(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's text that says something."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -153,7 +153,7 @@ def _document(iam: Any, arn: str) -> Mapping[str, Any]:
 @pytest.fixture
 def as_person(monkeypatch) -> Callable[[Person | None], None]:
     """From here on, calls are a person's; None: they are allowed."""
-    call, opened = BaseClient._make_api_call, reading._open_s3
+    call, opened = BaseClient._make_api_call, reading.open_s3
     now: list[Person | None] = [None]
 
     def guarded(self: Any, operation: str, given: Any) -> Any:
@@ -171,7 +171,7 @@ def as_person(monkeypatch) -> Callable[[Person | None], None]:
                         "USE_SSL false)")  # fmt: skip
 
     monkeypatch.setattr(BaseClient, "_make_api_call", guarded)
-    monkeypatch.setattr(reading, "_open_s3", opened_as)
+    monkeypatch.setattr(reading, "open_s3", opened_as)
     return lambda person: now.__setitem__(0, person)
 
 
@@ -239,6 +239,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "trigger arrival list": [*arrival, "list"],
         "query": ["query", made, "made"],
         "get": ["get", made, "made", reader / "made.parquet"],
+        "sql": ["sql", f"FROM {made}.made"],
         "pond hydrate": ["pond", "hydrate", reader, "--from-catchment"],
         "pond check": ["pond", "check", reader],
         "plan": ["plan", reader],

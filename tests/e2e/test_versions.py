@@ -115,6 +115,30 @@ def test_majors_are_lines_of_their_own(driver):
     assert (
         driver.run.done("query", "twin", "counts", "--csv", "-m", "2") == "n,version\n100,2.0.0\n"
     )
+    sql_sees_every_line_as_a_schema(driver)
+
+
+def sql_sees_every_line_as_a_schema(driver):
+    """Also as of one freshness: that of the line that has not run again."""
+    both = (
+        "SELECT old.n AS old, new.n AS new, twin_old.counts.n AS sink FROM twin_v1.counts AS old, "
+        "twin.counts AS new, twin_old.counts"
+    )
+    assert driver.run.done("sql", both, "--csv") == "old,new,sink\n1,100,0\n"
+    said = driver.run("sql", both, "--consistent")
+    assert (said.code, said.out) == (1, "")
+    assert "twin@2 has no snapshot of a common freshness" in said.err
+    before = driver.client.status("twin", major=1)["lines"][0]["end_f"]
+    driver.wait_fresh("twin_old", driver.pulse("twin_old"))
+    shared = driver.run("sql", both, "--consistent", "--json")
+    assert shared.json == [{"old": 1, "new": 100, "sink": 0}]
+    assert "as of 20" in shared.err
+    one = "SELECT n FROM twin_v1.counts"
+    assert driver.run.done("sql", one, "--csv") == "n\n2\n"
+    assert driver.run.done("sql", one, "--csv", "--at", before) == "n\n1\n"
+    said = driver.run("sql", one, "--at", "2020-01-01")
+    assert (said.code, said.out) == (1, "")
+    assert f"is kept of twin@1 (the oldest is as of {before})" in said.err
 
 
 def test_tables_can_be_written_from_all_that_holds_rows(driver):

@@ -22,6 +22,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import Machine, TokenGates, execution_arn
 from duckstring.adapters.aws.inbox import batches, forwarded, postpone
 from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.published import DynamoPublished
 from duckstring.adapters.aws.schedules import WindowSchedules, schedule_name
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.effects import (
@@ -37,6 +38,7 @@ from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang, GateReached, Triggered, WindowOpened
 from duckstring.engine.state import PondState
 from duckstring.errors import InvariantError, StateConflictError, StateTooLargeError, TransientError
+from duckstring.model.as_of import Kept
 from duckstring.model.catalog import TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, from_text
@@ -166,6 +168,23 @@ class TestStates:
         snapshot = PublishSnapshot(4, NOW, TABLE)
         store.commit(store.load(SALES), PondState(SALES, snapshot=4), (snapshot,), (1, "1"))
         assert store.read(SALES, 4) == snapshot
+
+    def test_the_manifests_of_the_past_are_found_newest_first(
+        self, aws: Clients, table: str
+    ) -> None:
+        store, held = DynamoStateStore(aws, table), Held(PondState(SALES))
+        for number in (4, 9, 12):
+            snapshot = PublishSnapshot(number, NOW + timedelta(hours=number), TABLE)
+            held = store.commit(held, held.state, (snapshot,), (0, ""))
+        published = DynamoPublished(aws, table)
+        assert [one.number for one in published.kept(SALES, below=13, most=2)] == [12, 9]
+        assert published.kept(SALES, below=9, most=3) == [Kept(4, NOW + timedelta(hours=4))]
+        assert published.kept(SALES, below=4, most=3) == []
+        assert published.kept(Line("sale@1"), below=99, most=3) == []
+        wanted = [(SALES, 4), (SALES, 9), (SALES, 5), (Line("other@1"), 4)]
+        found = published.read_many(wanted)
+        assert {key: one.run for key, one in found.items()} == {(SALES, 4): 4, (SALES, 9): 9}
+        assert found[SALES, 4].tables == TABLE
 
     def test_a_snapshot_is_not_kept_in_the_outbox_as_well(self, aws: Clients, table: str) -> None:
         store = DynamoStateStore(aws, table)

@@ -19,10 +19,10 @@ from duckstring.errors import OperatorError
 from duckstring_cli import board, live, render, screens
 from duckstring_cli.commands import runs
 from duckstring_cli.commands.logs import _Reader
-from duckstring_cli.commands.query import _copy, print_rows
 from duckstring_cli.errors import CatchmentRefusedError
 from duckstring_cli.follow import Event
 from duckstring_cli.logbook import _entry
+from duckstring_cli.rows import _escape, print_rows
 from tests.hostile import (
     CORE,
     ENTRIES,
@@ -176,10 +176,7 @@ def test_rows_and_columns(text: str) -> None:
     relation = duckdb.sql(f"SELECT 1 AS {name}, 2 AS n", connection=(con := duckdb.connect()))
     check_shown(said(print_rows, relation, 10), says=False)
     check_shown(said(print_rows, con.sql("SELECT ? AS x", params=[kept]), 10))
-    out = io.StringIO()
-    with redirect_stdout(out):
-        _copy(io.StringIO(text), "csv", to_terminal=True)
-    check_shown(out.getvalue())
+    check_shown(_escape("csv", to_terminal=True)(text))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import assert_type
 
-from duckstring import Pond, puddle, ripple
+from duckstring import Pond, connect, puddle, ripple
 
 
 @ripple
@@ -58,6 +58,13 @@ def wait(pond: Pond) -> int:
 @ripple(on_kill="cancel")  # type: ignore[call-overload, untyped-decorator]
 def wrong_kill(pond: Pond) -> None: ...
 
+
+with connect("prod", consistent=True) as ponds:
+    assert_type(ponds.tables("sales"), list[str])
+    assert_type(ponds.f, datetime | None)
+    rows: list[tuple[object, ...]] = ponds.sql("FROM sales.orders").fetchall()
+connect(at=7)  # type: ignore[arg-type]
+connect("prod", True)  # type: ignore[call-arg]
 
 kept: Callable[[Pond], None] = load
 number: Callable[[Pond], int] = join

@@ -491,6 +491,29 @@ export interface TablesAnswer {
 }
 
 /**
+ * A snapshot of a line, under the name of its schema in SQL over all Ponds.
+ */
+export interface PondSnapshot {
+  line: string;
+  f: string;
+  snapshot: number;
+  tables: TableRow[];
+  dropped: DroppedTable[];
+  schema: string;
+}
+
+/**
+ * ``snapshots``, by schema. ``f``: the freshness as of which they hold, if one was asked for.
+ * ``next``: there are more than one answer holds; ask again with it as ``after``.
+ */
+export interface SnapshotsAnswer {
+  now: string;
+  f: string | null;
+  snapshots: PondSnapshot[];
+  next?: string;
+}
+
+/**
  * What a deploy did to one line.
  *
  * ``waits_for``: the runs in flight that hold the version back. ``default``: the Pond's name alone

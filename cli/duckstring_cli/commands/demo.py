@@ -13,9 +13,9 @@ from duckstring.model.sql import quoted
 from duckstring_cli import catchments, durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.commands.catchment import bring_up
-from duckstring_cli.commands.query import print_rows
 from duckstring_cli.commands.trigger import follow
 from duckstring_cli.render import escape
+from duckstring_cli.rows import print_rows
 
 NAME = "dev"
 OUTLET = "reports"

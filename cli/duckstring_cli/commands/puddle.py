@@ -324,15 +324,13 @@ def _known(pond: LocalPond) -> list[str]:
 def _print(
     con: DuckDBPyConnection, select: str, known: str, *, limit: int | None, csv: bool, as_json: bool
 ) -> None:
-    from duckstring_cli import reading
-    from duckstring_cli.commands.query import DEFAULT_LIMIT, limited, show_rows
+    from duckstring_cli import reading, rows
 
     if csv and as_json:
         raise BadInputError("Give one of --csv and --json.")
-    style = "csv" if csv else "json" if as_json else "table"
-    most = limit if limit is not None else DEFAULT_LIMIT if style == "table" else None
     relation = reading.ask_of(con, select, None, known)
-    show_rows(con, relation, limited(select, most), None, limit=most, style=style)
+    how = rows.wanted(csv=csv, as_json=as_json, limit=limit)
+    rows.show_rows(con, relation, select, None, how)
 
 
 def _origin(one: LocalTable) -> str:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duckstring.errors import OperatorError
 from duckstring.model.answers import TableRow, TablesAnswer
 from duckstring.model.sql import quoted
-from duckstring_cli import render
+from duckstring_cli import render, rows
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
     AsJson,
@@ -27,22 +21,9 @@ from duckstring_cli.commands.options import (
     open_client,
 )
 from duckstring_cli.errors import BadInputError
-from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection, DuckDBPyRelation
     from rich.text import Text
-
-DEFAULT_LIMIT = 20
-_WIDEST = 40
-_PART = 65_536
-_NUMBERS = {
-    "float",
-    "double",
-    "decimal",
-    *(f"{sign}{size}int" for sign in ("", "u") for size in ("tiny", "small", "big", "huge")),
-}
-_NUMBERS |= {"integer", "uinteger"}
 
 
 def query(
@@ -68,7 +49,7 @@ def query(
             "-n",
             metavar="N",
             min=1,
-            help=f"Rows at most; otherwise {DEFAULT_LIMIT} on screen, all elsewhere.",
+            help=f"Rows at most; otherwise {rows.DEFAULT_LIMIT} on screen, all elsewhere.",
         ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="All rows as CSV on stdout.")] = False,
@@ -89,8 +70,7 @@ def query(
             "Give a TABLE or --sql, not both.",
             hint="--sql sees every table of the Pond under its name.",
         )
-    if csv + as_json + bool(parquet) > 1:
-        raise BadInputError("Give one of --csv, --json and --parquet.")
+    how = rows.wanted(csv=csv, as_json=as_json, parquet=parquet, limit=limit)
     asked, picked = sql_of(sql) if sql is not None else None, major_of(major, version)
     client = open_client(catchment)
     snapshot = client.tables(pond, major=picked)
@@ -104,23 +84,7 @@ def query(
             )
         _list(snapshot, as_json=as_json)
         return
-    select = _select(snapshot, table, asked)
-    shown = limit if limit is not None else None if csv or as_json or parquet else DEFAULT_LIMIT
-    if parquet:
-        _save(
-            client.catchment,
-            snapshot,
-            limited(select, limit),
-            parquet if parquet.suffix else parquet.with_suffix(".parquet"),
-        )
-    else:
-        _show(
-            client.catchment,
-            snapshot,
-            select,
-            limit=shown,
-            style="csv" if csv else "json" if as_json else "table",
-        )
+    _answer(client.catchment, snapshot, _select(snapshot, table, asked), how)
 
 
 def get(
@@ -151,7 +115,11 @@ def get(
     target = file or Path(f"{table}.parquet")
     if target.is_dir():
         target = target / f"{table}.parquet"
-    _save(client.catchment, snapshot, f"FROM {quoted(table)}", target, as_json=as_json)
+    saved = _save(client.catchment, snapshot, f"FROM {quoted(table)}", target)
+    if as_json:
+        render.print_json({"file": str(target), "rows": saved, "f": snapshot["f"]})
+    else:
+        rows.say_saved(saved, target)
 
 
 def sql_of(text: str) -> str:
@@ -167,9 +135,9 @@ def sql_of(text: str) -> str:
             raise BadInputError(
                 f"{text[1:]} cannot be read: {getattr(error, 'strerror', None) or error}."
             ) from error
-    from duckstring_cli import reading
+    from duckstring_cli import selects
 
-    return reading.one_select(text)
+    return selects.one_select(text)
 
 
 def _select(snapshot: TablesAnswer, table: str | None, asked: str | None) -> str:
@@ -181,9 +149,24 @@ def _select(snapshot: TablesAnswer, table: str | None, asked: str | None) -> str
     return f"FROM {quoted(table)}"
 
 
-def limited(select: str, limit: int | None) -> str:
-    """The SELECT with so many rows at most."""
-    return select if limit is None else f"FROM ({select}\n) LIMIT {limit}"
+def _answer(catchment: Catchment, snapshot: TablesAnswer, select: str, how: rows.Wanted) -> None:
+    from duckstring_cli import reading
+
+    if how.file is not None:
+        saved = _save(catchment, snapshot, rows.limited(select, how.limit), how.file)
+        rows.say_saved(saved, how.file)
+        return
+    con = reading.connect(catchment, snapshot, select)
+    relation = reading.ask(con, select, catchment, snapshot)
+    rows.show_rows(con, relation, select, catchment, how)
+
+
+def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> int:
+    from duckstring_cli import reading
+
+    con = reading.connect(catchment, snapshot, select)
+    reading.ask(con, select, catchment, snapshot)
+    return rows.save_rows(con, select, target, catchment)
 
 
 def _list(snapshot: TablesAnswer, *, as_json: bool) -> None:
@@ -228,178 +211,3 @@ def _as_of(row: TableRow) -> Text:
     return Text(
         render.moment(row.get("as_of")) if row.get("as_of") else "not known", style="yellow"
     )
-
-
-def _save(
-    catchment: Catchment,
-    snapshot: TablesAnswer,
-    select: str,
-    target: Path,
-    *,
-    as_json: bool = False,
-) -> None:
-    from duckstring_cli import reading
-
-    con = reading.connect(catchment, snapshot, select)
-    with render.steps() as step:
-        step(f"Writing {target}")
-        reading.ask(con, select, catchment, snapshot)
-        rows = reading.save(con, select, target, catchment)
-    if as_json:
-        render.print_json({"file": str(target), "rows": rows, "f": snapshot["f"]})
-        return
-    render.say(f"{render.count(rows)} row{'' if rows == 1 else 's'} in {escape(str(target))}")
-
-
-def _show(
-    catchment: Catchment, snapshot: TablesAnswer, select: str, *, limit: int | None, style: str
-) -> None:
-    from duckstring_cli import reading
-
-    con = reading.connect(catchment, snapshot, select)
-    relation = reading.ask(con, select, catchment, snapshot)
-    show_rows(con, relation, limited(select, limit), catchment, limit=limit, style=style)
-
-
-def show_rows(
-    con: DuckDBPyConnection,
-    relation: DuckDBPyRelation,
-    select: str,
-    catchment: Catchment | None,
-    *,
-    limit: int | None,
-    style: str,
-) -> None:
-    """Print rows: as a ``table`` as wide as the terminal, or what ``select`` gives as ``csv`` or
-    ``json``.
-
-    ``catchment`` is None for files of this machine.
-    """
-    with _rows_of(catchment):
-        if style == "table":
-            rows, more, hidden = print_rows(relation, limit or DEFAULT_LIMIT)
-            _footnotes(rows, more=more, hidden=hidden)
-        else:
-            _stream(con, select, catchment, style)
-
-
-@contextmanager
-def _rows_of(catchment: Catchment | None) -> Iterator[None]:
-    """The rows themselves are read late: say what went wrong then, too."""
-    import duckdb
-
-    from duckstring_cli import reading
-
-    try:
-        with reading.reading_from(catchment):
-            yield
-    except duckdb.Error as error:
-        raise OperatorError(str(error).strip().splitlines()[0]) from error
-
-
-def _stream(con: DuckDBPyConnection, select: str, catchment: Catchment | None, style: str) -> None:
-    """What DuckDB itself writes: the same as a saved file has."""
-    from duckstring_cli import reading
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"rows.{style}"
-        reading.save(con, select, file, catchment)
-        with file.open(encoding="utf-8", errors="backslashreplace", newline="") as written:
-            _copy(written, style, to_terminal=_is_terminal())
-
-
-def _is_terminal() -> bool:
-    return sys.stdout.isatty()
-
-
-def _copy(written: TextIO, style: str, *, to_terminal: bool) -> None:
-    """To stdout: JSON the same everywhere, with escapes of its own; CSV as it is for programs,
-    and harmless for a terminal.
-    """
-    from duckstring.model.foreign import for_terminal, harmless_json
-
-    if style == "csv" and not to_terminal:
-        shutil.copyfileobj(written, sys.stdout)
-        return
-    while part := written.read(_PART):
-        sys.stdout.write(harmless_json(part) if style == "json" else for_terminal(part, lines=True))
-
-
-def print_rows(relation: DuckDBPyRelation, limit: int) -> tuple[int, bool, list[str]]:
-    """Rows as a table as wide as the terminal. Gives what there is to say of it: rows shown,
-    whether there are more, columns left out.
-    """
-    from rich.text import Text
-
-    from duckstring_cli import reading
-
-    columns = [_plain(name) for name in relation.columns]
-    numbers = [dtype.id in _NUMBERS for dtype in relation.types]
-    rows = reading.as_text(relation.limit(limit + 1)).fetchall()
-    more, rows = len(rows) > limit, rows[:limit]
-    cells = [[_cell(value) for value in row] for row in rows]
-    console = render.out()
-    kept = columns_that_fit(columns, cells, console.width)
-    made = render.table()
-    for index in kept:
-        made.add_column(
-            Text(columns[index]),
-            justify="right" if numbers[index] else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
-        made.columns[-1].max_width = (
-            max(_WIDEST, len(columns[index])) if console.is_terminal else None
-        )
-    for row in cells:
-        made.add_row(*(Text(row[index]) for index in kept))
-    console.print(made)
-    return len(rows), more, [name for index, name in enumerate(columns) if index not in kept]
-
-
-def _footnotes(rows: int, *, more: bool, hidden: list[str]) -> None:
-    from rich.text import Text
-
-    console = render.err()
-    if hidden:
-        console.print(
-            Text(
-                f"{len(hidden)} more columns: {', '.join(hidden)} (pick with --sql, or --csv)",
-                style="dim",
-            )
-        )
-    counted = f"{rows} row{'' if rows == 1 else 's'}"
-    console.print(
-        Text(
-            f"first {counted}; all of them: --csv, --json, --parquet FILE, or --limit"
-            if more
-            else counted,
-            style="dim",
-        )
-    )
-
-
-def _cell(value: str | None) -> str:
-    return "·" if value is None else _plain(value)
-
-
-def _plain(text: str) -> str:
-    """On one line, and harmless to a terminal: published data may hold its control codes."""
-    from duckstring.model.foreign import for_terminal
-
-    return for_terminal(" ".join(text.split()))
-
-
-def columns_that_fit(columns: list[str], cells: list[list[str]], width: int) -> list[int]:
-    """The first columns that a terminal has room for; always one."""
-    kept: list[int] = []
-    used = 0
-    for index, name in enumerate(columns):
-        needs = (
-            min(max([len(name), *(len(row[index]) for row in cells)]), max(_WIDEST, len(name))) + 2
-        )
-        if kept and used + needs > width:
-            break
-        kept.append(index)
-        used += needs
-    return kept

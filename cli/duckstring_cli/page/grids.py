@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from duckstring.model.answers import TablesAnswer
-from duckstring.model.sql import literal, quoted
-from duckstring_cli import reading
+from duckstring.model.sql import quoted
+from duckstring_cli import reading, saving, selects
 from duckstring_cli.client import Client
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def of_sql(client: Client, snapshot: TablesAnswer, sql: str, limit: int, on: OnO
         BadInputError: it is not one SELECT, or DuckDB does not accept it.
         OperatorError: the tables' files cannot be read.
     """
-    return of_select(client, snapshot, reading.one_select(sql), limit, on)
+    return of_select(client, snapshot, selects.one_select(sql), limit, on)
 
 
 def of_select(client: Client, snapshot: TablesAnswer, select: str, limit: int, on: OnOpen) -> Grid:
@@ -86,10 +86,10 @@ def export(client: Client, snapshot: TablesAnswer, sql: str, target: Path, on: O
         BadInputError: it is not one SELECT, or DuckDB does not accept it.
         OperatorError: the tables' files cannot be read.
     """
-    select = reading.one_select(sql)
+    select = selects.one_select(sql)
     with _opened(client, snapshot, select, on, str(target.parent)) as con:
         reading.ask(con, select, client.catchment, snapshot)
-        reading.save(con, select, target, client.catchment)
+        saving.save(con, select, target, client.catchment)
 
 
 @contextmanager
@@ -103,10 +103,7 @@ def _opened(
             f"s3://{table['uri'].removeprefix('s3://').partition('/')[0]}/"
             for table in snapshot["tables"]
         }
-        allowed = ", ".join(map(literal, [*sorted(roots), *folders]))
-        con.execute(f"SET allowed_directories = [{allowed}]")
-        con.execute("SET enable_external_access = false")
-        con.execute("SET lock_configuration = true")
+        reading.lock(con, folders=[*sorted(roots), *folders])
         yield con
     finally:
         con.close()

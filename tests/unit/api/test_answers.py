@@ -26,6 +26,7 @@ CALLS = {
     "run": lambda client: client.run("sales@1/1"),
     "cost": lambda client: client.cost(limit=10),
     "tables": lambda client: client.tables("sales"),
+    "snapshots": lambda client: client.snapshots(["sales"]),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),
     "doctor": lambda client: client.doctor(),

@@ -64,7 +64,7 @@ def test_a_pond_runs_and_its_tables_are_listed_shown_and_asked(local, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["puddle", "query", "COPY n TO 'x.csv'"], 2, "That SQL is COPY; query runs one SELECT"),
+        (["puddle", "query", "COPY n TO 'x.csv'"], 2, "That SQL is COPY; allowed: one SELECT"),
         (["puddle", "query", "SELECT 1; SELECT 2"], 2, "That SQL has 2 statements"),
         (["puddle", "query", "FROM none"], 2, "Tables here: none."),
         (["puddle", "show", "none"], 2, "There is no table 'none'; there are none."),

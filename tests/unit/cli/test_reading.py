@@ -13,8 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from duckstring_cli import main
-from duckstring_cli.commands import query
+from duckstring_cli import main, rows
 from tests.unit.cli.published_kit import published, s3, snapshot
 
 __all__ = ["published", "s3", "snapshot"]
@@ -131,7 +130,7 @@ def test_csv_and_json_are_whole_and_readable_by_programs(
 def test_json_escapes_what_a_terminal_would_obey_in_a_pipe_as_well(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, to_terminal: bool
 ) -> None:
-    monkeypatch.setattr("duckstring_cli.commands.query._is_terminal", lambda: to_terminal)
+    monkeypatch.setattr("duckstring_cli.rows._is_terminal", lambda: to_terminal)
     sql = "SELECT 'a' || chr(155) || chr(8238) || chr(127) || chr(9) || chr(10) || 'é😀' AS x"
     out = run(capsys, "query", "reports", "--sql", sql, "--json")[1]
     assert json.loads(out) == [{"x": "a\x9b\u202e\x7f\t\né😀"}]
@@ -384,9 +383,9 @@ def test_no_request_is_signed_for_an_address_that_is_not_a_table_versions(
 
 def test_columns_that_do_not_fit_are_left_out_whole_and_never_all_of_them() -> None:
     cells = [["x" * 30, "y" * 30, "z" * 500]]
-    assert query.columns_that_fit(["a", "b", "c"], cells, 80) == [0, 1]
-    assert query.columns_that_fit(["a", "b", "c"], cells, 120) == [0, 1, 2]
-    assert query.columns_that_fit(["a", "b", "c"], cells, 10) == [0]
+    assert rows.columns_that_fit(["a", "b", "c"], cells, 80) == [0, 1]
+    assert rows.columns_that_fit(["a", "b", "c"], cells, 120) == [0, 1, 2]
+    assert rows.columns_that_fit(["a", "b", "c"], cells, 10) == [0]
 
 
 @pytest.mark.usefixtures("snapshot")

@@ -1,4 +1,4 @@
-"""Duckstring: what a Pond's author writes with.
+"""Duckstring: what a Pond's author writes with, and ``connect`` for notebooks.
 
 Lazy on purpose: the engine's function imports this package and must not pay for DuckDB.
 """
@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from duckstring.author.check import check as check
+    from duckstring.author.connecting import connect as connect
     from duckstring.author.pond import Pond as Pond
     from duckstring.author.puddle import puddle as puddle
     from duckstring.author.ripple import ripple as ripple
 
 __version__ = "0.1.0"
-__all__ = ["Pond", "check", "puddle", "ripple"]
+__all__ = ["Pond", "check", "connect", "puddle", "ripple"]
 
 _HOMES = {
     "Pond": "duckstring.author.pond",
     "check": "duckstring.author.check",
+    "connect": "duckstring.author.connecting",
     "puddle": "duckstring.author.puddle",
     "ripple": "duckstring.author.ripple",
 }

@@ -18,6 +18,7 @@ from duckstring.api import (
     remove,
     remove_table,
     requests,
+    snapshots,
     status,
     tables,
     trigger,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         RemoveAnswer,
         RunAnswer,
         RunsAnswer,
+        SnapshotsAnswer,
         StatusAnswer,
         TablesAnswer,
         TriggerAnswer,
@@ -239,6 +241,17 @@ def _tables(asked: requests.TablesRequest, ports: ApiPorts) -> TablesAnswer:
     )
 
 
+def _snapshots(asked: requests.SnapshotsRequest, ports: ApiPorts) -> SnapshotsAnswer:
+    return snapshots.snapshots(
+        asked,
+        catalog=ports.catalog,
+        states=ports.states,
+        published=ports.published,
+        files=ports.files,
+        clock=ports.clock,
+    )
+
+
 def _remove(asked: requests.RemoveRequest, ports: ApiPorts) -> RemoveAnswer:
     if asked.table is not None:
         if asked.version is not None:
@@ -290,6 +303,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "cost": Operation(requests.CostRequest, _cost),
     "run": Operation(requests.RunRequest, _run),
     "tables": Operation(requests.TablesRequest, _tables),
+    "snapshots": Operation(requests.SnapshotsRequest, _snapshots),
     "remove": Operation(requests.RemoveRequest, _remove),
     "arrival": Operation(requests.ArrivalRequest, _arrival),
     "doctor": Operation(requests.NothingAsked, _doctor),

@@ -4,11 +4,15 @@ case.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from duckstring.engine.effects import PublishSnapshot
+from duckstring.model.as_of import Kept
 from duckstring.model.catalog import RippleSpec, TableVersion
 from duckstring.model.compute import FunctionSize
+from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.ports import (
     Arrivals,
@@ -49,6 +53,20 @@ class TableFiles(Protocol):
         """The ``s3://`` address of a table version."""
 
 
+class PublishedReader(Protocol):
+    """Snapshots that are kept, of the past too."""
+
+    def kept(self, line: Line, *, below: int, most: int) -> Sequence[Kept]:
+        """The last ``most`` snapshots of a line with numbers smaller than ``below``, newest
+        first.
+        """
+
+    def read_many(
+        self, snapshots: Collection[tuple[Line, int]]
+    ) -> Mapping[tuple[Line, int], PublishSnapshot]:
+        """The manifests of these snapshots, as far as they are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiPorts:
     """What the api needs from outside."""
@@ -60,6 +78,7 @@ class ApiPorts:
     states: StateReader
     history: HistoryReader
     snapshots: Snapshots
+    published: PublishedReader
     attempts: AttemptReader
     files: TableFiles
     artifacts: Artifacts

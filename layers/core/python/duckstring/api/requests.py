@@ -43,6 +43,14 @@ Lines = Annotated[
     list[Text],
     Meta(max_length=MOST_LINES, description=f"a list of at most {MOST_LINES} lines"),
 ]
+Schemas = Annotated[
+    list[Text],
+    Meta(
+        min_length=1,
+        max_length=MOST_LINES,
+        description=f"a list of 1 to {MOST_LINES} schemas, such as sales, sales_v1 or sales@1",
+    ),
+]
 RuleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,47}\Z", description=_RULE_NAME)]
 BucketName = Annotated[str, Meta(min_length=1, description="a bucket's name")]
 
@@ -160,6 +168,17 @@ class TablesRequest(Struct, frozen=True):
 
     pond: Text
     major: Major | None = None
+
+
+class SnapshotsRequest(Struct, frozen=True):
+    """``snapshots``. Without ``schemas``: of all lines. ``at`` is an instant. ``after``: the
+    ``next`` of the answer before.
+    """
+
+    schemas: Schemas | None = None
+    consistent: bool = False
+    at: str | None = None
+    after: Text | None = None
 
 
 class RemoveRequest(Struct, frozen=True):

@@ -48,7 +48,12 @@ def tables(
     seen = states.read([line]).get(line)
     if seen is None or not seen.state.snapshot:
         raise NotPublishedError(line, running=bool(seen and seen.state.runs))
-    state = seen.state
+    return describe_tables(seen.state, files)
+
+
+def describe_tables(state: PondState, files: TableFiles) -> TablesAnswer:
+    """The tables of a published snapshot, and their addresses."""
+    line = state.line
     return {
         "line": line,
         "f": to_text(state.end_f),

@@ -19,7 +19,9 @@ def level_for(request: Mapping[str, object]) -> Level:
     What is not listed here needs the highest.
     """
     match request:
-        case {"op": "hello" | "status" | "runs" | "run" | "tables" | "doctor" | "cost"}:
+        case {
+            "op": "hello" | "status" | "runs" | "run" | "tables" | "snapshots" | "doctor" | "cost"
+        }:
             return "viewer"
         case {"op": "window" | "arrival", "action": "list"} | {"op": "remove", "dry": True}:
             return "viewer"

@@ -433,6 +433,23 @@ class TablesAnswer(TypedDict):
     dropped: list[DroppedTable]
 
 
+class PondSnapshot(TablesAnswer):
+    """A snapshot of a line, under the name of its schema in SQL over all Ponds."""
+
+    schema: str
+
+
+class SnapshotsAnswer(TypedDict):
+    """``snapshots``, by schema. ``f``: the freshness as of which they hold, if one was asked for.
+    ``next``: there are more than one answer holds; ask again with it as ``after``.
+    """
+
+    now: str
+    f: str | None
+    snapshots: list[PondSnapshot]
+    next: NotRequired[str]
+
+
 class DeployedPond(TypedDict):
     """What a deploy did to one line.
 

@@ -12,6 +12,7 @@ from itertools import groupby
 
 from duckstring.engine.letters import is_pending
 from duckstring.engine.state import PondState
+from duckstring.model.as_of import KEPT_FOR, KEPT_SNAPSHOTS
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, parse_table_key
@@ -20,8 +21,6 @@ from duckstring.sweep.ports import GarbageStore, SweepPorts
 from duckstring.sweep.report import Report
 
 DAY = timedelta(days=1)
-SPARED = 3
-"""Snapshots kept besides the pinned ones."""
 
 
 def tidy(
@@ -171,9 +170,11 @@ def _spared(
     all that any Sink pinned or may pin next.
     """
     young = {
-        number for number, (f, _) in manifests.items() if number >= state.snapshot or now - f < DAY
+        number
+        for number, (f, _) in manifests.items()
+        if number >= state.snapshot or now - f < KEPT_FOR
     }
-    return frozenset(manifests) & (pinned | young | set(sorted(manifests)[-SPARED:]))
+    return frozenset(manifests) & (pinned | young | set(sorted(manifests)[-KEPT_SNAPSHOTS:]))
 
 
 def _named(state: PondState) -> Iterator[str]:

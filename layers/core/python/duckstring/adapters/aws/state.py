@@ -126,11 +126,7 @@ class DynamoStateStore:
         item = got.get("Item")
         if item is None:
             return None
-        readable(item, f"the manifest of run {number} of {line}")
-        dropped = codec.dropped_from_text(item["dropped"]["S"]) if "dropped" in item else {}
-        warnings = codec.warnings_from_text(item["warnings"]["S"]) if "warnings" in item else ()
-        tables = codec.tables_from_text(item["tables"]["S"])
-        return PublishSnapshot(number, from_text(item["f"]["S"]), tables, dropped, warnings)
+        return read_manifest(item)[1]
 
     def schema(self, line: Line) -> int:
         """The schema of a line's item, which may be newer than ours; 0: it has none."""
@@ -188,6 +184,21 @@ def state_key(line: Line) -> Item:
 def manifest_key(line: Line, number: int) -> Item:
     """The key of a manifest."""
     return {"pk": {"S": f"LINE#{line}"}, "sk": {"S": f"MANIFEST#{number:010d}"}}
+
+
+def read_manifest(item: Mapping[str, AttributeValueTypeDef]) -> tuple[Line, PublishSnapshot]:
+    """The line and the values of a manifest item.
+
+    Raises:
+        NewerSchemaError: a newer release wrote it.
+    """
+    line, number = item["pk"]["S"].removeprefix("LINE#"), int(item["sk"]["S"].partition("#")[2])
+    readable(item, f"the manifest of run {number} of {line}")
+    dropped = codec.dropped_from_text(item["dropped"]["S"]) if "dropped" in item else {}
+    warnings = codec.warnings_from_text(item["warnings"]["S"]) if "warnings" in item else ()
+    tables = codec.tables_from_text(item["tables"]["S"])
+    f = from_text(item["f"]["S"])
+    return Line(line), PublishSnapshot(number, f, tables, dropped, warnings)
 
 
 def _item(held: Held) -> Item:
