@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from duckstring.author import stored
+from duckstring.author.contents import Content, Object, whole
 from duckstring.author.contract import Published
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
@@ -60,7 +61,7 @@ def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyC
     with reading_from(catchment):
         for table in named or snapshot["tables"]:
             con.execute(
-                f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, _address(table))}"
+                f"CREATE VIEW {quoted(table['table'])} AS {stored.select(con, _content(table))}"
             )
     return con
 
@@ -79,22 +80,34 @@ def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str,
         _open_s3(con, catchment)
     with reading_from(catchment):
         return {
-            table["table"]: stored.published(con, _address(table)) for table in snapshot["tables"]
+            table["table"]: stored.published(con, _content(table)) for table in snapshot["tables"]
         }
 
 
-def _address(table: TableRow) -> str:
-    """Where a table lies: checked again, for DuckDB signs a request to whatever address it is
+def _content(table: TableRow) -> Content:
+    """What a table's rows lie in."""
+    parts = table.get("parts")  # a Catchment of the release before has none
+    if not parts:
+        return whole(_address(table, table["uri"]))
+    live = [part for part in parts if part["use"] != "news"]
+    return Content(
+        [Object(_address(table, part["uri"]), part["kind"], part["rows"]) for part in live],
+        table["merge_key"],
+    )
+
+
+def _address(table: TableRow, uri: str) -> str:
+    """Where an object lies: checked again, for DuckDB signs a request to whatever address it is
     given.
 
     Raises:
         OperatorError: it is not the address of a table version.
     """
-    found = _ADDRESS.fullmatch(table["uri"])
+    found = _ADDRESS.fullmatch(uri)
     if found is None or parse_table_key(found[1]) is None:
         raise OperatorError(
             (
-                f"Table {table['table']!r} has the address {table['uri'][:200]!a}, which no Ripple "
+                f"Table {table['table']!r} has the address {uri[:200]!a}, which no Ripple "
                 "of this Catchment can have written."
             ),
             hint=(
@@ -102,7 +115,7 @@ def _address(table: TableRow) -> str:
                 "put it there: docs/aws.md."
             ),
         )
-    return table["uri"]
+    return uri
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from duckstring.model.catalog import RippleSpec, TableVersion
+from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.settings import Settings
 from duckstring.ports import (
@@ -45,7 +45,7 @@ class Discovery(Protocol):
 class TableFiles(Protocol):
     """The storage of table versions."""
 
-    def uri(self, version: TableVersion) -> str:
+    def uri(self, key: str) -> str:
         """The ``s3://`` address of a table version."""
 
 

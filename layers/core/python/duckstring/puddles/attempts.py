@@ -16,8 +16,9 @@ import msgspec
 
 from duckstring.author.errors import RippleError
 from duckstring.author.lake import Storage
-from duckstring.author.pond import Pond, Surroundings
+from duckstring.author.pond import Pond
 from duckstring.author.ripple import Declared
+from duckstring.author.surroundings import Surroundings
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.foreign import Redactor
 from duckstring.puddles.errors import CodeFailedError
@@ -120,7 +121,7 @@ class ProcessAttempts:
         )
         with self._processes.one() as one:
             outcome = follow(one, order, how)
-        return known(outcome, around.ripple, limit, redactor=self._redactor, key_of=around.key_of)
+        return known(outcome, around.ripple, limit, redactor=self._redactor, around=around)
 
     def close(self) -> None:
         """See ``Attempts``."""
@@ -179,7 +180,13 @@ class DirectAttempts:
             handle.close()
         if handle.paused:
             return Pauses(handle.paused.seconds)
-        return Done(handle.written, handle.skipped, kept=handle.kept, dropped=handle.dropped)
+        return Done(
+            handle.written,
+            handle.skipped,
+            kept=handle.kept,
+            dropped=handle.dropped,
+            positions=handle.taken,
+        )
 
     def close(self) -> None:
         """See ``Attempts``."""

@@ -13,10 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
+from duckstring.author.surroundings import Surroundings
 from duckstring.errors import TransientError
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import Position, TableVersion
 from duckstring.model.foreign import Redactor
-from duckstring.model.names import POND_NAME
+from duckstring.model.names import POND_NAME, parse_table_key
+from duckstring.model.parts import MOST_POSITIONS, part_faults, position_of
 from duckstring.worker.attempt_process import MUTE_EXIT, TABLE_FIELDS
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.descendants import Exit
@@ -48,6 +52,7 @@ class Done:
     kept: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
     reads: tuple[str, ...] | None = None
+    positions: Mapping[str, Position] = field(default_factory=dict)
 
 
 Known = Done | Fault | Cut | Pauses
@@ -77,7 +82,7 @@ def known(
     memory: Memory,
     *,
     redactor: Redactor,
-    key_of: Callable[[str], str],
+    around: Surroundings | None,
 ) -> Known:
     """How the attempt ended.
 
@@ -86,7 +91,7 @@ def known(
         ripple: whose it was.
         memory: recognizes a process that was killed for its memory.
         redactor: removes secrets from texts.
-        key_of: where this attempt's version of a table lies.
+        around: what the attempt could see, and where it could write. None: nothing and nowhere.
 
     Raises:
         TransientError: AWS did not answer.
@@ -104,13 +109,14 @@ def known(
             "requested": bool() as requested,
             **more,
         }:
-            found, kept, dropped = (
-                _tables(tables, key_of),
+            found, kept, dropped, taken = (
+                _tables(tables, around),
                 _names(more.get("kept")),
                 _names(more.get("dropped")),
+                _positions(more.get("taken"), around),
             )
             value = more.get("value")
-            if found is None or kept is None or dropped is None:
+            if found is None or kept is None or dropped is None or taken is None:
                 return Fault(
                     "EndError", f"Ripple {ripple!r} sent names of tables that are not its own.", ""
                 )
@@ -122,6 +128,7 @@ def known(
                 kept,
                 dropped,
                 _reads(more.get("reads")),
+                taken,
             )
         case {"end": "paused", "seconds": int() as seconds}:
             return Pauses(seconds)
@@ -181,20 +188,54 @@ def _names(found: object) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVersion] | None:
+def _tables(found: list[Any], around: Surroundings | None) -> dict[str, TableVersion] | None:
     tables = {}
     for one in found:
-        if (
-            not isinstance(one, dict)
-            or [type(one.get(name)) for name in TABLE_FIELDS] != [str, str, int, int, str]
-            or len(one) != len(TABLE_FIELDS)
-        ):
+        if not isinstance(one, dict) or one.keys() != set(TABLE_FIELDS):
             return None
-        table = TableVersion(**one)
-        if table.key != key_of(table.table) or table.rows < 0 or table.bytes < 0:
+        try:
+            table = msgspec.convert(one, TableVersion)
+        except (msgspec.ValidationError, RecursionError):
+            return None
+        if around is None or not _is_own(table, around):
             return None
         tables[table.table] = table
     return tables
+
+
+def _is_own(table: TableVersion, around: Surroundings) -> bool:
+    """Whether this attempt has written it: its newest object, and of the others all that are not
+    of the version that it has found.
+    """
+    written, there = parse_table_key(table.key), around.own.get(table.table)
+    if written is None or written.table != table.table or not around.is_own(table.key):
+        return False
+    if table.rows < 0 or table.bytes < 0 or any(part_faults(table)):
+        return False
+    known = {part.file for part in there.contents} if there else set()
+    return all(
+        part.rows >= 0
+        and part.bytes >= 0
+        and (part.file in known or around.is_own(table.key_of(part)))
+        for part in table.parts
+    )
+
+
+def _positions(found: object, around: Surroundings | None) -> dict[str, Position] | None:
+    """How far the attempt has taken tables of Sources. It says of which; how far follows from the
+    snapshots that its run reads. None: they are no tables of these snapshots.
+    """
+    names = _reads(found)
+    if names is None or len(names) > MOST_POSITIONS:
+        return None
+    positions = {}
+    for ref in names:
+        source, _, table = ref.partition(".")
+        held = around.sources.get(source) if around else None
+        if held is None or held.tables is None or table not in held.tables:
+            return None
+        positions[ref] = position_of(held.tables[table])
+    return positions
 
 
 def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:
