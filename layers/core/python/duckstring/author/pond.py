@@ -60,7 +60,8 @@ class Pond:
         self._memo = Memo(memory)
         self._own = dict(around.own)
         self._written: dict[str, TableVersion] = {}
-        self._added: dict[str, int] = {}
+        self._objects: dict[str, int] = {}
+        self._appended: set[str] = set()
         self._unchanged: set[str] = set()
         self._deltas: dict[str, Plan] = {}
         self._taken: dict[str, Position] = {}
@@ -219,10 +220,11 @@ class Pond:
             ContractError: as for ``write_table``, of a new table.
         """
         self._check_alive("pond.append_table")
-        self._check_write(name, again=name in self._added)
+        self._check_write(name, again=name in self._appended)
         self._check_parts(name)
         self._show_names_in(data)
         self._take_up(name, self._changes.append(self._target(name), data))
+        self._appended.add(name)
 
     def merge_table(
         self,
@@ -548,8 +550,8 @@ class Pond:
 
     def _target(self, name: str) -> Target:
         def key() -> str:
-            self._added[name] = self._added.get(name, 0) + 1
-            return self._around.key_of(name, self._added[name])
+            self._objects[name] = self._objects.get(name, 0) + 1
+            return self._around.key_of(name, self._objects[name])
 
         published = self._around.published.get(name)
         return Target(name, key, self._own.get(name), published, own=name in self._written)
