@@ -81,7 +81,7 @@ class Authors:
     rows: Rows = field(default_factory=Rows)
 
     def work(self, one: Attempted, found: PondState) -> Work | None:
-        line, number, ripple, attempt = one
+        _, number, ripple, attempt = one
         run = found.runs.get(number)
         if run is None or ripple not in {"load", "add"}:
             return None

@@ -126,11 +126,11 @@ class Conditions:
     which tables it ``writes`` (one of its own name), ``keeps`` (of those published that no Ripple
     of its line is named after: all) and ``drops``, and whether its author says that nothing changed
     (``skips``); ``skew`` is the error of the clock of a delivery; ``doubles`` is the
-    share of letters delivered twice; ``works``: what an attempt does with the state that it has found,
-    where it is more than to write some tables; ``ghosts`` the share of the workers of stopped executions that
-    still say what they have done. ``ticks``: how late (below zero: how early, 5 s at most) the
-    Catchment's clock says that a Window opens, once for each entry; without it no rule is ever rung
-    for.
+    share of letters delivered twice; ``works``: what an attempt does with the state that it has
+    found, where that is more than to write some tables; ``ghosts`` the share of the workers of
+    stopped executions that still say what they have done. ``ticks``: how late (below zero: how
+    early, 5 s at most) the Catchment's clock says that a Window opens, once for each entry; without
+    it no rule is ever rung for.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
