@@ -12,13 +12,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from duckstring.errors import OperatorError
-from duckstring_cli import catchments, main
-from duckstring_cli.catchments import Access
 from duckstring.adapters.aws import codec
 from duckstring.engine.state import PondState
+from duckstring.errors import OperatorError
 from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.names import Line, file_of_key, table_key
+from duckstring_cli import catchments, main
+from duckstring_cli.catchments import Access
 from duckstring_cli.stores import backup, cut, point, restore, settings
 from duckstring_cli.stores.held import Stores
 from duckstring_cli.stores.places import Folder, open_place, sum_of
