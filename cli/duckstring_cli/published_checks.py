@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from duckstring.author import database
 from duckstring.author.check_pond import CheckPond
-from duckstring.author.pond import Surroundings
+from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import SourceTables
 from duckstring.errors import OperatorError
-from duckstring.model.catalog import SourceSpec, TableVersion
+from duckstring.model.catalog import Part, SourceSpec, TableVersion
 from duckstring.model.checks import CHECKS, CheckResult
 from duckstring.model.foreign import Redactor
 from duckstring.model.instants import from_text
-from duckstring.model.names import Line, artifact_key, parse_line
+from duckstring.model.names import Line, artifact_key, file_of_key, parse_line
 from duckstring.model.pondfile import decode_pondfile, read_pondfile
 from duckstring.puddles.attempts import LocalMemory
 from duckstring.puddles.errors import CodeFailedError
@@ -72,10 +72,32 @@ class Published:
         return {row["table"]: self._version(row) for row in snapshot["tables"]}
 
     def _version(self, row: TableRow) -> TableVersion:
-        address = reading.address(row)
+        parts = tuple(
+            Part(
+                file_of_key(self._key(row, part["uri"])),
+                part["rows"],
+                part["bytes"],
+                part["kind"],
+                part["use"],
+            )
+            for part in row.get("parts") or ()  # a Catchment of the release before has none
+        )
+        return TableVersion(
+            row["table"],
+            self._key(row, row["uri"] or row["parts"][-1]["uri"]),
+            row["rows"],
+            row["bytes"],
+            "",
+            parts=parts,
+            merge_key=tuple(row.get("merge_key") or ()),
+        )
+
+    def _key(self, row: TableRow, uri: str) -> str:
+        """The key of an object, whose address is checked."""
+        address = reading.address(row, uri)
         key = address.removeprefix(_SCHEME).partition("/")[2]
         self.addresses_by_key[key] = address
-        return TableVersion(row["table"], key, row["rows"], row["bytes"], "")
+        return key
 
     def open(self) -> DuckDBPyConnection:
         """The database. It reads with the user's credentials."""

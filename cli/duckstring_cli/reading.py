@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from duckstring.author import stored
+from duckstring.author.contents import Content, Object, whole
 from duckstring.author.contract import Published
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
@@ -59,7 +60,7 @@ def table_sql(con: DuckDBPyConnection, table: TableRow) -> str:
         OperatorError: its address is not one that a Ripple can have written.
         duckdb.Error: the file cannot be read.
     """
-    return stored.select(con, address(table))
+    return stored.select(con, _content(table))
 
 
 def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str, Published]:
@@ -73,7 +74,7 @@ def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str,
         open_s3(con, catchment)
     with reading_from(catchment):
         return {
-            table["table"]: stored.published(con, address(table)) for table in snapshot["tables"]
+            table["table"]: stored.published(con, _content(table)) for table in snapshot["tables"]
         }
 
 
@@ -98,18 +99,30 @@ def lock(con: DuckDBPyConnection, *, folders: Iterable[str], files: Iterable[str
     con.execute("SET lock_configuration = true")
 
 
-def address(table: TableRow) -> str:
-    """Where a table lies: checked again, for DuckDB signs a request to whatever address it is
+def _content(table: TableRow) -> Content:
+    """What a table's rows lie in."""
+    parts = table.get("parts")  # a Catchment of the release before has none
+    if not parts:
+        return whole(address(table, table["uri"]))
+    live = [part for part in parts if part["use"] != "news"]
+    return Content(
+        [Object(address(table, part["uri"]), part["kind"], part["rows"]) for part in live],
+        table["merge_key"],
+    )
+
+
+def address(table: TableRow, uri: str) -> str:
+    """Where an object lies: checked again, for DuckDB signs a request to whatever address it is
     given.
 
     Raises:
         OperatorError: it is not the address of a table version.
     """
-    found = _ADDRESS.fullmatch(table["uri"])
+    found = _ADDRESS.fullmatch(uri)
     if found is None or parse_table_key(found[1]) is None:
         raise OperatorError(
             (
-                f"Table {table['table']!r} has the address {table['uri'][:200]!a}, which no Ripple "
+                f"Table {table['table']!r} has the address {uri[:200]!a}, which no Ripple "
                 "of this Catchment can have written."
             ),
             hint=(
@@ -117,7 +130,7 @@ def address(table: TableRow) -> str:
                 "put it there: docs/aws.md."
             ),
         )
-    return table["uri"]
+    return uri
 
 
 @contextmanager

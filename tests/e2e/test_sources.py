@@ -77,3 +77,68 @@ def test_sql_files_are_ripples_of_a_pond(driver):
     assert driver.line("ledger")["ripples"][1]["parents"] == ["paid"]
     driver.wait_fresh("ledger", driver.pulse("ledger"))
     assert driver.rows("ledger", "total") == [{"amount": 5}]
+
+
+SHOP = """
+@ripple
+def events(pond):
+    n = int(pond.f.timestamp() * 1000)
+    pond.append_table("events", f"SELECT {n} AS at, unnest([1, 2]) AS customer")
+
+@ripple
+def customers(pond):
+    seen = pond.read_table("customers").fetchall() if pond.has_table("customers") else []
+    rows = ", ".join(f"({k}, {len(seen) + 1})" for k in range(1, len(seen) + 2))
+    pond.merge_table("customers", f"SELECT * FROM (VALUES {rows}) AS v(id, grade)", key=["id"],
+                     delete="SELECT 1 AS id WHERE false")
+"""
+
+DESK = """
+@ripple
+def take(pond):
+    delta = pond.read_delta("growing_shop.events")
+    note(pond, "full" if pond.delta_is_full("growing_shop.events") else "delta")
+    pond.append_table("taken", delta.project("* EXCLUDE (_change)"))
+    if len(delta.fetchall()) == 2 and not (Path(os.environ["LEDGER"]) / "failed").exists():
+        (Path(os.environ["LEDGER"]) / "failed").touch()
+        raise OSError("the first attempt to take a delta fails")
+
+@ripple
+def copy(pond):
+    delta = pond.read_delta("growing_shop.customers")
+    pond.merge_table(
+        "customers",
+        delta.filter("_change IN ('insert', 'update_after')").project("* EXCLUDE (_change)"),
+        key=["id"],
+        delete=delta.filter("_change = 'delete'"),
+    )
+"""
+
+BOARD = """
+@ripple
+def board(pond):
+    delta = pond.read_delta("growing_desk.taken")
+    pond.append_table("news", delta.aggregate("count(*) AS rows"))
+    pond.write_table("all", "SELECT count(*) AS rows, count(DISTINCT at) AS runs "
+                            "FROM growing_desk.taken")
+"""
+
+
+def test_tables_grow_and_each_pond_reads_what_is_new(driver):
+    driver.deploy(
+        driver.pond("growing_shop", SHOP),
+        driver.pond("growing_desk", DESK, sources=["growing_shop"], immediate_retries=2),
+        driver.pond("growing_board", BOARD, sources=["growing_desk"]),
+    )
+    for _ in range(3):
+        driver.wait_fresh("growing_board", driver.pulse("growing_board"))
+    assert driver.rows("growing_board", "all") == [{"rows": 6, "runs": 3}]
+    assert [row["rows"] for row in driver.rows("growing_board", "news")] == [2, 2, 2]
+    assert sorted(row["id"] for row in driver.rows("growing_desk", "customers")) == [1, 2, 3]
+    assert {row["grade"] for row in driver.rows("growing_desk", "customers")} == {3}
+    words = [one.word for one in driver.noted("growing_desk")]
+    assert words == ["full", "full", "delta", "delta"], "the failed attempt's delta came again"
+    (taken,) = (
+        row for row in driver.client.tables("growing_desk")["tables"] if row["table"] == "taken"
+    )
+    assert [part["rows"] for part in taken["parts"]] == [2, 2, 2]

@@ -65,6 +65,9 @@ EVIL = TableVersion(
 )
 
 
+TRUE = TableVersion("t", "data/sales@1/t/0000000001-load-1-x.parquet", 1, 1, "x")
+
+
 def record(body, number, group=SALES):
     return {
         "eventSourceARN": "arn:aws:sqs:eu-central-1:1:mailbox.fifo",
@@ -84,6 +87,19 @@ FORGED = [
     codec.letter(SALES, Removed(NOON)),
     codec.letter(SALES, Deployed(RELEASE)),
     codec.letter(SALES, RippleSucceeded(1, "load", 1, {"t": EVIL})),
+    *(
+        json.dumps(
+            {
+                "to": "sales@1",
+                "kind": "ripple_succeeded",
+                "run": 1,
+                "ripple": "load",
+                "attempt": 1,
+                "tables": {"t": {**codec.to_object(TRUE), "parts": parts}},
+            }
+        )
+        for parts in ("x", [{}], [["f"]], [["f", 1, 1, "rows", "both", 1]], [["f", 1, 1, "x"]])
+    ),
     codec.letter(SALES, GateReached(1, 1, "load")),
     json.dumps({"to": "sales@1", "kind": "removed", "at": 7}),
     codec.letter(ORDERS, SinkAttached(SALES, (1, 0))),

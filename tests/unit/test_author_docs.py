@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 
 from bench import waiting
+from duckstring.model.names import Line
+from tests.unit.parts_kit import Sandbox, rows_of
 from tests.unit.worker_kit import World
 
 PAGE = (Path(__file__).parents[2] / "docs" / "author.md").read_text(encoding="utf-8")
 (EXAMPLE,) = (
     code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "pond.pause" in code
+)
+
+
+(GROWING,) = (
+    code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "read_delta" in code
 )
 
 
@@ -154,3 +161,25 @@ def test_the_costs_are_those_of_the_parts():
     assert task.compute == pytest.approx(
         (10_860 / 3600) * (2 * 0.04048 + 8 * 0.004445 + 80 * 0.000111 + 0.005)
     )
+
+
+def test_the_example_of_tables_that_grow_follows_its_source(tmp_path):
+    code = {}
+    exec(GROWING, code)
+    shop = Sandbox(tmp_path, Line("shop@1"))
+    sales = Sandbox(tmp_path, sources={"shop": shop})
+
+    def shown(*, new, gone, events):
+        shop.ran(lambda pond: pond.merge_table("orders", new, key=["id"], delete=gone))
+        shop.ran(lambda pond: pond.append_table("events", events))
+        sales.ran(lambda pond: (code["orders"](pond), code["log"](pond)))
+        pond = sales.attempt(again=True)
+        return [rows_of(pond.read_table(name)) for name in ("orders", "events")]
+
+    assert shown(
+        new="SELECT unnest([1, 2]) AS id, 'new' AS state", gone=None, events="SELECT 7 AS n"
+    ) == [[(1, "new"), (2, "new")], [(7,)]]
+    assert shown(
+        new="SELECT 1 AS id, 'paid' AS state", gone="SELECT 2 AS id", events="SELECT 8 AS n"
+    ) == [[(1, "paid")], [(7,), (8,)]]
+    assert sales.tables["events"].parts

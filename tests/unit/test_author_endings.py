@@ -309,7 +309,7 @@ def test_what_is_killed_for_its_memory_has_not_killed_itself_whatever_it_looked_
             return True
 
     outcome = Outcome(called=True, killing=ANY_SIGNAL, exit=Exit(signal.SIGKILL, 2048, left=True))
-    found = known(outcome, "load", Full(), redactor=Redactor({}), key_of=str)
+    found = known(outcome, "load", Full(), redactor=Redactor({}), around=None)
     assert (found.error, found.memory) == ("OutOfMemory", True)
 
 

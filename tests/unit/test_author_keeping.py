@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from duckstring.author import stored
+from duckstring.author.contents import whole
 from duckstring.author.errors import ContractError, WriteError
 from tests.unit.lake_kit import Disk, shown
 
@@ -198,7 +199,7 @@ def test_a_file_cannot_make_its_reader_run_sql(disk):
         f"COPY (SELECT 1 AS v) TO '{file}' (FORMAT parquet, KV_METADATA {{duckstring: '{note}'}})"
     )
     with suppress(duckdb.Error):
-        disk.con.sql(stored.select(disk.con, str(file))).fetchall()
+        disk.con.sql(stored.select(disk.con, whole(str(file)))).fetchall()
     assert not target.exists()
 
 

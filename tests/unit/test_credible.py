@@ -6,16 +6,18 @@ import pytest
 
 from duckstring.engine.signals import (
     PullReceived,
+    RippleSucceeded,
     SinkAttached,
     SinkDetached,
     SourceTold,
     TargetReceived,
 )
-from duckstring.engine.state import PondState, SourceReport, SourceView
-from duckstring.model.instants import NEVER
-from duckstring.model.names import Line
+from duckstring.engine.state import PondState, Run, SourceReport, SourceView
+from duckstring.model.catalog import Part, Position, TableVersion
+from duckstring.model.instants import NEVER, ZERO
+from duckstring.model.names import Line, file_of_key, table_key
 from duckstring.model.values import replace
-from duckstring.orchestrator.credible import possible
+from duckstring.orchestrator.credible import credible, possible
 from duckstring.orchestrator.ports import Received
 from duckstring.testing.simulator import START
 
@@ -62,3 +64,86 @@ def test_a_stamp_far_ahead_is_believed_of_a_line_that_was_committed_so_often(kin
 def test_nobody_is_asked_about_the_usual_stamp(kind):
     _, made = KINDS[kind]
     assert kept(made((41, 0)), 0) == (True, [])
+
+
+def key(run, *, of=HERE, table="orders", attempt=1, ripple="load"):
+    return table_key(of, table, run=run, ripple=ripple, attempt=attempt, invocation="0a1b2c3dp1")
+
+
+def part(run, **more):
+    return Part(file_of_key(key(run, **more)), 1, 1)
+
+
+def run_of(number, *, outputs=(), pins=()):
+    return Run(
+        *(number, START, NEVER, ZERO, "1.0.0", "a", "m", 0, START),
+        outputs=dict(outputs),
+        pins=dict(pins),
+    )
+
+
+def version(*parts, at=9):
+    return TableVersion("orders", key(at), 2, 2, "f", parts=parts, total="7")
+
+
+BASE = TableVersion("orders", key(3), 1, 1, "f")
+AT_WORK = PondState(
+    HERE,
+    tables={"orders": BASE},
+    runs={
+        8: run_of(8, outputs={"orders": version(part(3), part(8), at=8)}),
+        9: run_of(9, pins={SOURCE: 5}),
+    },
+)
+
+
+def report(table=None, **more):
+    tables = {} if table is None else {"orders": table}
+    return RippleSucceeded(9, "load", 1, tables, **more)
+
+
+def believed(signal):
+    letters = credible(HERE, [Received(signal, (1, "1"))], None)
+    return bool(possible(letters, AT_WORK, lambda _: 0))
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        report(version(part(3), part(9))),
+        report(version(part(3), part(8), part(9))),
+        report(TableVersion("orders", key(9), 1, 1, "f", merge_key=("id",))),
+        report(positions={"orders.orders": Position(key(5, of=SOURCE))}, found=(8,)),
+        replace(report(version(part(2), part(9))), run=7),
+    ],
+    ids=["published", "in flight", "whole", "position", "over"],
+)
+def test_parts_that_the_attempt_could_find_and_positions_that_it_could_reach_are_believed(signal):
+    if signal.run == 7:  # nothing comes of it
+        signal = replace(signal, tables={})
+    assert believed(signal)
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        report(version(part(2), part(9))),
+        report(version(part(3), part(8, attempt=2), part(9))),
+        report(version(part(3), part(10), part(9))),
+        report(version(part(3), part(9, table="x"), part(9), at=8)),
+        report(version(part(9))),
+        report(version(Part("../../secrets", 1, 1), part(9))),
+        report(version(replace(part(3), rows=2**51), part(9))),
+        report(version(part(3), replace(part(9), kind="changes"))),
+        report(replace(BASE, key=key(9), total="x")),
+        report(positions={"orders.orders": Position(key(6, of=SOURCE))}),
+        report(positions={"orders.orders": Position(key(1, of=SINK))}),
+        report(positions={"sales.orders": Position(key(1, of=SOURCE))}),
+        report(positions={"orders.orders": Position("artifacts/orders/1.0.0/ab.zip")}),
+        report(positions={f"orders.t{n}": Position(key(1, of=SOURCE, table=f"t{n}"))
+                          for n in range(101)}),
+        report(found=tuple(range(1001))),
+    ],
+)  # fmt: skip
+def test_parts_and_positions_that_the_attempt_could_not_find_are_refused(signal):
+    assert not believed(signal)

@@ -8,9 +8,9 @@ import pytest
 from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Removed, Restored
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceReport, SourceView
 from duckstring.errors import TransientError
-from duckstring.model.catalog import Removal, TableVersion
+from duckstring.model.catalog import Part, Position, Removal, TableVersion
 from duckstring.model.instants import to_text
-from duckstring.model.names import Line, artifact_key, parse_line, table_key
+from duckstring.model.names import Line, artifact_key, file_of_key, parse_line, table_key
 from duckstring.model.values import replace
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, Seen
@@ -344,6 +344,30 @@ def test_what_no_kept_snapshot_names_is_deleted_after_a_day():
         7,
         True,
     )
+
+
+def test_parts_of_tables_and_whole_tables_that_a_ripple_has_taken_stay_and_other_positions_go():
+    garbage = stored(range(1, 11))
+    files = [file_of_key(key(n)) for n in (2, 4, 10)]
+    parted = replace(version(10), parts=tuple(Part(file, 1, 1) for file in files))
+    in_flight = replace(version(11), parts=(Part(file_of_key(key(5)), 1, 1), *parted.parts[2:]))
+    garbage.written[key(11)] = OLD
+    taken = {"load": {"sales.t": Position(key(6), whole=True), "sales.u": Position(key(7))}}
+    busy = replace(run(11), outputs={"t": in_flight})
+    busy = replace(busy, positions={"load": {"sales.v": Position(key(1), whole=True)}})
+    World(
+        Seen(
+            pond(
+                snapshot=10,
+                runs_started=11,
+                tables={"t": parted},
+                positions=taken,
+                runs={11: busy},
+            )
+        ),
+        garbage=garbage,
+    ).letters()
+    assert kept(garbage) == [1, 2, 4, 5, 6, 8, 9, 10, 11]
 
 
 def test_a_table_written_long_ago_and_still_published_stays():

@@ -6,11 +6,17 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pytest
 
+from duckstring.author.surroundings import Surroundings
+from duckstring.author.tables import SourceTables
 from duckstring.engine.effects import PublishSnapshot
-from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.catalog import DroppedTable, Position, TableVersion
+from duckstring.model.foreign import Redactor
 from duckstring.model.instants import NEVER
-from duckstring.model.names import Line
+from duckstring.model.names import Line, file_of_key
 from duckstring.model.values import replace
+from duckstring.worker.calling import Fault
+from duckstring.worker.ends import Memory, known
+from duckstring.worker.watch import Outcome
 from tests.unit import worker_kit as kit
 from tests.unit.test_worker_run_ripple import ran
 
@@ -252,3 +258,134 @@ def test_asking_of_what_is_not_there_is_answered_as_reading_it(world, ref, error
 def test_which_tables_of_its_sources_an_attempt_has_read_is_in_its_row(world, body, reads):
     assert from_up(world, body) == {"outcome": "ok"}
     assert world.rows[-1].reads == reads
+
+
+def test_what_is_appended_goes_with_the_report_as_a_part_and_what_was_taken_as_a_position(world):
+    assert ran(world, "pond.append_table('t', 'SELECT 1 AS one')") == {"outcome": "ok"}
+    world.accept()
+    world.publish()
+    base = world.state.tables["t"]
+    a = "data/up@1/a/0000000007-load-1-x.parquet"
+    duckdb.sql("SELECT 5 AS one").write_parquet(world.storage.uri(a))
+    world.source(UP, 7, NOON, {"a": TableVersion("a", a, 1, 9, "x")})
+    world.open_run(2)
+    world.state = replace(
+        world.state,
+        runs={2: replace(world.state.runs[2], outputs={"w": base}, attempts={"load": 1})},
+    )
+    body = "pond.append_table('t', pond.read_delta('up.a').project('one'))"
+    assert second_of(world, 3, body, pins={UP: 7}) == {"outcome": "ok"}
+    signal = world.letters[-1].signal
+    version = signal.tables["t"]
+    assert [part.file for part in version.parts] == [
+        file_of_key(base.key),
+        file_of_key(version.key),
+    ]
+    assert (version.rows, [part.rows for part in version.parts]) == (2, [1, 1])
+    assert signal.positions == {"up.a": Position(a, whole=True)}
+    assert signal.found == (2,)
+
+
+def second_of(world, number, body, **more):
+    world.deploy(
+        "from duckstring import ripple\n\n@ripple\ndef load(pond):\n"
+        + "".join(f"    {line}\n" for line in body.splitlines())
+    )
+    world.open_run(number, **more)
+    return world.run(number=number)
+
+
+def test_a_run_that_was_lost_after_it_took_a_delta_takes_it_again(world):
+    a = "data/up@1/a/0000000007-load-1-x.parquet"
+    world.source(UP, 7, NOON, {"a": TableVersion("a", a, 1, 9, "x")})
+    duckdb.sql("SELECT 5 AS one").write_parquet(world.storage.uri(a))
+    world.state = replace(world.state, positions={"load": {"up.a": Position(a, whole=True)}})
+    body = "pond.write_table('t', f\"SELECT {len(pond.read_delta('up.a').fetchall())} AS n\")"
+    assert second_of(world, 1, body, pins={UP: 7}) == {"outcome": "ok"}
+    assert world.rows_of("t") == [(0,)]
+
+
+AROUND = Surroundings(
+    name="sales",
+    line=SALES,
+    version="1.0.0",
+    run=9,
+    ripple="load",
+    attempt=1,
+    invocation="0a1b2c3d",
+    run_key="k",
+    f=NOON,
+    previous_f=NOON,
+    ends=NOON,
+    own={"t": TableVersion("t", "data/sales@1/t/0000000001-load-1-x.parquet", 1, 1, "f")},
+    sources={
+        "up": SourceTables(
+            {"a": TableVersion("a", "data/up@1/a/0000000007-load-1-x.parquet", 1, 1, "f")}
+        ),
+        "none": SourceTables(None),
+    },
+)
+OLD_PART, NEW_PART = "0000000001-load-1-x", "0000000009-load-1-0a1b2c3dp1"
+
+
+def end(taken=(), **changes):
+    table = {
+        "table": "t",
+        "key": f"data/sales@1/t/{NEW_PART}.parquet",
+        "rows": 2,
+        "bytes": 2,
+        "fingerprint": "f",
+        "parts": [[OLD_PART, 1, 1, "rows", "start"], [NEW_PART, 1, 1, "rows", "both"]],
+        "merge_key": [],
+        "total": "7",
+    }
+    message = {
+        "end": "returned",
+        "tables": [{**table, **changes}],
+        "skipped": False,
+        "requested": False,
+        "kept": [],
+        "dropped": [],
+        "reads": [],
+        "taken": list(taken),
+    }
+    outcome = Outcome(called=True, end=message)
+    return known(outcome, "load", Memory(0), redactor=Redactor({}), around=AROUND)
+
+
+def test_a_message_with_parts_that_the_attempt_found_or_wrote_is_taken():
+    done = end(["up.a"])
+    assert done.tables["t"].parts[0].use == "start"
+    assert done.positions == {
+        "up.a": Position("data/up@1/a/0000000007-load-1-x.parquet", whole=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("taken", "changes"),
+    [
+        ([], {"parts": [["0000000002-load-1-x", 1, 1, "rows", "both"],
+                        [NEW_PART, 1, 1, "rows", "both"]]}),
+        ([], {"parts": [[OLD_PART, -1, 1, "rows", "both"], [NEW_PART, 1, 1, "rows", "both"]]}),
+        ([], {"parts": [["../x", 1, 1, "rows", "both"], [NEW_PART, 1, 1, "rows", "both"]]}),
+        ([], {"parts": [[OLD_PART, 1, 1, "words", "both"], [NEW_PART, 1, 1, "rows", "both"]]}),
+        ([], {"parts": "all of them"}),
+        ([], {"merge_key": [7]}),
+        ([], {"total": "a lot"}),
+        ([], {"key": "data/sales@1/t/0000000009-load-1-0a1b2c3dp0001.parquet"}),
+        ([], {"key": "data/sales@1/u/0000000009-load-1-0a1b2c3dp1.parquet"}),
+        ([], {"key": f"data/sales@1/t/{OLD_PART}.parquet"}),
+        ([], {"f": "2030-01-01T00:00:00Z"}),
+        ([], {"rows": -1}),
+        (["up.b"], {}),
+        (["none.a"], {}),
+        (["a"], {}),
+        (["elsewhere.a"], {}),
+        ([f"up.t{n}" for n in range(101)], {}),
+        ("up.a", {}),
+    ],
+)  # fmt: skip
+def test_a_message_that_names_what_the_attempt_could_not_find_is_the_authors_failure(
+    taken, changes
+):
+    assert isinstance(end(taken, **changes), Fault)

@@ -201,6 +201,8 @@ export function tablesOf(line: LineStatus): TablesAnswer | null {
       uri: `s3://bucket/data/${line.line}/${ripple.name}/1.parquet`,
       rows: 12_000 * (at + 1),
       bytes: 4_200_000 * (at + 1),
+      parts: [],
+      merge_key: [],
       written_in: `${line.line}/41`,
       version: line.version,
       f: line.end_f,

@@ -465,7 +465,19 @@ export interface DroppedTable {
 }
 
 /**
- * One published table.
+ * One object of a table that has several. ``rows``: how many lie in it.
+ */
+export interface TablePart {
+  uri: string;
+  rows: number;
+  bytes: number;
+  kind: "rows" | "changes";
+  use: "both" | "news" | "start" | "base";
+}
+
+/**
+ * One published table. ``uri``: its object; empty if it has several: these are its ``parts``,
+ * in order. ``merge_key``: the columns by which changes name rows.
  */
 export interface TableRow {
   written_in: string;
@@ -477,6 +489,8 @@ export interface TableRow {
   uri: string;
   rows: number;
   bytes: number;
+  parts: TablePart[];
+  merge_key: string[];
 }
 
 /**

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duckstring.errors import OperatorError
+from duckstring.model.names import table_of_key
 from duckstring_cli.stores.held import Stores
 
 Item = dict[str, Any]
@@ -178,9 +179,23 @@ def _keys_in(value: object) -> Iterator[str]:
             yield from _keys_in(one)
     if not isinstance(value, dict):
         return
+    yield from _objects_of(value)
     for name, one in value.items():
-        is_named = name in {"key", "artifact"} and isinstance(one, str)
-        if is_named and one.startswith(("data/", "artifacts/")):
+        if name == "artifact" and isinstance(one, str) and one.startswith("artifacts/"):
             yield one
         else:
             yield from _keys_in(one)
+
+
+def _objects_of(value: Mapping[str, Any]) -> Iterator[str]:
+    """The objects of a table version, or the one that a position needs: a whole table. Any other
+    position only says how far a Ripple has come.
+    """
+    key = value.get("key")
+    if not isinstance(key, str) or not key.startswith("data/"):
+        return
+    if "table" in value or "whole" in value:
+        yield key
+    for file, *_ in value.get("parts", ()):
+        if (part := f"{table_of_key(key)}/{file}.parquet") != key:
+            yield part

@@ -450,8 +450,8 @@ class NoSnapshots:
 
 
 class Files:
-    def uri(self, version):
-        return f"s3://bucket/{version.key}"
+    def uri(self, key):
+        return f"s3://bucket/{key}"
 
 
 def published(state):
@@ -475,6 +475,8 @@ def test_the_published_snapshot_tells_where_each_table_lies_and_which_run_wrote_
                 "uri": f"s3://bucket/{version.key}",
                 "rows": 10,
                 "bytes": 99,
+                "parts": [],
+                "merge_key": [],
                 "written_in": "sales@1/41",
                 "version": None,
                 "f": None,

@@ -12,7 +12,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from duckstring.adapters.aws import codec
+from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
+from duckstring.model.catalog import Part, Position, TableVersion
+from duckstring.model.names import Line, file_of_key, table_key
 from duckstring_cli import catchments, main
 from duckstring_cli.catchments import Access
 from duckstring_cli.stores import backup, cut, point, restore, settings
@@ -23,6 +27,7 @@ from tests.unit.cli.commands_kit import PROD
 ITEMS = json.loads(
     (Path(__file__).parents[2] / "integration" / "items_before" / "items.json").read_text()
 )
+SALES = Line("sales@1")
 QUIET = lambda _: None  # noqa: E731
 
 
@@ -445,3 +450,15 @@ def test_what_was_typed_is_understood_or_refused(shop, monkeypatch, capsys, tmp_
     assert (code, "is not a point in time" in err) == (2, True)
     code, err = run("restore", "prod", "--at", "400d")
     assert (code, "does not keep its past" in err) == (1, True)
+
+
+def test_all_objects_of_a_table_with_parts_are_named_and_of_positions_the_whole_tables():
+    def key(run):
+        return table_key(SALES, "t", run=run, ripple="load", attempt=1, invocation="x")
+
+    parts = tuple(Part(file_of_key(key(run)), 1, 1) for run in (1, 2, 3))
+    table = TableVersion("t", key(3), 3, 3, "f", parts=parts)
+    taken = {"load": {"s.a": Position(key(4), whole=True), "s.b": Position(key(5))}}
+    state = PondState(SALES, tables={"t": table}, positions=taken)
+    item = {"state": {"S": codec.state_to_text(state)}}
+    assert sorted(set(cut.names_in(item))) == [(key(run), True) for run in (1, 2, 3, 4)]

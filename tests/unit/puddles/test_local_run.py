@@ -354,3 +354,55 @@ def test_a_damaged_state_is_told_in_one_line(sales):
     with pytest.raises(OperatorError, match=r"\.state\.json cannot be read"):
         sales.run()
     assert sales.run(fresh=True).ok
+
+
+INCREMENTAL = (
+    HEAD
+    + """
+@ripple
+def load(pond):
+    delta = pond.read_delta("shop.orders")
+    pond.write_table("full", f"SELECT {pond.delta_is_full('shop.orders')} AS is_full")
+    pond.append_table("log", delta.project("id, _change AS what"))
+    pond.merge_table(
+        "orders",
+        delta.filter("_change = 'insert'").project("id, n"),
+        key=["id"],
+        delete=delta.filter("_change = 'delete'").project("id").except_(
+            delta.filter("_change = 'insert'").project("id")
+        ),
+    )
+"""
+)
+PUDDLE = """
+@puddle("shop.orders")
+def orders():
+    return [{}]
+"""
+
+
+def test_tables_grow_and_deltas_go_on_over_several_runs(tmp_path):
+    local = Local(tmp_path, sources='shop = "1.0.0"')
+    local.code(INCREMENTAL)
+
+    def ran(*rows):
+        made = ", ".join(f'{{{{"id": {k}, "n": {n}}}}}' for k, n in rows)
+        local.puddles(PUDDLE.replace("{}", made.replace("{{", "{").replace("}}", "}")))
+        ended = local.run()
+        assert ended.ok, ended
+        return local.rows("full"), local.rows("orders")
+
+    assert ran((1, 10), (2, 20)) == ([(True,)], [(1, 10), (2, 20)])
+    assert ran((1, 10), (2, 21), (3, 30)) == ([(False,)], [(1, 10), (2, 21), (3, 30)])
+    assert ran((2, 21), (3, 30)) == ([(False,)], [(2, 21), (3, 30)])
+    assert local.rows("log") == [
+        (1, "delete"),
+        (1, "insert"),
+        (2, "delete"),
+        (2, "insert"),
+        (2, "insert"),
+        (3, "insert"),
+    ]
+    assert ran((2, 21), (3, 30)) == ([(False,)], [(2, 21), (3, 30)])
+    local.run(fresh=True)
+    assert local.rows("full") == [(True,)]

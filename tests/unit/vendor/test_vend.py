@@ -8,7 +8,7 @@ import pytest
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import TransientError
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.names import Line, table_key
 from duckstring.model.permits import KEY_BYTES, AttemptName, permit
 from duckstring.model.values import replace
@@ -80,6 +80,27 @@ def test_an_attempt_gets_its_state_its_snapshots_its_ponds_secrets_and_credentia
         True,
         1000.0,
     )
+
+
+def test_it_reaches_all_parts_of_its_sources_tables_and_whole_tables_that_it_has_taken():
+    parts = tuple(
+        Part(f"000000000{run}-load-1-0a1b2c3d", 1, 1, use="news" if run == 5 else "both")
+        for run in (5, 6, 7)
+    )
+    tables = {"orders": replace(TABLES["orders"], parts=parts)}
+    taken = table_key(ORDERS, "prices", run=2, ripple="load", attempt=1, invocation="0a1b2c3d")
+    elsewhere = table_key(IDLE, "t", run=2, ripple="load", attempt=1, invocation="0a1b2c3d")
+    positions = {
+        "orders.prices": Position(taken, whole=True),
+        "orders.orders": Position(OBJECT),
+        "idle.t": Position(elsewhere, whole=True),
+        "orders.x": Position("of another form", whole=True),
+    }
+    state = replace(STATE, positions={"load": positions, "other": {"orders.y": Position("y")}})
+    world = World(state, snapshots={(ORDERS, 7): PublishSnapshot(7, START, tables)})
+    world.ask()
+    (rights,) = world.rights
+    assert rights.sources == {ORDERS: frozenset({*tables["orders"].keys, taken})}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.model.as_of import Kept
-from duckstring.model.catalog import RippleSpec, TableVersion
+from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
@@ -49,7 +49,7 @@ class Discovery(Protocol):
 class TableFiles(Protocol):
     """The storage of table versions."""
 
-    def uri(self, version: TableVersion) -> str:
+    def uri(self, key: str) -> str:
         """The ``s3://`` address of a table version."""
 
 

@@ -9,14 +9,14 @@ from duckstring.api.ports import TableFiles
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.model import commands
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import Part, TableVersion
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_table_key, run_key
 from duckstring.ports import Catalog, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import OlderTable, TableAge, TablesAnswer, TableWriter
+    from duckstring.model.answers import OlderTable, TableAge, TablePart, TablesAnswer, TableWriter
 
 
 class NotPublishedError(OperatorError):
@@ -61,9 +61,11 @@ def describe_tables(state: PondState, files: TableFiles) -> TablesAnswer:
         "tables": [
             {
                 "table": name,
-                "uri": files.uri(version),
+                "uri": "" if version.parts else files.uri(version.key),
                 "rows": version.rows,
                 "bytes": version.bytes,
+                "parts": [_part(version, part, files) for part in version.parts],
+                "merge_key": list(version.merge_key),
                 **_age(state, version),
             }
             for name, version in sorted(state.tables.items())
@@ -77,6 +79,16 @@ def describe_tables(state: PondState, files: TableFiles) -> TablesAnswer:
             }
             for name, gone in sorted(state.dropped.items())
         ],
+    }
+
+
+def _part(version: TableVersion, part: Part, files: TableFiles) -> TablePart:
+    return {
+        "uri": files.uri(version.key_of(part)),
+        "rows": part.rows,
+        "bytes": part.bytes,
+        "kind": part.kind,
+        "use": part.use,
     }
 
 

@@ -14,7 +14,8 @@ from duckstring.author.columns import OWN
 from duckstring.author.errors import CheckError, PreviousMissingError
 from duckstring.author.frames import readable
 from duckstring.author.naming import TableRef
-from duckstring.author.pond import Pond, Surroundings
+from duckstring.author.pond import Pond
+from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import missing
 from duckstring.model.catalog import TableVersion
 from duckstring.model.checks import (

@@ -36,8 +36,43 @@ def row_hashes(stored: ColumnTypes) -> str:
     Each row's hash is hashed once more: DuckDB joins the columns' hashes by XOR, and sums over XOR
     can cancel.
     """
-    values = [value for name, kind in stored.items() for value in _hashed(quoted(name), kind)]
-    return f"coalesce({OWN}sum({OWN}hash({OWN}hash({', '.join(values)}))), 0)"
+    return f"coalesce({OWN}sum({row_hash(stored)}), 0)"
+
+
+def row_hash(stored: ColumnTypes) -> str:
+    """The hash of one row over the stored columns, 64 bits."""
+    return f"{OWN}hash({OWN}hash({', '.join(_values(stored))}))"
+
+
+def other_hash(stored: ColumnTypes) -> str:
+    """A second hash of one row. Both together tell any number of rows apart."""
+    return f"{OWN}hash({OWN}hash('other', {', '.join(reversed(_values(stored)))}))"
+
+
+def differs(stored: ColumnTypes, left: str, right: str) -> str:
+    """SQL: whether two rows differ in any value."""
+    pairs = zip(_values(stored, f"{left}."), _values(stored, f"{right}."), strict=True)
+    return " OR ".join(
+        f"{one} COLLATE C IS DISTINCT FROM {other} COLLATE C"
+        if is_text
+        else f"{one} IS DISTINCT FROM {other}"
+        for (one, other), is_text in zip(pairs, _texts(stored), strict=True)
+    )
+
+
+def _values(stored: ColumnTypes, of: str = "") -> list[str]:
+    return [
+        value for name, kind in stored.items() for value in _hashed(f"{of}{quoted(name)}", kind)
+    ]
+
+
+def _texts(stored: ColumnTypes) -> list[bool]:
+    """Of each of ``_values``: whether it is text, which an author's collation would compare."""
+    return [
+        value.endswith("AS VARCHAR)") or (value == "v" and kind.kind in {"varchar", "json"})
+        for kind in stored.values()
+        for value in _hashed("v", kind)
+    ]
 
 
 def fingerprint(columns: ColumnTypes, rows: int, total: int) -> str:

@@ -14,17 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from secrets import token_hex
 from threading import RLock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from duckstring.author import delta as deltas
 from duckstring.author import outages, refusals, stored
 from duckstring.author.columns import OWN, column_types, duckdb_message
+from duckstring.author.contents import CHANGE, Content, content_of, content_of_parts, scan
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import OF_ANY_TYPE, fingerprint, row_hashes
-from duckstring.author.frames import check_frame, columns_alone, readable, rows_of_objects
-from duckstring.author.keeping import encoded, restored
+from duckstring.author.incoming import reading, registered, selected
 from duckstring.author.naming import TableRef
-from duckstring.author.writing import Writing, kept_columns, prepare
+from duckstring.author.writing import Writing, check_reserved, prepare
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.sql import literal, quoted
@@ -45,7 +46,6 @@ search path: whatever the Pond or its author has under such a name comes first.
 """
 
 _INCOMING = "~incoming"
-_STREAM = "~stream"
 _AT_ONCE = 8
 
 
@@ -70,6 +70,13 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Remove what an open database left on disk."""
+
+
+class Copied(NamedTuple):
+    """What a file has."""
+
+    rows: int
+    bytes: int
 
 
 class Lake:
@@ -110,12 +117,15 @@ class Lake:
         """Make views of all tables, several at a time: each waits for two requests and little
         else.
         """
-        wanted = {ref: version.key for ref, version in tables.items() if ref[0] not in _NO_SCHEMAS}
-        missing = [(ref, key) for ref, key in wanted.items() if self._views.get(ref) != key]
+        missing = [
+            (ref, version)
+            for ref, version in tables.items()
+            if ref[0] not in _NO_SCHEMAS and self._views.get(ref) != version.key
+        ]
         for schema in sorted({ref[0] for ref, _ in missing}):
             with self.con.cursor() as cursor:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_path(schema)}")
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool, self._classified_errors():
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool, self.classified_errors():
             list(pool.map(self._show, missing))
 
     def hide(self, ref: TableRef) -> None:
@@ -143,31 +153,75 @@ class Lake:
         now.
         """
         self.show({ref: version})
-        with self._classified_errors():
-            return self.con.sql(self._select(self.con, version.key))
+        with self.classified_errors():
+            return self.con.sql(self._select(self.con, version))
+
+    def delta(self, ref: str, found: deltas.Plan) -> DuckDBPyRelation:
+        """A lazy relation over what changed in a table.
+
+        Raises:
+            WriteError: it has a column of the name that changes use.
+        """
+        version = found.version
+        with self.classified_errors():
+            columns = stored.stored_columns(self.con, content_of(version, self.uri))
+            check_reserved(ref, tuple(columns), CHANGE)
+            parts = version.live if found.news is None else found.news
+            if version.parts and parts:
+                self.check_counts(self.con, ref, content_of_parts(version, parts, self.uri))
+            return self.con.sql(deltas.select(self.con, found, self.uri))
+
+    def is_comparable(self, found: deltas.Plan) -> bool:
+        """Whether the version that was taken last is still there, with the same columns."""
+        from duckdb import IOException  # noqa: PLC0415 - the worker starts without DuckDB
+
+        try:
+            # Its key is not asked for by ``uri``: where it is gone, that is no outage.
+            return deltas.is_comparable(self.con, found, self._storage.uri)
+        except IOException as error:
+            if (outage := self.outage(error)) is not None:
+                raise outage from error
+            return False
 
     def write(
-        self, table: str, data: object, *, key: str, published: TableVersion | None = None
+        self,
+        table: str,
+        data: object,
+        *,
+        key: str,
+        published: TableVersion | None = None,
+        reserved: str = "",
     ) -> TableVersion:
         """Store ``data`` as Parquet and measure what was stored, without holding it in memory.
 
         The fingerprint is taken from the stored file: the relation might not give the same rows
-        twice.
+        twice. ``reserved``: a name that no column may have.
 
         Raises:
             WriteError: it cannot be kept as it is. Nothing was stored.
             ContractError: ``published`` would not be kept to. Nothing was stored.
         """
-        with self._relation(table, data) as (con, relation):
-            self._check_functions(table)
-            writing = prepare(table, relation, self._published(published))
-            size = self._copy(con, writing, relation, key)
-        with self._classified_errors(), self.con.cursor() as cursor:
-            scan = stored.scan(self._uri(key))
-            hashes = row_hashes(column_types(cursor.sql(f"FROM {scan}")))
-            found = cursor.execute(f"SELECT {OWN}count(*), {hashes} FROM {scan}").fetchone()  # noqa: S608 - quoted
-        rows, total = found or (0, 0)
-        return TableVersion(table, key, rows, size, fingerprint(writing.columns, rows, total))
+        with self.relation(table, data) as (con, relation):
+            self.check_functions(table)
+            check_reserved(table, relation.columns, reserved)
+            writing = prepare(table, relation, self.published(published) if published else None)
+            size = self.copy(con, writing, relation, self.uri(key)).bytes
+        rows, total = self.measured(f"FROM {scan(self.uri(key))}")
+        return TableVersion(
+            table,
+            key,
+            rows,
+            size,
+            fingerprint(writing.columns, rows, total),
+            total=str(total),
+        )
+
+    def measured(self, rows: str) -> tuple[int, int]:
+        """How many rows a SELECT gives, as they lie in files, and the sum of their hashes."""
+        with self.classified_errors(), self.con.cursor() as cursor:
+            hashes = row_hashes(column_types(cursor.sql(rows)))
+            found = cursor.execute(f"SELECT {OWN}count(*), {hashes} FROM ({rows})").fetchone()  # noqa: S608 - quoted
+        return found or (0, 0)
 
     def refused_pond(self, error: BaseException) -> str:
         """The Pond whose tables the storage has refused; empty: the error is about something
@@ -193,7 +247,7 @@ class Lake:
             hint="The attempt can be made again.",
         )
 
-    def _check_functions(self, table: str) -> None:
+    def check_functions(self, table: str) -> None:
         """A function of the author's in Python stands beside DuckDB's own of its name, and is
         called where its types fit better.
         """
@@ -220,16 +274,15 @@ class Lake:
                 return duckdb_message(error).count(f"\t{name}(")
         return 2  # one that takes no value, which DuckDB's own does not
 
-    def _published(self, version: TableVersion | None) -> Published | None:
-        if version is None:
-            return None
-        with self._classified_errors():
-            return stored.published(self.con, self._uri(version.key))
+    def published(self, version: TableVersion) -> Published:
+        """The columns of a version as they were written."""
+        with self.classified_errors():
+            return stored.published(self.con, content_of(version, self.uri))
 
-    def _copy(
-        self, con: DuckDBPyConnection, writing: Writing, relation: DuckDBPyRelation, key: str
-    ) -> int:
-        """Write the file; its size in bytes."""
+    def copy(
+        self, con: DuckDBPyConnection, writing: Writing, relation: DuckDBPyRelation, uri: str
+    ) -> Copied:
+        """Write a relation to a file."""
         from duckdb import FatalException  # noqa: PLC0415 - the worker starts without DuckDB
 
         # As a view of this connection alone: a lasting one would need a schema of the author's that
@@ -237,21 +290,30 @@ class Lake:
         relation.query(_INCOMING, f"FROM {quoted(_INCOMING)} LIMIT 0")
         incoming = f"temp.main.{quoted(_INCOMING)}"
         try:
-            with self._classified_errors(), writing.refusals():
-                stats = con.execute(
-                    f"COPY (SELECT {', '.join(writing.items)} "  # noqa: S608 - quoted
-                    f"FROM {incoming}) TO {literal(self._uri(key))} "
-                    f"(FORMAT parquet, COMPRESSION zstd, RETURN_STATS, {writing.note})"
-                ).fetchone()
+            with self.classified_errors(), writing.refusals():
+                return self.copy_sql(
+                    con,
+                    f"SELECT {', '.join(writing.items)} FROM {incoming}",  # noqa: S608 - quoted
+                    uri,
+                    note=writing.note,
+                )
         finally:
             with suppress(FatalException):  # of a database that has ended; why, is on its way
                 con.execute(f"DROP VIEW IF EXISTS {incoming}")
-        if stats is None:
-            raise WriteError(f"Table {writing.table!r}: DuckDB wrote no file.")
-        return int(stats[2])
+
+    def copy_sql(self, con: DuckDBPyConnection, sql: str, uri: str, *, note: str) -> Copied:
+        """Write the rows of a SELECT to a file, as they are. ``note``: what the file says of
+        itself.
+        """
+        stats = con.execute(
+            f"COPY ({sql}) TO {literal(uri)} "
+            f"(FORMAT parquet, COMPRESSION zstd, RETURN_STATS, {note})"
+        ).fetchone()
+        assert stats is not None  # noqa: S101 - a COPY with RETURN_STATS gives a row for its file
+        return Copied(int(stats[1]), int(stats[2]))
 
     @contextmanager
-    def _relation(
+    def relation(
         self, table: str, data: object
     ) -> Iterator[tuple[DuckDBPyConnection, DuckDBPyRelation]]:
         """The rows as a relation, and the connection that it belongs to."""
@@ -260,15 +322,15 @@ class Lake:
         match data:
             case str():
                 with self._one_writes:
-                    yield self.con, _select(table, self.con.sql(data))
+                    yield self.con, selected(table, self.con.sql(data))
             case DuckDBPyRelation() if self._is_ours(data):
                 with self._one_writes:
                     yield self.con, data
             case _:
                 # What comes as a stream is copied by a connection of its own: the author's may be
                 # busy making the stream.
-                with self.con.cursor() as other, _read(other, table, data):
-                    yield other, _registered(other, table, data)
+                with self.con.cursor() as other, reading(other, table, data):
+                    yield other, registered(other, table, data)
 
     def _is_ours(self, relation: DuckDBPyRelation) -> bool:
         """Whether what it makes in its own connection is found in ours: a relation of another
@@ -289,26 +351,42 @@ class Lake:
             return False
         return True
 
-    def _show(self, view: tuple[TableRef, str]) -> None:
+    def _show(self, view: tuple[TableRef, TableVersion]) -> None:
         from duckdb import CatalogException  # noqa: PLC0415 - the worker starts without DuckDB
 
-        ref, key = view
+        ref, version = view
         with self.con.cursor() as cursor:
-            select = self._select(cursor, key)
+            select = self._select(cursor, version)
             # Where the author has a table of this name it stays: read_table needs no view.
             with suppress(CatalogException):
                 cursor.execute(f"CREATE OR REPLACE VIEW {_path(*ref)} AS {select}")
-        self._views[ref] = key
+        self._views[ref] = version.key
 
-    def _select(self, con: DuckDBPyConnection, key: str) -> str:
-        return stored.select(con, self._uri(key))
+    def _select(self, con: DuckDBPyConnection, version: TableVersion) -> str:
+        content = content_of(version, self.uri)
+        if version.parts:
+            self.check_counts(con, version.table, content)
+        return stored.select(con, content)
 
-    def _uri(self, key: str) -> str:
+    def check_counts(self, con: DuckDBPyConnection, table: str, content: Content) -> None:
+        """Refuse to read a table of which the storage gives other rows than were written.
+
+        Raises:
+            TransientError: it does. The attempt is made again.
+        """
+        if wrong := stored.miscounted(con, content):
+            raise TransientError(
+                f"The storage gives other rows of table {table!r} than were written: {wrong}.",
+                hint="The attempt is made again.",
+            )
+
+    def uri(self, key: str) -> str:
+        """The address of an object of the Catchment."""
         self._keys.add(key)
         return self._storage.uri(key)
 
     @contextmanager
-    def _classified_errors(self) -> Iterator[None]:
+    def classified_errors(self) -> Iterator[None]:
         """The Catchment's storage failing is not the author's fault; any other address failing
         is.
         """
@@ -333,110 +411,6 @@ def _has_descriptors() -> bool:
         for one in got:
             os.close(one)
     return True
-
-
-def _select(table: str, relation: DuckDBPyRelation | None) -> DuckDBPyRelation:
-    """What DuckDB makes of the author's SQL: nothing, where it is a statement without rows."""
-    if relation is None:
-        raise WriteError(
-            f"Table {table!r}: that SQL gives no rows.", hint="Write the text of a SELECT."
-        )
-    return relation
-
-
-def _registered(con: DuckDBPyConnection, table: str, data: object) -> DuckDBPyRelation:
-    """A relation over data that is not a relation of this database."""
-    from duckdb import DuckDBPyRelation, Error  # noqa: PLC0415 - the worker starts without DuckDB
-
-    if not isinstance(data, DuckDBPyRelation):
-        check_frame(table, data)
-    # Arrow has fewer types than DuckDB: a TIMETZ would lose its offset, a large UHUGEINT be -1.
-    columns = kept_columns(table, data) if isinstance(data, DuckDBPyRelation) else {}
-    try:
-        if not isinstance(data, DuckDBPyRelation):
-            con.register(_STREAM, readable(data))
-            return con.sql(f"FROM {quoted(_STREAM)}")
-        con.register(
-            _STREAM,
-            _foreign(
-                table,
-                data.project(", ".join(encoded(name, kind) for name, kind in columns.items())),
-            ),
-        )
-        items = ", ".join(restored(name, kind) for name, kind in columns.items())
-        return con.sql(f"SELECT {items} FROM {quoted(_STREAM)}")  # noqa: S608 - quoted
-    except (
-        Error,
-        ValueError,
-        NotImplementedError,
-    ) as error:  # Arrow's own are kinds of the latter two
-        if (refused := _unread(con, table, data)) is not None:
-            raise refused from error
-        raise WriteError(
-            (
-                f"Table {table!r}: {type(data).__name__} is nothing that can be written as a "
-                f"table. {duckdb_message(error).splitlines()[0]}"
-            ),
-            hint=(
-                "Write a relation (pond.con.sql(...)), an Arrow table, a pandas or polars frame, "
-                "or SQL text."
-            ),
-        ) from error
-
-
-@contextmanager
-def _read(con: DuckDBPyConnection, table: str, data: object) -> Iterator[None]:
-    """What DuckDB says of a frame's values as it reads them, of the column that it is about.
-
-    It takes the type of an object column from a sample of the values, and casts the others to it:
-    here it looks at all.
-    """
-    from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
-
-    (sample,) = con.execute(f"SELECT {OWN}current_setting('pandas_analyze_sample')").fetchone() or (
-        0,
-    )
-    if (rows := rows_of_objects(data)) > sample:
-        con.execute(f"SET SESSION pandas_analyze_sample = {rows}")
-    try:
-        yield
-    except (
-        Error,
-        ValueError,
-        NotImplementedError,
-    ) as error:  # Arrow's own are kinds of the latter two
-        if (refused := _unread(con, table, data)) is not None:
-            raise refused from error
-        raise
-
-
-def _unread(con: DuckDBPyConnection, table: str, data: object) -> WriteError | None:
-    from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
-
-    for name, alone, cast in columns_alone(data):
-        with suppress(Error):  # what failed has left a transaction
-            con.rollback()
-        try:
-            con.register(_STREAM, alone)
-            con.execute(
-                f"SELECT {OWN}max({OWN}hash(COLUMNS(*), "  # noqa: S608 - quoted
-                f"CAST(COLUMNS(*) AS VARCHAR))) FROM {quoted(_STREAM)}"
-            ).fetchall()
-        except (Error, ValueError, NotImplementedError) as error:
-            reason = duckdb_message(error).splitlines()[0]
-            why = f"column {name!r} is nothing that DuckDB reads: {reason}"
-            return WriteError(f"Table {table!r}: {why}", hint=f"Cast it, for example {cast}.")
-    return None
-
-
-def _foreign(table: str, relation: DuckDBPyRelation) -> object:
-    try:
-        return relation.to_arrow_reader()
-    except ImportError as error:
-        raise WriteError(
-            f"Table {table!r}: this relation belongs to another DuckDB connection.",
-            hint="Make it with pond.con.sql(...) instead of duckdb.sql(...).",
-        ) from error
 
 
 def _path(*names: str) -> str:

@@ -5,38 +5,39 @@ DuckDB to work with.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from duckstring.author.changing import Changes, Target
+from duckstring.author.delta import Plan, plan
 from duckstring.author.errors import (
     AmbiguousTableError,
     EnvironmentMissingError,
     NotPublishedError,
     RunKilledError,
     SourceNotFoundError,
-    TableNotFoundError,
     WriteError,
 )
 from duckstring.author.first import for_author
 from duckstring.author.lake import BARE, ArrowStream, Lake, Storage
+from duckstring.author.lookup import no_own, no_source_table, own_version, source_version
 from duckstring.author.memory import Memo, Memory
 from duckstring.author.naming import TableRef, named_in
 from duckstring.author.pausing import Paused, asked
+from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import (
     SourceTable,
     SourceTables,
     check_name,
     check_table,
     missing,
-    since,
     source_table,
 )
 from duckstring.errors import TransientError
-from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.catalog import Position, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line, table_key
+from duckstring.model.parts import MOST_PARTED, MOST_POSITIONS, position_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -48,53 +49,6 @@ item of 400 KB.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a Ripple attempt may see. ``own`` are the tables visible to the run, ``published`` those
-    that readers see.
-
-    ``dropped`` are own tables that were there once, ``written`` those that other Ripples of this
-    run have written.
-
-    ``checks``: it is the Ripple that makes the checks. ``is_checked``: they were made of exactly
-    these tables before. ``pauses`` counts those of this attempt. ``killed``: the run is over, and
-    its function ``on_kill`` is called. ``ends``: when the code that is called must have returned.
-    """
-
-    name: str
-    line: Line
-    version: str
-    run: int
-    ripple: str
-    attempt: int
-    invocation: str
-    run_key: str
-    f: Instant
-    previous_f: Instant
-    ends: Instant
-    pauses: int = 0
-    killed: bool = False
-    own: Mapping[str, TableVersion] = field(default_factory=dict)
-    published: Mapping[str, TableVersion] = field(default_factory=dict)
-    dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
-    written: frozenset[str] = frozenset()
-    sources: Mapping[str, SourceTables] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    checks: bool = False
-    is_checked: bool = False
-
-    def key_of(self, table: str) -> str:
-        """The key under which this attempt writes a table."""
-        return table_key(
-            self.line,
-            table,
-            run=self.run,
-            ripple=self.ripple,
-            attempt=self.attempt,
-            invocation=self.invocation,
-        )
-
-
 class Pond:
     """The handle that a Ripple is given."""
 
@@ -104,9 +58,15 @@ class Pond:
         """Made by the worker, for one attempt."""
         self._around = around
         self._lake = Lake(storage)
+        self._changes = Changes(self._lake)
         self._memo = Memo(memory)
         self._own = dict(around.own)
         self._written: dict[str, TableVersion] = {}
+        self._objects: dict[str, int] = {}
+        self._appended: set[str] = set()
+        self._unchanged: set[str] = set()
+        self._deltas: dict[str, Plan] = {}
+        self._taken: dict[str, Position] = {}
         self._kept: set[str] = set()
         self._dropped: set[str] = set()
         self._read: set[str] = set()
@@ -186,8 +146,10 @@ class Pond:
         self._check_alive("pond.read_table")
         source, _, table = ref.rpartition(".")
         if not source:
-            return self._lake.read(("main", table), self._own_version(table))
-        found = self._source_version(source, table)
+            return self._lake.read(
+                ("main", table), own_version(self._around, self._own, self._dropped, table)
+            )
+        found = source_version(self._around, source, table)
         self._read.add(ref)
         relation = self._lake.read((source, table), found)
         self._offer(source, table, found)
@@ -207,7 +169,7 @@ class Pond:
         """
         self._check_alive("pond.source_table")
         source, _, table = ref.rpartition(".")
-        version = self._source_version(source or ref, table)
+        version = source_version(self._around, source or ref, table)
         self._read.add(ref)
         return source_table(ref, version, self._around.sources[source])
 
@@ -254,18 +216,114 @@ class Pond:
             WriteError: the table cannot be written so.
             ContractError: it would drop or retype a column that this major version has published.
         """
+        self._check_alive("pond.write_table")
         self._check_write(name)
         around = self._around
         self._show_names_in(data)
         written = self._lake.write(
             name, data, key=around.key_of(name), published=around.published.get(name)
         )
-        self._written[name] = self._own[name] = written
-        if self._shown:  # else it is once it is asked for
-            self._lake.show({("main", name): written})
-        self.log.info(
-            "table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes}
-        )
+        self._take_over(written)
+
+    def append_table(self, name: str, data: DuckDBPyRelation | ArrowStream | str) -> None:
+        """Add rows to a table of this Pond. What it costs follows from these rows, not from those
+        that there are.
+
+        The first call makes the table. Rows without number change nothing. A Ripple may append
+        several times; each further time writes again what it has appended before.
+
+        Args:
+            name: the table, as for ``write_table``.
+            data: rows with the table's columns, in any order; types that the table's hold without
+                loss are cast to them.
+
+        Raises:
+            WriteError: the rows do not fit the table, or it is merged by a key. Nothing is added.
+            ContractError: as for ``write_table``, of a new table.
+        """
+        self._check_alive("pond.append_table")
+        self._check_write(name, again=name in self._appended)
+        self._check_parts(name)
+        self._show_names_in(data)
+        self._take_up(name, self._changes.append(self._target(name), data))
+        self._appended.add(name)
+
+    def merge_table(
+        self,
+        name: str,
+        data: DuckDBPyRelation | ArrowStream | str,
+        *,
+        key: Sequence[str],
+        delete: DuckDBPyRelation | ArrowStream | str | None = None,
+    ) -> None:
+        """Change a table of this Pond by a key: rows whose key it has take their place, others are
+        added. Rows that equal what is there are no change.
+
+        The first call makes the table. Once for each table and Ripple.
+
+        Args:
+            name: the table, as for ``write_table``.
+            data: rows with the table's columns, as for ``append_table``.
+            key: the columns that name a row: never NULL, each value once. The same in each call.
+            delete: rows with the key's columns: the table's rows with these keys are deleted. Keys
+                that the table does not have are ignored.
+
+        Raises:
+            WriteError: the rows do not fit the table, or the key does not name them. Nothing is
+                changed.
+            ContractError: as for ``write_table``, of a new table.
+        """
+        self._check_alive("pond.merge_table")
+        self._check_write(name)
+        self._check_parts(name)
+        self._show_names_in(data)
+        self._show_names_in(delete)
+        self._take_up(name, self._changes.merge(self._target(name), data, key, delete))
+
+    def read_delta(self, ref: str, *, full: bool = False) -> DuckDBPyRelation:
+        """What changed in a Source's table since this Ripple last took it.
+
+        It is taken with the success of this Ripple, together with the tables that it writes: the
+        next run goes on from there. What is taken in a run that fails is given again.
+
+        Args:
+            ref: ``source.table``, for a Source named in pond.toml.
+            full: give everything, to compute a table anew. The next delta goes on from there, too.
+
+        Returns:
+            A lazy relation: the table's columns and ``_change``, which is ``insert``,
+            ``update_before`` and ``update_after`` (two rows of one key), or ``delete``. Of tables
+            that are written whole there are ``insert`` and ``delete`` only. Net: however often a
+            row changed. Everything as ``insert``, where ``delta_is_full(ref)``.
+
+        Raises:
+            TableNotFoundError, SourceNotFoundError, NotPublishedError: as for ``read_table``.
+            WriteError: it is no table of a Source, or has a column ``_change``.
+        """
+        self._check_alive("pond.read_delta")
+        found = self._delta(ref)
+        if full:
+            found = self._deltas[ref] = Plan(found.version)
+        if ref not in self._taken and len(self._taken) >= MOST_POSITIONS:
+            raise WriteError(
+                f"pond.read_delta({ref!r}) would be one of more than {MOST_POSITIONS} tables.",
+                hint="Divide the Ripple.",
+            )
+        self._read.add(ref)
+        relation = self._lake.delta(ref, found)
+        self._taken[ref] = position_of(found.version)
+        return relation
+
+    def delta_is_full(self, ref: str) -> bool:
+        """Whether ``read_delta(ref)`` gives everything: on a first run, after the Source was
+        removed and came again, or where what was taken last is not known any more.
+
+        Raises:
+            TableNotFoundError, SourceNotFoundError, NotPublishedError, WriteError: as for
+                ``read_delta``.
+        """
+        self._check_alive("pond.delta_is_full")
+        return self._delta(ref).is_full
 
     def keep_table(self, name: str) -> None:
         """Leave a table of this Pond as it is, on purpose, though this version does not write it
@@ -409,12 +467,12 @@ class Pond:
         if len(owners := sorted(self._bare.get(name, ()))) > 1:
             return AmbiguousTableError(name, owners)
         if name in around.dropped or name in self._dropped:
-            return self._no_own(name)
+            return no_own(self._around, self._own, self._dropped, name)
         source = next(
             (source for source, held in sorted(around.sources.items()) if name in held.dropped),
             None,
         )
-        return self._no_source_table(source, name) if source else error
+        return no_source_table(self._around, source, name) if source else error
 
     @property
     def written(self) -> Mapping[str, TableVersion]:
@@ -449,9 +507,16 @@ class Pond:
         return self._around.sources
 
     @property
+    def taken(self) -> Mapping[str, Position]:
+        """How far it has taken tables of Sources by ``read_delta``."""
+        return dict(self._taken)
+
+    @property
     def skipped(self) -> bool:
-        """Whether ``skip`` was called."""
-        return self._skipped
+        """Whether nothing changed: ``skip`` was called, or all that was to be added to tables was
+        there already.
+        """
+        return self._skipped or bool(self._unchanged and not self._written and not self._dropped)
 
     @property
     def paused(self) -> Paused | None:
@@ -486,49 +551,6 @@ class Pond:
             }
         return own
 
-    def _own_version(self, table: str) -> TableVersion:
-        if table not in self._own:
-            raise self._no_own(table)
-        return self._own[table]
-
-    def _no_own(self, table: str) -> TableNotFoundError:
-        around = self._around
-        if table in self._dropped:
-            return TableNotFoundError(
-                table, owner="this Pond", known=list(self._own), dropped="dropped by this Ripple"
-            )
-        return TableNotFoundError(
-            table,
-            owner="this Pond",
-            known=list(self._own),
-            dropped=since(around.dropped.get(table), around.line),
-        )
-
-    def _no_source_table(self, source: str, table: str) -> TableNotFoundError:
-        held = self._around.sources[source]
-        gone, known = (
-            since(held.dropped.get(table), held.line or Line(source)),
-            list(held.tables or ()),
-        )
-        hint = (
-            f"Read what replaces it, or deploy a {source} that writes it again."
-            if gone
-            else f"See them: duckstring query {source}"
-        )
-        return TableNotFoundError(
-            table, owner=f"Source {source!r}", known=known, dropped=gone, hint=hint
-        )
-
-    def _source_version(self, source: str, table: str) -> TableVersion:
-        sources = self._around.sources
-        if source not in sources:
-            raise SourceNotFoundError(source, known=list(sources))
-        if (tables := sources[source].tables) is None:
-            raise NotPublishedError(source)
-        if table not in tables:
-            raise self._no_source_table(source, table)
-        return tables[table]
-
     def _offer(self, source: str, table: str, version: TableVersion) -> None:
         """Also by its name alone, as long as it was read of one Source only."""
         owners = self._bare.setdefault(table, set())
@@ -548,8 +570,57 @@ class Pond:
         if self._around.killed:
             raise RunKilledError(what)
 
-    def _check_write(self, name: str) -> None:
-        self._check_alive("pond.write_table")
+    def _target(self, name: str) -> Target:
+        def key() -> str:
+            self._objects[name] = self._objects.get(name, 0) + 1
+            return self._around.key_of(name, self._objects[name])
+
+        published = self._around.published.get(name)
+        return Target(name, key, self._own.get(name), published, own=name in self._written)
+
+    def _take_up(self, name: str, changed: TableVersion | None) -> None:
+        """A table that was added to. If it is as it was, this Ripple has kept it on purpose."""
+        if changed is not None:
+            self._take_over(changed)
+        elif name not in self._written:
+            self._unchanged.add(name)
+            self._kept.add(name)
+
+    def _take_over(self, written: TableVersion) -> None:
+        name = written.table
+        self._written[name] = self._own[name] = written
+        if self._shown:  # else it is once it is asked for
+            self._lake.show({("main", name): written})
+        self.log.info(
+            "table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes}
+        )
+
+    def _delta(self, ref: str) -> Plan:
+        """How the delta is found. What was taken last is looked at once."""
+        source, _, table = ref.rpartition(".")
+        if not source:
+            raise WriteError(
+                f"{ref!r} is no table of a Source, and only these have a delta.",
+                hint="Write source.table, or read_table for a table of this Pond.",
+            )
+        if ref not in self._deltas:
+            version = source_version(self._around, source, table)
+            found = plan(version, self._around.positions.get(ref))
+            if found.before and not self._lake.is_comparable(found):
+                found = Plan(version)
+            self._deltas[ref] = found
+        return self._deltas[ref]
+
+    def _check_parts(self, name: str) -> None:
+        there = self._own.get(name)
+        parted = sum(bool(version.parts) for version in self._own.values())
+        if there is not None and not there.parts and parted >= MOST_PARTED:
+            raise WriteError(
+                f"Table {name!r} would be one of more than {MOST_PARTED} that are added to.",
+                hint="Write it whole (pond.write_table), or divide the Pond.",
+            )
+
+    def _check_write(self, name: str, *, again: bool = False) -> None:
         if "." in name:
             hint = f"Write {name.rpartition('.')[2]!r}."
             raise WriteError(
@@ -561,7 +632,7 @@ class Pond:
                 f"Table {name!r} would be one of more than {_MOST_TABLES}.",
                 hint="Divide the Pond, or write fewer, larger tables.",
             )
-        if name in self._written:
+        if name in self._written and not again:
             raise WriteError(
                 f"Table {name!r} was written by this Ripple already.",
                 hint="Write it once, from one relation.",

@@ -5,7 +5,7 @@ that gives back what was written.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from duckstring.author.columns import (
     path_of,
     read_type,
 )
+from duckstring.author.contents import CHANGE, Content, rows_of, scan
 from duckstring.author.contract import Published
 from duckstring.author.keeping import changed_forms, decoded
 from duckstring.model.sql import literal, quoted
@@ -47,33 +48,47 @@ def note_of(columns: ColumnTypes, filled: Collection[str]) -> str:
     return f"KV_METADATA {OWN}struct_pack({_NOTE} := {literal(json.dumps(note))})"
 
 
-def scan(uri: str) -> str:
-    """The file's columns as they lie in it, whatever macros and settings (``binary_as_string``)
-    an author has made.
-    """
-    return f"{OWN}read_parquet({literal(uri)}, binary_as_string := false)"
+def stored_columns(con: DuckDBPyConnection, content: Content) -> ColumnTypes:
+    """The table's columns as they lie in its files."""
+    return column_types(con.sql(f"FROM {scan(content.objects[0].uri)}"))
 
 
-def select(con: DuckDBPyConnection, uri: str) -> str:
-    """SQL that gives back what was written. Costs a HEAD and a GET of the file's end, which
+def select(con: DuckDBPyConnection, content: Content) -> str:
+    """SQL that gives back what was written. Costs a HEAD and a GET of a file's end, which
     DuckDB keeps for what follows.
     """
-    changed = _changed(con, _read_note(con, uri))
-    if not changed:
-        return f"FROM {scan(uri)}"
-    columns = con.sql(f"FROM {scan(uri)}").columns
-    return (
-        f"SELECT {', '.join(decoded(name, changed.get(name)) for name in columns)} FROM {scan(uri)}"  # noqa: S608 - quoted
-    )
+    changed = _changed(con, _read_note(con, content.newest.uri))
+    if not changed and not content.has_changes:
+        return rows_of(content, {})
+    columns = stored_columns(con, content)
+    return as_written(rows_of(content, columns), columns, changed)
 
 
-def published(con: DuckDBPyConnection, uri: str) -> Published:
-    """The columns as they were written, and which of them ever held a value."""
-    note = _read_note(con, uri)
-    stored = column_types(con.sql(f"FROM {scan(uri)}"))
+def as_written(
+    rows: str, columns: Iterable[str], changed: Mapping[str, ColumnType], *more: str
+) -> str:
+    """SQL: stored rows as they were written. ``more``: columns that are given on as they are."""
+    items = [*(decoded(name, changed.get(name)) for name in columns), *map(quoted, more)]
+    return f"SELECT {', '.join(items)} FROM ({rows})"  # noqa: S608 - quoted
+
+
+def changed_types(con: DuckDBPyConnection, content: Content) -> Mapping[str, ColumnType]:
+    """The types of columns that have another form in the files."""
+    return _changed(con, _read_note(con, content.newest.uri))
+
+
+def published(con: DuckDBPyConnection, content: Content) -> Published:
+    """The columns as they were written, and which of them ever held a value. The newest object
+    says so of all before it.
+    """
+    newest = content.newest
+    uri, note = newest.uri, _read_note(con, newest.uri)
+    stored = dict(column_types(con.sql(f"FROM {scan(uri)}")))
+    if newest.kind == "changes":
+        del stored[CHANGE]
     columns = {**stored, **_changed(con, note)}
     filled = set(note.filled)
-    if all(filled.issuperset(_paths(kind, path_of(name))) for name, kind in columns.items()):
+    if all(filled.issuperset(paths_in(kind, path_of(name))) for name, kind in columns.items()):
         return Published(columns, frozenset(filled), by_release_before=not note.is_there)
     held = iter(_held(con, uri))
     for name, kind in columns.items():
@@ -82,6 +97,36 @@ def published(con: DuckDBPyConnection, uri: str) -> Published:
             found = _not_null(con, uri, dict(_containers(kind, path_of(name), quoted(name))))
         filled |= found
     return Published(columns, frozenset(filled), by_release_before=not note.is_there)
+
+
+def gather(con: DuckDBPyConnection, content: Content, target: str) -> None:
+    """Write all rows of a table into one file, which says of itself what the newest object says."""
+    note = con.execute(
+        f"SELECT value FROM {OWN}parquet_kv_metadata({literal(content.newest.uri)}) "  # noqa: S608 - quoted
+        f"WHERE key = '{_NOTE}'"
+    ).fetchone() or (b"",)
+    rows = rows_of(content, stored_columns(con, content))
+    con.execute(
+        f"COPY ({rows}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd, "
+        f"KV_METADATA {{{_NOTE}: {literal(note[0].decode())}}})"
+    )
+
+
+def miscounted(con: DuckDBPyConnection, content: Content) -> str:
+    """What is wrong with the objects' numbers of rows; empty: each has as many as its manifest
+    says. Costs a HEAD and a GET of each file's end, which DuckDB keeps for what follows.
+    """
+    uris = [one.uri for one in content.objects]
+    found = con.execute(
+        f"SELECT file_name, num_rows FROM {OWN}parquet_file_metadata([{', '.join(map(literal, uris))}])"  # noqa: S608, E501 - quoted
+    ).fetchall()
+    counted = dict(found)
+    wrong = [
+        f"{one.uri} has {counted.get(one.uri)} rows, of {one.rows}"
+        for one in content.objects
+        if one.rows >= 0 and counted.get(one.uri) != one.rows
+    ]
+    return "; ".join(wrong) or ("" if len(found) == len(uris) else f"{len(found)} files were read")
 
 
 def _read_note(con: DuckDBPyConnection, uri: str) -> Note:
@@ -127,11 +172,11 @@ def _filled(kind: ColumnType, stored: ColumnType, path: str, held: Iterator[bool
     return inside | {path} if inside or has_tag else set()
 
 
-def _paths(kind: ColumnType, path: str) -> Iterator[str]:
-    """Those of a column: its own, and of all that is in it."""
+def paths_in(kind: ColumnType, path: str) -> Iterator[str]:
+    """The paths of a column: its own, and of all that is in it."""
     yield path
     for name, part in kind.parts:
-        yield from _paths(part, inside_of(kind, path, name))
+        yield from paths_in(part, inside_of(kind, path, name))
 
 
 def _leaves(stored: ColumnType) -> int:

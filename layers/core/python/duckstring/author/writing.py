@@ -16,11 +16,12 @@ from duckstring.author.columns import (
     ColumnTypes,
     column_types,
     duckdb_message,
+    path_of,
 )
 from duckstring.author.contract import Breach, Published, breaches
 from duckstring.author.errors import ContractError, WriteError
 from duckstring.author.keeping import DOES_NOT_FIT, encoded, form, too_large, unkept
-from duckstring.author.stored import note_of
+from duckstring.author.stored import note_of, paths_in
 from duckstring.model.sql import literal, quoted
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ column's name follows.
 @dataclass(frozen=True, slots=True)
 class Writing:
     """One table about to be written: its ``columns`` as readers will find them, the SELECT's
-    ``items`` that store them, the file's ``note``.
+    ``items`` that store them, the file's ``note``. ``broken``: what to say of a value that breaks
+    one of ``breaches``, where the contract is not what it breaks.
     """
 
     table: str
@@ -43,13 +45,15 @@ class Writing:
     items: Sequence[str]
     note: str
     breaches: Sequence[Breach] = ()
+    broken: WriteError | None = None
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
         """What the COPY says of a value becomes the author's error.
 
         Raises:
-            WriteError: a value does not fit its column's form.
+            WriteError: a value does not fit its column's form, or a column of the table that it is
+                added to.
             ContractError: a column of another type than was published has a value.
         """
         from duckdb import FatalException, InternalException, InvalidInputException  # noqa: PLC0415 - the worker starts without DuckDB
@@ -71,6 +75,8 @@ class Writing:
             if path:
                 raise self._too_large(path) from None
             if _BREACH in duckdb_message(error):
+                if self.broken is not None:
+                    raise self.broken from None
                 raise ContractError(self.table, [str(breach) for breach in self.breaches]) from None
             raise
 
@@ -102,6 +108,84 @@ def prepare(table: str, relation: DuckDBPyRelation, published: Published | None)
             note_of(columns, ()),
         )
     return _within_contract(table, columns, published)
+
+
+def prepare_more(
+    table: str, relation: DuckDBPyRelation, there: Published
+) -> tuple[Writing, DuckDBPyRelation]:
+    """Decide how rows are added to a table that is there, and give them its columns: in its order,
+    under its types.
+
+    Raises:
+        WriteError: the columns are other ones, or of types that its own do not hold.
+    """
+    columns = kept_columns(table, relation)
+    names = {_folded(name): name for name in columns}
+    _check_same_names(table, columns, there.columns)
+    given = {name: columns[names[_folded(name)]] for name in there.columns}
+    unfit = [
+        breach
+        for name, kind in given.items()
+        for breach in breaches(
+            Published({name: kind}, set(paths_in(kind, path_of(name)))),
+            {name: there.columns[name]},
+        )
+    ]
+    broken = {breach.column for breach in unfit}
+    casts = ", ".join(
+        _cast_to(names[_folded(name)], name, None if name in broken else there.columns[name])
+        for name in there.columns
+    )
+    items = [
+        _if_null(name, kind) if name in broken else encoded(name, kind)
+        for name, kind in there.columns.items()
+    ]
+    note = note_of(there.columns, there.filled)
+    what = "; ".join(
+        f"column {name!r} is {given[name]}, and the table's is {there.columns[name]}"
+        for name in there.columns
+        if name in broken
+    )
+    error = WriteError(f"Table {table!r}: {what}, which does not hold every value.", hint=_WHOLE)
+    return Writing(table, there.columns, items, note, unfit, error), relation.project(casts)
+
+
+def check_reserved(table: str, names: Sequence[str], reserved: str) -> None:
+    """Refuse a column of a name that changes of tables use.
+
+    Raises:
+        WriteError: there is one.
+    """
+    if reserved and any(_folded(name) == _folded(reserved) for name in names):
+        raise WriteError(
+            f"Table {table!r}: a column is called {reserved!r}, which changes of tables use.",
+            hint=f"Leave it out (SELECT * EXCLUDE ({reserved}) ...), or rename it.",
+        )
+
+
+_WHOLE = "Cast it to the table's type, or write the table whole once: pond.write_table(...)."
+
+
+def _check_same_names(table: str, columns: ColumnTypes, there: ColumnTypes) -> None:
+    given, known = {_folded(name) for name in columns}, {_folded(name) for name in there}
+    missing = [name for name in there if _folded(name) not in given]
+    added = [name for name in columns if _folded(name) not in known]
+    if not missing and not added:
+        return
+    lacks = f"lack {', '.join(map(repr, missing))}" if missing else ""
+    has = f"have {', '.join(map(repr, added))}, which the table has not" if added else ""
+    raise WriteError(
+        f"Table {table!r}: the rows to add {' and '.join(filter(None, (lacks, has)))}.",
+        hint=(
+            f"Give the table's columns ({', '.join(there)}), or write the table whole once: "
+            "pond.write_table(...)."
+        ),
+    )
+
+
+def _cast_to(given: str, name: str, kind: ColumnType | None) -> str:
+    value = quoted(given) if kind is None else f"CAST({quoted(given)} AS {kind.text})"
+    return f"{value} AS {quoted(name)}"
 
 
 def kept_columns(table: str, relation: DuckDBPyRelation) -> ColumnTypes:

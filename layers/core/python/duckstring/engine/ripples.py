@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from duckstring.engine import compute
+from duckstring.engine import compute, visible
 from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import CallOnKill, RecordAttempt, StopTask
 from duckstring.engine.runs import at_rest, fail_run
@@ -189,7 +189,24 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
     outputs = {**at.outputs, **report.tables}
     kept, dropped = at.kept | _known(turn, report.kept), at.dropped | _known(turn, report.dropped)
-    turn.put_run(replace(at, outputs=outputs, skipped=skipped, kept=kept, dropped=dropped))
+    found = {**at.found, state.name: report.found} if report.found else at.found
+    taken = {**at.positions.get(state.name, {}), **report.positions}
+    positions = {**at.positions, state.name: taken} if taken else at.positions
+    turn.put_run(
+        replace(
+            at,
+            outputs=outputs,
+            skipped=skipped,
+            kept=kept,
+            dropped=dropped,
+            found=found,
+            positions=positions,
+        )
+    )
+    for number in sorted(report.found, reverse=True):
+        older = turn.runs.get(number)
+        if older is not None and older.failure is not None:
+            visible.hand_on(turn, older, state.name)
 
 
 def _short(report: RippleSucceeded) -> tuple[CheckWarning, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from duckstring.engine import tables
+from duckstring.engine import tables, visible
 from duckstring.engine.asking import lagging, order_next
 from duckstring.engine.demand import hold_target, pull_again, started_f, take_target
 from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus
@@ -331,11 +331,13 @@ def complete_runs(turn: Turn) -> bool:
     changed = bool(contents.gone) or _changed(turn, done)
     _advance(turn, newest, changed=changed)
     turn.snapshot_f = newest.f
-    is_gone = any(
-        view.report.snapshot < newest.pins.get(line, 0) for line, view in turn.sources.items()
-    )
+    gone = [
+        line
+        for line, view in turn.sources.items()
+        if view.report.snapshot < newest.pins.get(line, 0)
+    ]
     turn.published_artifact = (
-        "" if is_gone else newest.artifact
+        "" if gone else newest.artifact
     )  # what it read was removed meanwhile: the next run may not pass
     tables.publish(
         turn,
@@ -344,6 +346,7 @@ def complete_runs(turn: Turn) -> bool:
         version=newest.version,
         warnings=newest.warnings,
     )
+    visible.publish_positions(turn, done, gone=gone)
     _recover(turn, newest)
     for run in done:
         overtaken_by = newest.number if run.superseded else 0
@@ -442,8 +445,11 @@ def fail_run(turn: Turn, run: Run, failure: Failure) -> None:
     ]
     lost = {r.f for r in fallen}
     for dead in fallen:
-        turn.put_run(replace(dead, failure=failure))
+        turn.put_run(replace(visible.note_watchers(turn, dead), failure=failure))
         _record_end(turn, dead, "failed", failure)
+    for dead in sorted(fallen, key=lambda r: -r.number):
+        for name in turn.ripples:
+            visible.hand_on(turn, turn.runs[dead.number], name)
     numbers = {dead.number for dead in fallen}
     for ripple in tuple(turn.ripples.values()):
         has_not_begun = (
@@ -583,12 +589,14 @@ def _record_end(turn: Turn, run: Run, status: RunStatus, failure: Failure | None
 
 
 def drop_finished_failures(turn: Turn) -> bool:
-    """Drop each failed run that is over: nothing of it runs any more, and no branch of it waits."""
+    """Drop each failed run that is over: nothing of it runs any more, no branch of it waits, and no
+    attempt that may have seen its tables is at work.
+    """
     if not any_failed(turn):
         return False
     failed = [run for run in turn.runs.values() if run.failure is not None and not run.waiting]
     busy = {ripple.attempt.run for ripple in turn.ripples.values() if ripple.attempt}
-    over = [run for run in failed if run.number not in busy]
+    over = [run for run in failed if run.number not in busy and not visible.is_watched(turn, run)]
     for run in over:
         turn.drop_run(run.number)
     return bool(over)

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import field
 
 from duckstring.engine.state import SourceReport, Stamp
-from duckstring.model.catalog import Release, TableVersion
+from duckstring.model.catalog import Position, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
@@ -116,6 +116,9 @@ class RippleSucceeded(Tagged, frozen=True):
     ``kept``: tables that the author carries over on purpose; ``dropped``: those that are published
     no longer.
 
+    ``positions``: how far it has taken tables of Sources by ``read_delta``, by ``source.table``.
+    ``found``: the older runs in flight whose tables it could see.
+
     ``seconds`` and ``peak_mib`` are the most that one of its invocations took, ``function_seconds``
     and ``function_mib`` what the Catchment's function has; 0: not measured.
 
@@ -135,6 +138,8 @@ class RippleSucceeded(Tagged, frozen=True):
     kept: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
     warnings: tuple[CheckWarning, ...] = ()
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    found: tuple[int, ...] = ()
 
 
 class ExecutionEnded(Tagged, frozen=True):

@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import field
 
-from duckstring.model.catalog import DroppedTable, Release, TableVersion
+from duckstring.model.catalog import DroppedTable, Position, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import Pin, Place
 from duckstring.model.failures import Failure
@@ -31,6 +31,9 @@ says.
 """
 UNHEARD: Stamp = (0, -1)
 """Before everything that a sender says."""
+
+Positions = Mapping[str, Position]
+"""How far one Ripple has taken tables of Sources, by ``source.table``."""
 
 
 class Attempt(Value, frozen=True):
@@ -169,8 +172,11 @@ class Run(Value, frozen=True):
     waits at a gate. ``launch`` counts the executions started for it (more than one only where an
     execution was lost). ``pull``, ``tapped``, ``target`` (the newest) and ``woken`` are the demand
     that it began for. This demand comes back if the run fails. ``kept`` and ``dropped`` are tables
-    that its Ripples did not write, and that their authors keep or drop. ``warnings``: of its
-    checks, once they are made.
+    that its Ripples did not write, and that their authors keep or drop. ``positions``: how far each
+    Ripple has taken tables of Sources, by ``source.table``. ``found``: the older runs whose tables
+    each Ripple could see while they were in flight. ``seen_by``, of a run that failed: the Ripples
+    whose attempt of a newer run was at work then, and that run. It may have seen these tables.
+    ``warnings``: of its checks, once they are made.
     """
 
     number: int
@@ -198,6 +204,9 @@ class Run(Value, frozen=True):
     tapped: bool = False
     target: Instant = NEVER
     woken: Instant | None = None
+    positions: Mapping[str, Positions] = field(default_factory=dict)
+    found: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    seen_by: Mapping[str, int] = field(default_factory=dict)
 
 
 class Kept(Value, frozen=True):
@@ -245,8 +254,9 @@ class PondState(Value, frozen=True):
     that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness of
     the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that were
     published once, for readers that still look for them. ``removing``: tables that an operator has
-    removed, until the next snapshot. ``warnings``: of the checks of what is published.
-    ``restored``: when the Catchment was last restored or moved, as far as the line has heard.
+    removed, until the next snapshot. ``restored``: when the Catchment was last restored or moved,
+    as far as the line has heard. ``positions``: how far each Ripple has taken tables of Sources, of
+    what is published. ``warnings``: of the checks of what is published.
     """
 
     line: Line
@@ -299,6 +309,7 @@ class PondState(Value, frozen=True):
     runs: Mapping[int, Run] = field(default_factory=dict)
     runs_started: int = 0
     restored: Instant = NEVER
+    positions: Mapping[str, Positions] = field(default_factory=dict)
 
     @property
     def blockers(self) -> tuple[SourceView, ...]:

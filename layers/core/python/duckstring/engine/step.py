@@ -21,6 +21,7 @@ from duckstring.engine import (
     runs,
     tables,
     verbs,
+    visible,
 )
 from duckstring.engine.effects import (
     Announce,
@@ -195,6 +196,7 @@ def _take_report(turn: Turn, signal: SourceTold) -> None:
     starts_over = report.end_f < view.report.end_f
     if starts_over:
         turn.published_artifact = ""  # what was read from it is gone: the next run may not pass
+        visible.forget_source(turn, signal.source)
     turn.put_source(
         replace(
             view,
@@ -284,6 +286,7 @@ def adopt_release(turn: Turn) -> bool:
     ):  # an Inlet waits for an epoch, any other line for something newer than it had
         turn.woken = max(turn.woken, turn.now) if turn.is_inlet else just_after(turn.start_f)
     turn.put_all_ripples({spec.name: _fresh(turn, spec, before) for spec in release.ripples})
+    visible.forget_ripples(turn)
     turn.voice = turn.may_ask
     if not turn.blocked:
         demand.solicit_again(turn)

@@ -60,16 +60,7 @@ def contents_after(turn: Turn, done: Sequence[Run]) -> Contents:
 
 
 def _written(version: TableVersion, run: Run, package: str) -> TableVersion:
-    return TableVersion(
-        version.table,
-        version.key,
-        version.rows,
-        version.bytes,
-        version.fingerprint,
-        run.f,
-        run.version,
-        package,
-    )
+    return replace(version, f=run.f, version=run.version, package=package, confirmed=NEVER)
 
 
 def _carried(

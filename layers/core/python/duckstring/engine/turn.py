@@ -17,6 +17,7 @@ from duckstring.engine.state import (
     Health,
     Kept,
     PondState,
+    Positions,
     RippleState,
     Run,
     SourceView,
@@ -100,6 +101,7 @@ class Turn:
     runs: dict[int, Run]
     runs_started: int
     restored: Instant
+    positions: Mapping[str, Positions]
 
     def __init__(self, state: PondState, now: Instant) -> None:
         """Start to work on ``state``."""

@@ -414,13 +414,27 @@ class DroppedTable(TypedDict):
     removed: bool
 
 
+class TablePart(TypedDict):
+    """One object of a table that has several. ``rows``: how many lie in it."""
+
+    uri: str
+    rows: int
+    bytes: int
+    kind: Literal["rows", "changes"]
+    use: Literal["both", "news", "start", "base"]
+
+
 class TableRow(TableAge):
-    """One published table."""
+    """One published table. ``uri``: its object; empty if it has several: these are its ``parts``,
+    in order. ``merge_key``: the columns by which changes name rows.
+    """
 
     table: str
     uri: str
     rows: int
     bytes: int
+    parts: list[TablePart]
+    merge_key: list[str]
 
 
 class TablesAnswer(TypedDict):

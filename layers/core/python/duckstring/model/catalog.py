@@ -6,7 +6,7 @@ from typing import Literal
 
 from duckstring.model.compute import Place
 from duckstring.model.instants import NEVER, Instant
-from duckstring.model.names import Line
+from duckstring.model.names import Line, file_of_key
 from duckstring.model.values import Value
 
 PondKind = Literal["inlet", "pond", "outlet"]
@@ -70,14 +70,49 @@ class Release(Value, frozen=True):
         return next((spec.name for spec in self.ripples if spec.checks), "")
 
 
+PartKind = Literal["rows", "changes"]
+PartUse = Literal["both", "news", "start", "base"]
+
+
+class Part(Value, frozen=True, array_like=True):
+    """One object of a table that has several: ``file`` is the end of its key, ``rows`` counts what
+    lies in it.
+
+    ``kind``: rows of the table, or changes of it (the table's columns and ``_change``). ``use``:
+    ``both``: the table has its rows, and they are news for readers. ``news``: its rows lie in a
+    later part too; it stays for readers that have not taken it. ``base``: the table has its rows,
+    which are no news. ``start``: a base whose readers find all the news behind it.
+    """
+
+    file: str
+    rows: int
+    bytes: int
+    kind: PartKind = "rows"
+    use: PartUse = "both"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the table has what lies in it."""
+        return self.use != "news"
+
+    @property
+    def is_news(self) -> bool:
+        """Whether what lies in it is news for a reader of what is before it."""
+        return self.use in {"both", "news"}
+
+
 class TableVersion(Value, frozen=True):
-    """One immutable version of one table: a Parquet object and what is known of it.
+    """One immutable version of one table: its Parquet objects and what is known of them.
 
     ``fingerprint`` is equal for equal multisets of rows under the same schema. The engine fills in
     the rest when it publishes: ``version`` wrote it, at the freshness ``f`` (NEVER: published
     before this was kept); at ``confirmed`` its Ripple last said by ``skip`` that nothing had
     changed; ``package`` is the package (``names.package_id``) that last wrote it or kept it on
     purpose. The run and the Ripple are in the key (``names.writer_of``).
+
+    ``parts``: the objects, in the order in which they were written, where there are several; the
+    last one lies under ``key``. ``merge_key``: the columns by which changes name rows. ``total`` is
+    the sum of the hashes of all rows, as text; empty: not known (the release before kept none).
     """
 
     table: str
@@ -89,11 +124,42 @@ class TableVersion(Value, frozen=True):
     version: str = ""
     package: str = ""
     confirmed: Instant = NEVER
+    parts: tuple[Part, ...] = ()
+    merge_key: tuple[str, ...] = ()
+    total: str = ""
 
     @property
     def as_of(self) -> Instant:
         """The freshness as of which it holds, as far as its Ripple has said."""
         return max(self.f, self.confirmed)
+
+    @property
+    def contents(self) -> tuple[Part, ...]:
+        """Its parts, also where it is one object."""
+        return self.parts or (Part(file_of_key(self.key), self.rows, self.bytes, use="start"),)
+
+    @property
+    def live(self) -> tuple[Part, ...]:
+        """The parts that its rows lie in, in order."""
+        return tuple(part for part in self.contents if part.is_live)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all its objects."""
+        return tuple(self.key_of(part) for part in self.contents)
+
+    def key_of(self, part: Part) -> str:
+        """The key of one of its parts."""
+        return f"{self.key.rpartition('/')[0]}/{part.file}.parquet"
+
+
+class Position(Value, frozen=True):
+    """How far a Ripple has taken a table of a Source: up to the object ``key``, the last one of the
+    version that it read. ``whole``: that version was this one object.
+    """
+
+    key: str
+    whole: bool = False
 
 
 class DroppedTable(Value, frozen=True):

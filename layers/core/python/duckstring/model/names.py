@@ -169,6 +169,16 @@ def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int, invo
     return f"data/{of}/{table}/{run:010d}-{ripple}-{attempt}-{invocation}.parquet"
 
 
+def file_of_key(key: str) -> str:
+    """The end of a table version's key, without its suffix: which attempt wrote it."""
+    return key.rpartition("/")[2].removesuffix(".parquet")
+
+
+def table_of_key(key: str) -> str:
+    """The folder of a table version's key: ``data/sales@1/orders``."""
+    return key.rpartition("/")[0]
+
+
 def writer_of(key: str) -> tuple[int, str]:
     """The run and the Ripple that wrote the object under ``key`` (``table_key``); ``(0, "")`` if
     it has another form.

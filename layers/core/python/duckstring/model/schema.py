@@ -11,15 +11,17 @@ from collections.abc import Mapping
 
 from duckstring.errors import OperatorError, TransientError
 
-SCHEMA = 3
+SCHEMA = 4
 """What this release writes, and the newest that it reads.
 
 1: a Source's report lay flat in its holder. 2: it is one value, and a state's text says ``form``.
-3: items say ``schema``. Items without it are of 1 or 2 (``adapters/aws/older.py``).
+3: items say ``schema``. Items without it are of 1 or 2 (``adapters/aws/older.py``). 4: a table may
+have parts, and a Ripple positions.
 """
 
 KIND_SCHEMAS: Mapping[str, int] = {}
-"""The kinds of letters that readers of schema 3 misread, and the schema that a reader must know.
+"""The kinds of letters that readers of the schema before misread, and the schema that a reader
+must know.
 
 Other letters carry no number, so that releases understand each other during an upgrade. The code of
 workers may be of a newer release than the orchestrator for a minute: what they send

@@ -35,11 +35,12 @@ from duckstring.engine.signals import (
     WindowRemoved,
 )
 from duckstring.engine.state import PondState, Run
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.checks import MOST_CHECKS
 from duckstring.model.compute import MOST_MIB
 from duckstring.model.instants import NEVER, ZERO, to_text
-from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
+from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key, writer_of
+from duckstring.model.parts import MOST_POSITIONS, part_faults
 from duckstring.model.permits import AttemptName, session_name
 from duckstring.model.values import replace
 from duckstring.model.window_rules import NAME as WINDOW_NAME
@@ -48,6 +49,8 @@ from duckstring.model.windows import Window
 from duckstring.orchestrator.ports import Received, Register
 
 MOST_TABLES = 300
+_MOST_FOUND = 1_000
+"""Runs that an attempt has found: no more than have ever been in flight at once."""
 _MOST_BYTES = 2**50
 _MOST_ROWS = 2**50
 _FINGERPRINT = re.compile(r"[0-9A-Za-z:._-]{1,128}", re.ASCII)
@@ -111,7 +114,12 @@ def possible(
     """
     kept = []
     for letter in letters:
-        if why := _premature(letter.signal, state) or _far_ahead(letter.signal, state, revision_of):
+        why = (
+            _premature(letter.signal, state)
+            or _far_ahead(letter.signal, state, revision_of)
+            or _unseen(letter.signal, state)
+        )
+        if why:
             refuse(why, line=state.line, kind=type(letter.signal).__name__)
         else:
             kept.append(letter)
@@ -157,6 +165,35 @@ def _far_ahead(signal: Signal, state: PondState, revision_of: Callable[[Line], i
     if stamp[0] - last_stamp[0] <= _USUAL_JUMP or stamp[0] <= revision_of(sender):
         return ""
     return f"{sender} has not come to revision {stamp[0]}"
+
+
+def _unseen(signal: Signal, state: PondState) -> str:
+    """Whether an attempt names objects that it could not find: parts of its own line's tables, or
+    snapshots of Sources.
+
+    What it has found is published or of a run in flight. A run that failed stays in flight as long
+    as an attempt is at work that may have seen it.
+    """
+    if not isinstance(signal, RippleSucceeded) or signal.run not in state.runs:
+        return ""
+    for name, version in signal.tables.items():
+        known = {part.file for part in _found(state, name)}
+        own = [part for part in version.parts if part.file not in known]
+        if any(writer_of(version.key_of(part))[0] != signal.run for part in own):
+            return f"table {name} has parts that the line does not know"
+    pins = state.runs[signal.run].pins
+    for ref, position in signal.positions.items():
+        written = parse_table_key(position.key)
+        if written is None or written.run > pins.get(written.line, 0):
+            return f"{ref} was taken up to what its run does not read"
+    return ""
+
+
+def _found(state: PondState, table: str) -> Iterator[Part]:
+    """The parts of a table that attempts may have found."""
+    for tables in (state.tables, *(run.outputs for run in state.runs.values())):
+        if table in tables:
+            yield from tables[table].contents
 
 
 def _last_begun(ripple: str, run: Run, state: PondState) -> int:
@@ -262,6 +299,10 @@ def _table_doubts(line: Line, report: RippleSucceeded) -> Iterator[str]:
         yield f"{len(report.tables)} tables"
     for name in sorted(report.kept | report.dropped):
         yield from _table_name_doubts(name)
+    if len(report.positions) > MOST_POSITIONS or len(report.found) > _MOST_FOUND:
+        yield f"{len(report.positions)} positions, {len(report.found)} runs"
+    for ref, position in report.positions.items():
+        yield from _position_doubts(ref, position)
     for name, version in report.tables.items():
         yield from _table_name_doubts(
             name if name == version.table else f"{name} or {version.table}"
@@ -294,10 +335,29 @@ def _version_doubts(line: Line, report: RippleSucceeded, version: TableVersion) 
         )
     if replace(version, f=NEVER, version="", package="", confirmed=NEVER) != version:
         yield f"table {name} says when it was published, which is the line's to say"
+    yield from _part_doubts(line, report, version)
     if version.rows > _MOST_ROWS or version.bytes > _MOST_BYTES:
         yield f"table {name} of {version.rows} rows and {version.bytes} bytes"
     if not _FINGERPRINT.fullmatch(version.fingerprint):
         yield f"table {name} has the fingerprint {version.fingerprint[:60]!a}"
+
+
+def _position_doubts(ref: str, position: Position) -> Iterator[str]:
+    written = parse_table_key(position.key)
+    if written is None or ref != f"{parse_line(written.line)[0]}.{written.table}":
+        yield f"{position.key[:200]!a} is not a key of {ref[:100]!a}"
+
+
+def _part_doubts(line: Line, report: RippleSucceeded, version: TableVersion) -> Iterator[str]:
+    """Of parts that a run before this one wrote, the line's state says whether they are known."""
+    for fault in part_faults(version):
+        yield f"table {version.table}: {fault}"
+    for part in version.parts:
+        written = parse_table_key(version.key_of(part))
+        newer = written is not None and written.run > report.run
+        foreign = written is not None and written[:2] != (line, version.table)
+        if newer or foreign or max(part.rows, part.bytes) > _MOST_BYTES:
+            yield f"table {version.table} has the part {part.file[:100]!a}"
 
 
 def _is_own(line: Line, report: RippleSucceeded, version: TableVersion) -> bool:

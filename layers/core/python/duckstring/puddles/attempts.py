@@ -17,8 +17,8 @@ import msgspec
 from duckstring.author.check_pond import handle
 from duckstring.author.errors import RippleError
 from duckstring.author.lake import Storage
-from duckstring.author.pond import Surroundings
 from duckstring.author.ripple import Declared
+from duckstring.author.surroundings import Surroundings
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.foreign import Redactor
 from duckstring.puddles.errors import CodeFailedError
@@ -122,7 +122,7 @@ class ProcessAttempts:
         )
         with self._processes.one() as one:
             outcome = follow(one, order, how)
-        return known(outcome, around.ripple, limit, redactor=self._redactor, key_of=around.key_of)
+        return known(outcome, around.ripple, limit, redactor=self._redactor, around=around)
 
     def close(self) -> None:
         """See ``Attempts``."""
@@ -182,7 +182,14 @@ class DirectAttempts:
         if pond.paused:
             return Pauses(pond.paused.seconds)
         checks = received(sent(pond), self._redactor) or ()
-        return Done(pond.written, pond.skipped, kept=pond.kept, dropped=pond.dropped, checks=checks)
+        return Done(
+            pond.written,
+            pond.skipped,
+            kept=pond.kept,
+            dropped=pond.dropped,
+            positions=pond.taken,
+            checks=checks,
+        )
 
     def close(self) -> None:
         """See ``Attempts``."""

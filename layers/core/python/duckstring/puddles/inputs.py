@@ -16,6 +16,7 @@ from duckstring.model.values import Value, replace
 from duckstring.puddles.project import LocalPond
 
 _FILE = "puddles.json"
+_DIGITS = 32
 
 
 class Input(Value, frozen=True):
@@ -121,9 +122,9 @@ def file_of(inputs: Path, ref: str) -> Path:
     return inputs / source / f"{table}.parquet"
 
 
-def input_key(owner: str, major: int, table: str, snapshot: int = 0) -> str:
+def input_key(owner: str, major: int, table: str, snapshot: int = 0, *, content: str = "") -> str:
     """The key of a Source's table here. It bears the number of the run that wrote it, if that is
-    known.
+    known, and ``content``, its fingerprint: other rows lie under another key.
     """
     return table_key(
         line(owner, major),
@@ -131,7 +132,7 @@ def input_key(owner: str, major: int, table: str, snapshot: int = 0) -> str:
         run=max(snapshot, 1),
         ripple="puddle",
         attempt=1,
-        invocation="local",
+        invocation=content[:_DIGITS] or "local",
     )
 
 

@@ -15,20 +15,23 @@ from pathlib import Path
 
 import msgspec
 
+from duckstring.author.contents import content_of
+from duckstring.author.stored import gather
 from duckstring.engine.ripples import finish_ripple
 from duckstring.engine.signals import RippleSucceeded
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.engine.tables import breach, contents_after, publish
 from duckstring.engine.turn import Turn
+from duckstring.engine.visible import publish_positions
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.names import package_id, table_key, writer_of
 from duckstring.model.values import replace
-from duckstring.puddles.inputs import Input, write_whole
+from duckstring.puddles.inputs import Input, file_of, write_whole
 from duckstring.puddles.project import LocalPond
-from duckstring.puddles.storage import VERSIONS
+from duckstring.puddles.storage import VERSIONS, taken_file
 
 _FILE = ".state.json"
 SEED = 0
@@ -111,6 +114,7 @@ class LocalLine:
         rest = {version.table: version for version in contents.breaches}
         contents = contents._replace(tables={**rest, **contents.tables}, breaches=())
         turn.drop_run(run.number)
+        publish_positions(turn, [run], gone=())
         # Without a run of all, nobody has checked what is published now.
         warnings = run.warnings if whole else ()
         publish(turn, contents, snapshot=run.number, version=run.version, warnings=warnings)
@@ -174,8 +178,20 @@ def read_line(pond: LocalPond, specs: Sequence[RippleSpec]) -> LocalLine:
         ) from error
     if state.line != pond.line:  # another major begins anew
         state = PondState(pond.line)
-    held = {name: one for name, one in state.tables.items() if _version_file(pond, one).is_file()}
-    return LocalLine(pond, specs, replace(state, tables=held))
+    held = {
+        name: one
+        for name, one in state.tables.items()
+        if all(_file_of(pond, key).is_file() for key in one.keys)
+    }
+    positions = {
+        ripple: {
+            ref: one
+            for ref, one in taken.items()
+            if not one.whole or taken_file(pond.outputs, one.key).is_file()
+        }
+        for ripple, taken in state.positions.items()
+    }
+    return LocalLine(pond, specs, replace(state, tables=held, positions=positions))
 
 
 def write_line(pond: LocalPond, line: LocalLine) -> None:
@@ -185,11 +201,12 @@ def write_line(pond: LocalPond, line: LocalLine) -> None:
     write_whole(pond.outputs / _FILE, content)
     tables = line.state.tables
     for name, version in tables.items():
-        _link(_version_file(pond, version), pond.outputs / f"{name}.parquet")
+        _show(pond, version, pond.outputs / f"{name}.parquet")
     for old in pond.outputs.glob("*.parquet"):
         if old.stem not in tables:
             old.unlink()
-    kept = {_version_file(pond, version) for version in tables.values()}
+    kept = {_file_of(pond, key) for version in tables.values() for key in version.keys}
+    kept |= _taken(pond, line.state)
     for old in (pond.outputs / VERSIONS).glob("*/*.parquet"):
         if old not in kept:
             old.unlink()
@@ -217,8 +234,39 @@ def seed_from(pond: LocalPond, inputs: Mapping[str, Input], line: LocalLine) -> 
         line.seed(seeds, min(one.changed for one in inputs.values()))
 
 
-def _version_file(pond: LocalPond, version: TableVersion) -> Path:
-    return pond.outputs / VERSIONS / version.table / version.key.rpartition("/")[2]
+def _file_of(pond: LocalPond, key: str) -> Path:
+    _, _, table, file = key.split("/")
+    return pond.outputs / VERSIONS / table / file
+
+
+def _show(pond: LocalPond, version: TableVersion, target: Path) -> None:
+    """Have the table as one file."""
+    if not version.parts:
+        _link(_file_of(pond, version.key), target)
+        return
+    from duckdb import connect  # noqa: PLC0415 - most lines have no such table
+
+    part = target.with_name(f".{target.name}.part")
+    with connect() as con:
+        gather(con, content_of(version, lambda key: str(_file_of(pond, key))), str(part))
+    part.replace(target)
+
+
+def _taken(pond: LocalPond, state: PondState) -> set[Path]:
+    """Keep the tables of Sources that Ripples have taken, until they have taken newer ones."""
+    kept = set()
+    for positions in state.positions.values():
+        for one in positions.values():
+            source, table = one.key.split("/")[1].partition("@")[0], one.key.split("/")[2]
+            target, file = (
+                taken_file(pond.outputs, one.key),
+                file_of(pond.inputs, f"{source}.{table}"),
+            )
+            if one.whole and not target.is_file() and file.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _link(file, target)
+            kept.add(target)
+    return kept
 
 
 def _link(file: Path, target: Path) -> None:

@@ -10,9 +10,10 @@ from hashlib import sha256
 from typing import Literal
 
 from duckstring.author.errors import RippleError
-from duckstring.author.pond import Surroundings
+from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import SourceTables
 from duckstring.engine.signals import RippleSucceeded
+from duckstring.engine.visible import dropped_tables, visible_positions, visible_tables
 from duckstring.errors import nearest
 from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import RippleSpec, TableVersion
@@ -30,7 +31,6 @@ from duckstring.puddles.project import LocalPond
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.checked import failed, is_check_ripple, is_checked
 from duckstring.worker.ends import Done, Known
-from duckstring.worker.surroundings import dropped_tables, visible_tables
 
 RippleStatus = Literal["success", "skipped", "failed", "not run"]
 
@@ -250,6 +250,7 @@ def _succeeded(
         kept=done.kept,
         dropped=done.dropped,
         warnings=warnings_of(done.checks),
+        positions=done.positions,
     )
     local.line.finish(report, local.clock.now())
     written = tuple(
@@ -305,6 +306,7 @@ def _around(local: Local, name: str, *, ends: Instant, pauses: int) -> Surroundi
         sources=_sources(local, line.previous_f(name), run.f),
         checks=is_check_ripple(state, name),
         is_checked=is_checked(state, run, [run]),
+        positions=visible_positions(state, run, name),
     )
 
 
@@ -317,7 +319,9 @@ def _sources(local: Local, since: Instant, now: Instant) -> dict[str, SourceTabl
             continue
         major, snapshot = parse_line(spec.line)[1], max(one.snapshot for one in inputs.values())
         tables = {
-            table: as_version(input_key(name, major, table, one.snapshot), table, one)
+            table: as_version(
+                input_key(name, major, table, one.snapshot, content=one.fingerprint), table, one
+            )
             for table, one in inputs.items()
         }
         found[name] = SourceTables(

@@ -19,6 +19,14 @@ VERSIONS = ".versions"
 """In ``puddles/out``: the versions of the Pond's own tables."""
 
 
+def taken_file(outputs: Path, key: str) -> Path:
+    """Where a Source's table stays that a Ripple has taken: its next delta is what changes after
+    that.
+    """
+    _, line, table, file = key.split("/")
+    return outputs / VERSIONS / f"{line}.{table}" / file
+
+
 class NoKeys:
     """A folder needs no credentials."""
 
@@ -105,4 +113,6 @@ class FolderStorage:
     def _place(self, parsed: TableKey, key: str) -> Path:
         if parsed.line == self._own:
             return self._outputs / VERSIONS / parsed.table / key.rpartition("/")[2]
-        return self._inputs / parsed.line.partition("@")[0] / f"{parsed.table}.parquet"
+        source = parsed.line.partition("@")[0]
+        taken = taken_file(self._outputs, key)
+        return taken if taken.is_file() else self._inputs / source / f"{parsed.table}.parquet"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from duckstring.author import stored
+from duckstring.author.contents import whole
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import writer_of
 from duckstring.model.sql import quoted
@@ -68,8 +69,8 @@ def open_tables(pond: LocalPond, con: DuckDBPyConnection) -> None:
         source, _, table = ref.partition(".")
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(source)}")
         view = f"{quoted(source)}.{quoted(table)}"
-        select = stored.select(con, str(file_of(pond.inputs, ref)))
+        select = stored.select(con, whole(str(file_of(pond.inputs, ref))))
         con.execute(f"CREATE VIEW {view} AS {select}")
     for table in read_line(pond, []).state.tables:
-        select = stored.select(con, str(pond.outputs / f"{table}.parquet"))
+        select = stored.select(con, whole(str(pond.outputs / f"{table}.parquet")))
         con.execute(f"CREATE VIEW {quoted(table)} AS {select}")

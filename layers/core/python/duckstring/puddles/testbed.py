@@ -232,8 +232,7 @@ class _Loaded:
         version = self.lake.write(ref, data, key=key)
         changed = self._after_all(now)
         if own:
-            named = TableVersion(table, key, version.rows, version.bytes, version.fingerprint)
-            self.line.seed({table: named}, changed)
+            self.line.seed({table: replace(version, table=table)}, changed)
             after = self._after_all(now)
             self.given = {ref: replace(one, changed=after) for ref, one in self.given.items()}
         else:
@@ -258,7 +257,7 @@ class _Loaded:
         """Ripples look for a table under the key that ``running`` makes of its name."""
         owner, _, table = ref.partition(".")
         major = parse_line(self.pond.sources[owner].line)[1]
-        self._files[input_key(owner, major, table)] = file
+        self._files[input_key(owner, major, table, content=one.fingerprint)] = file
         return one
 
     def _storage(self) -> FolderStorage:

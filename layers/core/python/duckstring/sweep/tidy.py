@@ -178,8 +178,15 @@ def _spared(
 
 
 def _named(state: PondState) -> Iterator[str]:
-    yield from (version.key for version in state.tables.values())
-    yield from (version.key for run in state.runs.values() for version in run.outputs.values())
+    """The objects of its tables, and those of Sources that its Ripples have taken last, as far as
+    they were whole tables: the next delta is what has changed since.
+    """
+    for tables in (state.tables, *(run.outputs for run in state.runs.values())):
+        for version in tables.values():
+            yield from version.keys
+    for taken in (state.positions, *(run.positions for run in state.runs.values())):
+        for positions in taken.values():
+            yield from (one.key for one in positions.values() if one.whole)
 
 
 def _may_be_wanted(key: str, states: Mapping[Line, PondState]) -> bool:

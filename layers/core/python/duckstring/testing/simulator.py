@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
@@ -61,7 +61,15 @@ from duckstring.engine.signals import (
 )
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
-from duckstring.model.catalog import PondKind, Release, RippleSpec, SourceSpec, TableVersion
+from duckstring.engine.visible import found_runs
+from duckstring.model.catalog import (
+    PondKind,
+    Position,
+    Release,
+    RippleSpec,
+    SourceSpec,
+    TableVersion,
+)
 from duckstring.model.checks import CHECKS, CheckWarning
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
@@ -94,6 +102,16 @@ Attempted = tuple[Line, int, str, int]
 """(line, run, Ripple, attempt)"""
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an attempt has done: the tables that it wrote (none: nothing has changed), and how far
+    it has taken Sources'.
+    """
+
+    tables: Mapping[str, TableVersion]
+    positions: Mapping[str, Position] = field(default_factory=dict)
+
+
 def seconds(n: float) -> timedelta:
     """A duration."""
     return timedelta(seconds=n)
@@ -108,11 +126,12 @@ class Conditions:
     function), the seconds and MiB that it ``took``, the fingerprint of what it writes (``prints``),
     which tables it ``writes`` (one of its own name), ``keeps`` (of those published that no Ripple
     of its line is named after: all) and ``drops``, which of its checks it ``warns`` of, and whether
-    its author says that nothing changed (``skips``); ``skew`` is the error of the clock of a
-    delivery; ``doubles`` is the share of letters delivered twice; ``ghosts`` the share of the
-    workers of stopped executions that still say what they have done. ``ticks``: how late (below
-    zero: how early, 5 s at most) the Catchment's clock says that a Window opens, once for each
-    entry; without it no rule is ever rung for.
+    its author says that nothing changed (``skips``); ``works``: what an attempt does with the state
+    that it has found, where that is more than to write some tables; ``skew`` is the error of the
+    clock of a delivery; ``doubles`` is the share of letters delivered twice; ``ghosts`` the share
+    of the workers of stopped executions that still say what they have done. ``ticks``: how late
+    (below zero: how early, 5 s at most) the Catchment's clock says that a Window opens, once for
+    each entry; without it no rule is ever rung for.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
@@ -129,6 +148,7 @@ class Conditions:
     keeps: Callable[[Attempted, frozenset[str]], Collection[str]] = lambda _, orphans: orphans
     drops: Callable[[Attempted], Collection[str]] = lambda _: ()
     warns: Callable[[Attempted], Collection[str]] = lambda _: ()
+    works: Callable[[Attempted, PondState], Work | None] = lambda _, _found: None
     doubles: float = 0.0
     ghosts: float = 1.0
     ticks: Callable[[random.Random], Sequence[timedelta]] | None = None
@@ -166,6 +186,7 @@ class World:
     _executions: set[tuple[Line, int, int]] = field(default_factory=set)
     _stopped: set[tuple[Line, int, int]] = field(default_factory=set)
     _gates: dict[tuple[Line, int, int, str], bool] = field(default_factory=dict)
+    _seen: dict[Attempted, PondState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Seed the simulation's own randomness."""
@@ -377,6 +398,7 @@ class World:
                 attempted = (line, run, branch.ripple, branch.attempt)
                 self.attempts.append((attempted, self.now))
                 self.places[attempted] = branch.memory_mib
+                self._seen[attempted] = self.states[line]
                 at = self.now + self.conditions.duration(line, branch.ripple)
                 self._later(at, lambda: self._end(attempted, launch))
             case "done" | "cancelled":
@@ -403,29 +425,37 @@ class World:
                 line, GateReached(run, launch, ripple, attempt, how, failure, mib or FUNCTION_MIB)
             )
             return
-        state = self.states[line]
+        self.post(f"{line}/{run}/{ripple}", line, self._report(attempted))
+
+    def _report(self, attempted: Attempted) -> RippleSucceeded:
+        """What a worker says of an attempt that has ended well."""
+        line, run, ripple, attempt = attempted
+        state, seen = self.states[line], self._seen[attempted]
         kept = frozenset(
             self.conditions.keeps(attempted, frozenset(state.tables) - state.ripples.keys())
         )
-        if self.conditions.skips(attempted):
-            self.post(
-                f"{line}/{run}/{ripple}",
-                line,
-                RippleSucceeded(run, ripple, attempt, skipped=True, kept=kept),
+        found = found_runs(seen, seen.runs[run]) if run in seen.runs else ()
+        report = RippleSucceeded(run, ripple, attempt, kept=kept, found=found)
+        if (work := self.conditions.works(attempted, seen)) is not None:
+            return replace(
+                report, tables=work.tables, positions=work.positions, skipped=not work.tables
             )
-            return
+        if self.conditions.skips(attempted):
+            return replace(report, skipped=True)
         f = state.runs[run].f if run in state.runs else self.now
         tables = {
             name: self._table(attempted, name, f) for name in self.conditions.writes(attempted)
         }
         took, peak = self.conditions.took(attempted)
-        dropped = frozenset(self.conditions.drops(attempted))
-        warned = tuple(CheckWarning(name, 1) for name in self.conditions.warns(attempted))
-        sizes = (took, peak, FUNCTION_SECONDS, FUNCTION_MIB)
-        self.post(
-            f"{line}/{run}/{ripple}",
-            line,
-            RippleSucceeded(run, ripple, attempt, tables, False, *sizes, kept, dropped, warned),
+        return replace(
+            report,
+            tables=tables,
+            seconds=took,
+            peak_mib=peak,
+            function_seconds=FUNCTION_SECONDS,
+            function_mib=FUNCTION_MIB,
+            dropped=frozenset(self.conditions.drops(attempted)),
+            warnings=tuple(CheckWarning(name, 1) for name in self.conditions.warns(attempted)),
         )
 
     def _table(self, attempted: Attempted, name: str, f: Instant) -> TableVersion:

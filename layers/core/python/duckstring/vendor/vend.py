@@ -7,15 +7,17 @@ may reach.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from duckstring.engine.attempts import is_awaited
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import PondState
+from duckstring.engine.visible import visible_positions
 from duckstring.errors import OperatorError, TransientError
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.names import Line, parse_line, parse_table_key, run_key
 from duckstring.model.permits import AttemptName, Purpose, is_permit
 from duckstring.vendor.ports import Permitted, Rights, VendorPorts
 
@@ -74,7 +76,10 @@ def vend(request: Request, ports: VendorPorts) -> Permitted:
             return Permitted(state)
         else:
             snapshots = _pinned(attempt, state, ports, pool)
-            sources = {line: _objects(one) for line, one in snapshots.items()}
+            taken = _taken_whole(attempt, state)
+            sources = {
+                line: _objects(one) | taken.get(line, set()) for line, one in snapshots.items()
+            }
             checks = state.release is not None and state.release.check_ripple == attempt.ripple
             rights = Rights(attempt, sources, only_reads=checks)
         sessions = ports.roles.sessions(rights, seconds=request.seconds)
@@ -120,4 +125,17 @@ def _pinned(
 
 
 def _objects(snapshot: PublishSnapshot) -> frozenset[str]:
-    return frozenset(table.key for table in snapshot.tables.values())
+    return frozenset(key for table in snapshot.tables.values() for key in table.keys)
+
+
+def _taken_whole(attempt: AttemptName, state: PondState) -> dict[Line, set[str]]:
+    """The objects that the attempt's Ripple has taken last, where they were whole tables: it
+    compares today's with them.
+    """
+    found: dict[Line, set[str]] = defaultdict(set)
+    positions = visible_positions(state, state.runs[attempt.run], attempt.ripple)
+    for position in positions.values():
+        written = parse_table_key(position.key)
+        if position.whole and written is not None:
+            found[written.line].add(position.key)
+    return found

@@ -22,13 +22,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, Protocol, cast
 
+import msgspec
 from typing_extensions import override
 
 from duckstring.author.check_pond import handle
 from duckstring.author.kills import Requested
 from duckstring.author.lake import Storage
 from duckstring.author.memory import SupersededError
-from duckstring.author.pond import Pond, Surroundings
+from duckstring.author.pond import Pond
+from duckstring.author.surroundings import Surroundings
 from duckstring.errors import InvariantError, TransientError
 from duckstring.worker import checked
 from duckstring.worker.calling import (
@@ -60,7 +62,10 @@ that could not be sent.
 MUTE_EXIT = 74
 """The exit code of a process that could not say how its attempt ended."""
 
-TABLE_FIELDS = ("table", "key", "rows", "bytes", "fingerprint")
+TABLE_FIELDS = (
+    *("table", "key", "rows", "bytes", "fingerprint"),
+    *("parts", "merge_key", "total"),
+)
 """The fields that an attempt reports of a table that it has written. The engine adds the others."""
 
 _FIRST_TO_GO = "1000"
@@ -422,12 +427,17 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
     match ended:
         case Returned(value, requested):
             tables = [
-                {name: getattr(table, name) for name in TABLE_FIELDS}
+                {name: msgspec.to_builtins(getattr(table, name)) for name in TABLE_FIELDS}
                 for table in pond.written.values()
             ]
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
-            said = {"value": value, "requested": requested, "checks": checked.sent(pond)}
+            said = {
+                "value": value,
+                "requested": requested,
+                "checks": checked.sent(pond),
+                "taken": sorted(pond.taken),
+            }
             skipped = pond.skipped
             return {"end": "returned", "tables": tables, "skipped": skipped, **said, **names}
         case Pauses(seconds):

@@ -36,7 +36,7 @@ _PAUSED: Used = {"stepfunctions_transitions": 3}
 @dataclass(frozen=True, slots=True)
 class Work:
     """An attempt under way. ``ripples``: how many Ripples its run has; ``tried``: which try of its
-    Ripple it belongs to.
+    Ripple it belongs to; ``found``: the older runs in flight whose tables it sees.
     """
 
     order: Order
@@ -45,6 +45,7 @@ class Work:
     began: Began
     meter: Meter
     tried: int = 1
+    found: tuple[int, ...] = ()
 
     @property
     def deadline(self) -> Instant:
@@ -232,6 +233,8 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
         kept=done.kept,
         dropped=done.dropped,
         warnings=warnings_of(done.checks),
+        positions=done.positions,
+        found=work.found,
     )
     worker.mailbox.send(
         [

@@ -13,11 +13,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
+from duckstring.author.surroundings import Surroundings
 from duckstring.errors import TransientError
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import Position, TableVersion
 from duckstring.model.checks import CheckResult
 from duckstring.model.foreign import Redactor
-from duckstring.model.names import POND_NAME
+from duckstring.model.names import POND_NAME, parse_table_key
+from duckstring.model.parts import MOST_POSITIONS, part_faults, position_of
 from duckstring.worker.attempt_process import MUTE_EXIT, TABLE_FIELDS
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.checked import received
@@ -50,6 +54,7 @@ class Done:
     kept: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
     reads: tuple[str, ...] | None = None
+    positions: Mapping[str, Position] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
 
 
@@ -80,7 +85,7 @@ def known(
     memory: Memory,
     *,
     redactor: Redactor,
-    key_of: Callable[[str], str],
+    around: Surroundings | None,
 ) -> Known:
     """How the attempt ended.
 
@@ -89,7 +94,7 @@ def known(
         ripple: whose it was.
         memory: recognizes a process that was killed for its memory.
         redactor: removes secrets from texts.
-        key_of: where this attempt's version of a table lies.
+        around: what the attempt could see, and where it could write. None: nothing and nowhere.
 
     Raises:
         TransientError: AWS did not answer.
@@ -106,7 +111,7 @@ def known(
             "skipped": bool(),
             "requested": bool(),
         }:
-            return _returned(outcome.end or {}, ripple, redactor, key_of)
+            return _returned(outcome.end or {}, ripple, redactor, around)
         case {"end": "paused", "seconds": int() as seconds}:
             return Pauses(seconds)
         case {
@@ -124,11 +129,12 @@ def known(
 
 
 def _returned(
-    end: Mapping[str, Any], ripple: str, redactor: Redactor, key_of: Callable[[str], str]
+    end: Mapping[str, Any], ripple: str, redactor: Redactor, around: Surroundings | None
 ) -> Done | Fault:
-    tables, checks = _tables(end["tables"], key_of), received(end.get("checks", []), redactor)
+    tables, taken = _tables(end["tables"], around), _positions(end.get("taken"), around)
     kept, dropped, value = _names(end.get("kept")), _names(end.get("dropped")), end.get("value")
-    if tables is None or kept is None or dropped is None:
+    checks = received(end.get("checks", []), redactor)
+    if tables is None or kept is None or dropped is None or taken is None:
         message = f"Ripple {ripple!r} sent names of tables that are not its own."
         return Fault("EndError", message, "")
     if checks is None:
@@ -141,6 +147,7 @@ def _returned(
         kept,
         dropped,
         _reads(end.get("reads")),
+        taken,
         checks,
     )
 
@@ -187,20 +194,54 @@ def _names(found: object) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _tables(found: list[Any], key_of: Callable[[str], str]) -> dict[str, TableVersion] | None:
+def _tables(found: list[Any], around: Surroundings | None) -> dict[str, TableVersion] | None:
     tables = {}
     for one in found:
-        if (
-            not isinstance(one, dict)
-            or [type(one.get(name)) for name in TABLE_FIELDS] != [str, str, int, int, str]
-            or len(one) != len(TABLE_FIELDS)
-        ):
+        if not isinstance(one, dict) or one.keys() != set(TABLE_FIELDS):
             return None
-        table = TableVersion(**one)
-        if table.key != key_of(table.table) or table.rows < 0 or table.bytes < 0:
+        try:
+            table = msgspec.convert(one, TableVersion)
+        except (msgspec.ValidationError, RecursionError):
+            return None
+        if around is None or not _is_own(table, around):
             return None
         tables[table.table] = table
     return tables
+
+
+def _is_own(table: TableVersion, around: Surroundings) -> bool:
+    """Whether this attempt has written it: its newest object, and of the others all that are not
+    of the version that it has found.
+    """
+    written, there = parse_table_key(table.key), around.own.get(table.table)
+    if written is None or written.table != table.table or not around.is_own(table.key):
+        return False
+    if table.rows < 0 or table.bytes < 0 or any(part_faults(table)):
+        return False
+    known = {part.file for part in there.contents} if there else set()
+    return all(
+        part.rows >= 0
+        and part.bytes >= 0
+        and (part.file in known or around.is_own(table.key_of(part)))
+        for part in table.parts
+    )
+
+
+def _positions(found: object, around: Surroundings | None) -> dict[str, Position] | None:
+    """How far the attempt has taken tables of Sources. It says of which; how far follows from the
+    snapshots that its run reads. None: they are no tables of these snapshots.
+    """
+    names = _reads(found)
+    if names is None or len(names) > MOST_POSITIONS:
+        return None
+    positions = {}
+    for ref in names:
+        source, _, table = ref.partition(".")
+        held = around.sources.get(source) if around else None
+        if held is None or held.tables is None or table not in held.tables:
+            return None
+        positions[ref] = position_of(held.tables[table])
+    return positions
 
 
 def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:

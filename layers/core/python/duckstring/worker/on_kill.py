@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from duckstring.author.pond import Surroundings
+from duckstring.author.surroundings import Surroundings
 from duckstring.errors import InvariantError, TransientError
 from duckstring.model.attempts import TAKEN, AttemptSeen, KillEnd, OnKillCalled
 from duckstring.model.instants import NEVER, Instant
@@ -127,9 +127,7 @@ def _call(
         keys = admitted.keys()
         outcome = follow(one, Call(around, package, order.module, secrets, keys, killed=True), how)
     try:
-        return known(
-            outcome, order.ripple, memory, redactor=worker.redactor, key_of=lambda _table: ""
-        )
+        return known(outcome, order.ripple, memory, redactor=worker.redactor, around=None)
     except TransientError as error:
         return Fault(type(error).__name__, error.message, "")
 

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from duckstring.engine.attempts import is_awaited
 from duckstring.engine.state import PondState
+from duckstring.engine.visible import found_runs
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST, AttemptStarted, Began
 from duckstring.worker.attempt_process import Call
@@ -105,7 +106,7 @@ def _attempt(one: Process, call: Call, work: Work, admitted: Admitted, worker: W
     work.meter.add(outcome.exit.peak_kib if outcome.exit else 0, outcome.end)
     if outcome.taken:
         return abandon(order, worker, work)
-    ended = known(outcome, order.ripple, memory, redactor=worker.redactor, key_of=around.key_of)
+    ended = known(outcome, order.ripple, memory, redactor=worker.redactor, around=around)
     return report_end(ended, outcome.why, work, worker, discarded=discarded(outcome))
 
 
@@ -141,7 +142,8 @@ def _work(order: Order, state: PondState, began: Began, meter: Meter) -> Work:
     specs = {spec.name: spec for spec in state.release.ripples} if state.release else {}
     asked = specs[order.ripple].timeout_seconds if order.ripple in specs else None
     timeout = LONGEST if asked is None else timedelta(seconds=asked)
-    return Work(order, timeout, len(state.ripples), began, meter, try_of(order, state))
+    found = found_runs(state, state.runs[order.run])
+    return Work(order, timeout, len(state.ripples), began, meter, try_of(order, state), found)
 
 
 def _limits(work: Work, left: float) -> list[Limit]:

@@ -8,11 +8,16 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
-from duckstring.author.pond import Surroundings
+from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import SourceTables
 from duckstring.engine.state import PondState, Run
+from duckstring.engine.visible import (
+    dropped_tables,
+    open_up_to,
+    visible_positions,
+    visible_tables,
+)
 from duckstring.errors import TransientError
-from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line, run_key, try_key
 from duckstring.model.secret_entries import RESERVED
@@ -30,29 +35,6 @@ def variables(secrets: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in secrets.items() if not name.startswith(RESERVED)}
 
 
-def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
-    """The Pond's own tables as this run sees them: the published ones, then those of open runs up
-    to its own freshness, newest last.
-    """
-    tables = dict(state.tables)
-    for other in open_up_to(state, run):
-        tables = {
-            name: version for name, version in tables.items() if name not in other.dropped
-        } | dict(other.outputs)
-    return tables
-
-
-def dropped_tables(state: PondState, run: Run) -> dict[str, DroppedTable]:
-    """Tables that existed once, and those that open runs have dropped."""
-    dropped = dict(state.dropped)
-    for other in open_up_to(state, run):
-        dropped |= {
-            name: DroppedTable(other.number, other.version)
-            for name in other.dropped - other.outputs.keys()
-        }
-    return dropped
-
-
 def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
     """The freshness of the tables that ``ripple`` finds: what is published, or what open runs
     before this one wrote.
@@ -64,15 +46,6 @@ def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
         if other.number != run.number and other.f <= held
     ]
     return max([state.end_f, *done])
-
-
-def open_up_to(state: PondState, run: Run) -> list[Run]:
-    """Open runs up to this one. Only a failed run itself sees its tables."""
-    older = [
-        other for other in state.runs.values() if other.f <= run.f and other.number <= run.number
-    ]
-    seen = [other for other in older if other.failure is None or other.number == run.number]
-    return sorted(seen, key=lambda other: (other.f, other.number))
 
 
 def surroundings(
@@ -103,6 +76,7 @@ def surroundings(
         sources=sources,
         checks=is_check_ripple(state, order.ripple),
         is_checked=is_checked(state, run, open_up_to(state, run)),
+        positions=visible_positions(state, run, order.ripple),
     )
 
 

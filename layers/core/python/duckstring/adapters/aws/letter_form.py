@@ -123,7 +123,7 @@ def _form(kind: Any) -> Check:  # noqa: ANN401, C901, PLR0911 - annotations are 
     if simple := _SIMPLE.get(kind):
         return simple
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return _object_form(kind)
+        return _row_form(kind) if kind.__struct_config__.array_like else _object_form(kind)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return _literal_form(arguments)
@@ -150,6 +150,21 @@ def _object_form(kind: type[msgspec.Struct]) -> Check:
                 form(value[name], f"{where}.{name}")
             elif is_needed:
                 raise LetterFormError(f"{where} has no {name}")
+
+    return check
+
+
+def _row_form(kind: type[msgspec.Struct]) -> Check:
+    """A value that is written as a list of its fields."""
+    fields = msgspec.structs.fields(kind)
+    plan = [(field.encode_name, _field_form(kind, field)) for field in fields]
+    least = sum(field.required for field in fields)
+
+    def check(value: Json, where: str) -> None:
+        if not isinstance(value, list) or not least <= len(value) <= len(plan):
+            raise LetterFormError(f"{where} is {_shown(value)}")
+        for (name, form), one in zip(plan, value, strict=False):
+            form(one, f"{where}.{name}")
 
     return check
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from duckstring.adapters.aws.batches import items
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.state import read_state, read_when, state_key
-from duckstring.model.catalog import TableVersion
 from duckstring.model.names import Line, checked_table_key
 from duckstring.ports import Seen
 
@@ -42,13 +41,13 @@ class BucketFiles:
         """Table versions lie in ``bucket``."""
         self._bucket = bucket
 
-    def uri(self, version: TableVersion) -> str:
-        """The ``s3://`` address of a table version.
+    def uri(self, key: str) -> str:
+        """The ``s3://`` address of an object of a table version.
 
         Raises:
-            InvariantError: its key is not one that a worker of ours writes.
+            InvariantError: that is no key that a worker of ours writes.
         """
-        return f"s3://{self._bucket}/{checked_table_key(version.key)}"
+        return f"s3://{self._bucket}/{checked_table_key(key)}"
 
 
 def _seen(item: Item) -> Seen:

@@ -133,7 +133,9 @@ class AwsGarbageStore:
             int(item["sk"]["S"].removeprefix(_PREFIX)): (
                 from_text(item["f"]["S"]),
                 frozenset(
-                    version.key for version in codec.tables_from_text(item["tables"]["S"]).values()
+                    key
+                    for version in codec.tables_from_text(item["tables"]["S"]).values()
+                    for key in version.keys
                 ),
             )
             for page in pages
