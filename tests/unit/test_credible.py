@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from duckstring.engine.signals import (
     PullReceived,
+    RippleSucceeded,
     SinkAttached,
     SinkDetached,
     SourceTold,
     TargetReceived,
 )
 from duckstring.engine.state import PondState, SourceReport, SourceView
+from duckstring.model.checks import MOST_CHECKS, CheckWarning
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
 from duckstring.model.values import replace
-from duckstring.orchestrator.credible import possible
+from duckstring.orchestrator.credible import credible, possible
 from duckstring.orchestrator.ports import Received
 from duckstring.testing.simulator import START
 
@@ -62,3 +66,16 @@ def test_a_stamp_far_ahead_is_believed_of_a_line_that_was_committed_so_often(kin
 def test_nobody_is_asked_about_the_usual_stamp(kind):
     _, made = KINDS[kind]
     assert kept(made((41, 0)), 0) == (True, [])
+
+
+def warned(*warnings):
+    register = SimpleNamespace(releases=lambda _pond: {}, removed=lambda _pond: [])
+    signal = RippleSucceeded(1, "checks", 1, warnings=warnings)
+    return bool(credible(HERE, [Received(signal, (1, "1"))], register))
+
+
+def test_warnings_that_no_checks_can_have_are_refused():
+    assert warned(CheckWarning("late", 3, "too late"))
+    assert not warned(CheckWarning("Late", 3))
+    assert not warned(CheckWarning("late", 2**50 + 1))
+    assert not warned(*(CheckWarning(f"c{n}") for n in range(MOST_CHECKS + 1)))
