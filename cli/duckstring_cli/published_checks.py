@@ -164,22 +164,14 @@ def check_published(
 
 
 def _package(catchment: Catchment, line: LineStatus) -> Path:
-    from botocore.exceptions import ClientError
-
     pond, _ = parse_line(Line(line["line"]))
     waiting = line.get("next")
     version = waiting["version"] if waiting else line["version"]
     key = artifact_key(pond, version or "", str(line["package"]))
-    try:
-        with translated_errors(catchment):
-            bucket = catchments.outputs(catchment)["Bucket"]
-            s3 = catchments.session(catchment).client("s3")
-            content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        raise OperatorError(
-            f"The package of {pond} {version} cannot be read: {error}.",
-            hint="Packages are for people who may deploy: docs/aws.md, Who may do what.",
-        ) from error
+    with translated_errors(catchment):
+        bucket = catchments.outputs(catchment)["Bucket"]
+        s3 = catchments.session(catchment).client("s3")
+        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     return ProjectCache().add(key, content)
 
 

@@ -123,6 +123,13 @@ def test_a_call_of_on_kill_writes_no_tables_and_reads_no_sources(template):
     assert killed.may(s3("GetObject", "artifacts/sales/1.0.0/ab.zip"))
 
 
+def test_an_attempt_that_makes_checks_reads_all_that_it_checks_and_writes_no_tables(template):
+    checks = Attempt(template, Rights(NAME, {ORDERS: [PINNED]}, only_reads=True))
+    assert not checks.may(s3("PutObject", TABLE))
+    assert checks.may(s3("GetObject", TABLE))
+    assert checks.may(s3("GetObject", PINNED))
+
+
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=0, max_size=47).map("p".__add__)
 lines = st.builds(line, names, st.integers(0, 999_999))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import assert_type
 
-from duckstring import Pond, connect, puddle, ripple
+from duckstring import Pond, check, connect, puddle, ripple
 
 
 @ripple
@@ -20,6 +20,20 @@ def load(pond: Pond) -> None:
 def join(pond: Pond) -> int:
     assert_type(pond.sources_changed(), frozenset[str])
     return len(pond.read_table("sales.orders").columns)
+
+
+@check
+def amounts(pond: Pond) -> str:
+    return "FROM orders WHERE amount < 0"
+
+
+@check(severity="warn", name="late", needs_previous=True)
+def _(pond: Pond) -> bool:
+    return not [one.check for one in pond.source_warnings("sales") if one.rows > 3]
+
+
+@check(severity="loud")  # type: ignore[call-overload, untyped-decorator]
+def wrong_severity(pond: Pond) -> None: ...
 
 
 @puddle(table="sales.orders")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from duckstring.engine.signals import (
@@ -14,6 +16,7 @@ from duckstring.engine.signals import (
 )
 from duckstring.engine.state import PondState, Run, SourceReport, SourceView
 from duckstring.model.catalog import Part, Position, TableVersion
+from duckstring.model.checks import MOST_CHECKS, CheckWarning
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line, file_of_key, table_key
 from duckstring.model.values import replace
@@ -147,3 +150,16 @@ def test_parts_that_the_attempt_could_find_and_positions_that_it_could_reach_are
 )  # fmt: skip
 def test_parts_and_positions_that_the_attempt_could_not_find_are_refused(signal):
     assert not believed(signal)
+
+
+def warned(*warnings):
+    register = SimpleNamespace(releases=lambda _pond: {}, removed=lambda _pond: [])
+    signal = RippleSucceeded(1, "checks", 1, warnings=warnings)
+    return bool(credible(HERE, [Received(signal, (1, "1"))], register))
+
+
+def test_warnings_that_no_checks_can_have_are_refused():
+    assert warned(CheckWarning("late", 3, "too late"))
+    assert not warned(CheckWarning("Late", 3))
+    assert not warned(CheckWarning("late", 2**50 + 1))
+    assert not warned(*(CheckWarning(f"c{n}") for n in range(MOST_CHECKS + 1)))

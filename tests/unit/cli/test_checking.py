@@ -104,3 +104,34 @@ def test_python_is_read_for_texts_that_are_written_out(tmp_path: Path) -> None:
         ("src/pond.py:25", "SQL that is put together as it runs"),
         ("src/pond.py:27", "the table that read_table reads"),
     ]
+
+
+CHECKS = """
+from duckstring import check
+
+@check
+def amounts(pond):
+    return "FROM shop.orders WHERE amount < 0"
+
+@check(severity="warn")
+def late(pond):
+    if pond.has_table("previous.orders"):
+        return f"FROM {pond.name}"
+    return "FROM previous.orders"
+
+def helper():
+    return "FROM shop.nothing"
+"""
+
+
+def test_what_checks_return_and_their_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "src" / "checks").mkdir(parents=True)
+    (tmp_path / "src" / "pond.py").write_text(CHECKS)
+    (tmp_path / "src" / "checks" / "ids.sql").write_text("FROM shop.orders WHERE id IS NULL\n")
+    found = read_project(tmp_path, ["src/pond.py"])
+    assert [(one.at(1, 6), one.text.strip()) for one in found.sql] == [
+        ("src/checks/ids.sql:1:6", "FROM shop.orders WHERE id IS NULL"),
+        ("src/pond.py:6", "FROM shop.orders WHERE amount < 0"),
+        ("src/pond.py:12", "FROM previous.orders"),
+    ]
+    assert found.unknown == [("src/pond.py:11", "SQL that is put together as it runs")]

@@ -40,6 +40,11 @@ def test_what_was_found_is_a_sentence_and_then_each_check_with_its_rows() -> Non
     )
 
 
+def test_what_only_warns_is_published() -> None:
+    words = checks.in_words([WARNED])
+    assert words == "1 of 1 check warned: late.\n\nlate (warned): too late\nby far"
+
+
 def test_where_nothing_was_found_there_are_no_words() -> None:
     assert checks.in_words([PASSED]) == checks.in_words([]) == ""
 
@@ -127,7 +132,12 @@ def test_a_row_of_history_has_room_for_all_results() -> None:
     cells = tuple(("x" * 80,) * 30 for _ in range(20))
     wide = [
         CheckResult(
-            f"c{n}", outcome="failed", rows=20, columns=("c",) * 30, sample=cells, message="ü" * 500
+            f"c{n}",
+            outcome="failed",
+            rows=20,
+            columns=("c",) * 30,
+            sample=cells,
+            message="語" * 500,
         )
         for n in range(MOST_CHECKS)
     ]

@@ -8,7 +8,7 @@ import pytest
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import TransientError
-from duckstring.model.catalog import Part, Position, TableVersion
+from duckstring.model.catalog import Part, Position, Release, RippleSpec, TableVersion
 from duckstring.model.names import Line, table_key
 from duckstring.model.permits import KEY_BYTES, AttemptName, permit
 from duckstring.model.values import replace
@@ -120,6 +120,17 @@ def test_nothing_is_given_without_the_permit_of_that_attempt(other):
     with pytest.raises(NoPermitError, match="without its permit"):
         world.ask(**other)
     assert world.rights == []
+
+
+def test_an_attempt_that_makes_the_checks_only_reads():
+    specs = (RippleSpec("load", checks=("amounts",)),)
+    release = Release(SALES, "1", "pond", (), specs, "src/pond.py", "a", "b", 0, 0, START)
+    world = World(replace(STATE, release=release))
+    world.ask()
+    assert (world.rights[0].writes, world.rights[0].only_reads) == (True, True)
+    other = World()
+    other.ask()
+    assert other.rights[0].only_reads is False
 
 
 def test_another_ponds_attempt_needs_that_ponds_permit():

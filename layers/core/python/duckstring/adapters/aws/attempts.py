@@ -259,9 +259,8 @@ class AttemptRows:
         if len(row.message) + len(row.traceback) <= LONG_TEXT:
             return {}
         key = f"errors/{line}/{row.run}-{row.ripple}-{row.attempt}.txt"
-        text = (
-            row.traceback if row.message in row.traceback else f"{row.message}\n\n{row.traceback}"
-        )
+        parts = (row.message if row.message not in row.traceback else "", row.traceback)
+        text = "\n\n".join(filter(None, parts))
         self._clients.s3.put_object(
             Bucket=self._bucket,
             Key=key,
