@@ -118,6 +118,15 @@ def test_what_was_handed_on_is_handed_on_again_if_that_run_fails_too() -> None:
     assert state.positions == {"add": {TAKEN: position(3)}}
 
 
+def test_a_table_that_the_newer_run_has_dropped_does_not_come_back() -> None:
+    overlap = Overlap({1: ("a", "b"), 2: ("a",)}, fails={1})
+    conditions = overlap.world.conditions
+    overlap.world.conditions = replace(
+        conditions, drops=lambda one: ("b",) if one[:3] == (B, 2, "add") else ()
+    )
+    assert written(overlap.play(3, 3).states[B]) == {"a": 2}
+
+
 def test_positions_of_a_source_that_was_removed_are_forgotten() -> None:
     state = Overlap({1: ("a",)}, fails=set()).play(3).states[B]
     assert state.positions["add"]
