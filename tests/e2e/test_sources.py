@@ -83,7 +83,7 @@ SHOP = """
 @ripple
 def events(pond):
     n = int(pond.f.timestamp() * 1000)
-    pond.append_table("events", f"SELECT {n} AS at, unnest([1, 2]) AS customer")
+    pond.append_table("events", f"SELECT {n} AS moment, unnest([1, 2]) AS customer")
 
 @ripple
 def customers(pond):
@@ -119,7 +119,7 @@ BOARD = """
 def board(pond):
     delta = pond.read_delta("growing_desk.taken")
     pond.append_table("news", delta.aggregate("count(*) AS rows"))
-    pond.write_table("all", "SELECT count(*) AS rows, count(DISTINCT at) AS runs "
+    pond.write_table("all", "SELECT count(*) AS rows, count(DISTINCT moment) AS runs "
                             "FROM growing_desk.taken")
 """
 

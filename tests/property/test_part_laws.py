@@ -1,5 +1,6 @@
 """Laws of tables that are added to: whatever runs overlap and fail, each row of a Source is in what
-its Sink has published once, up to the position that is published with it.
+its Sink has published once, up to the position that is published with it. Objects are folded, and
+swept as soon as nobody may read them any more.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from duckstring.engine.state import PondState
 from duckstring.engine.visible import visible_positions, visible_tables
-from duckstring.model.catalog import Part, TableVersion
+from duckstring.model.catalog import Part, Release, TableVersion
 from duckstring.model.names import Line, file_of_key, table_key
 from duckstring.model.parts import (
     MOST_PARTS,
@@ -24,6 +25,7 @@ from duckstring.model.parts import (
     position_of,
 )
 from duckstring.model.values import replace
+from duckstring.sweep import tidy
 from duckstring.testing.simulator import Attempted, Work, World, chain_of, pond, seconds
 from tests.property.worlds import Fate, looks, weather, world_of
 
@@ -37,7 +39,7 @@ class Rows:
     """What lies in each object, and what each version has: the tables without their rows."""
 
     held: dict[str, Counter[str]] = field(default_factory=dict)
-    versions: dict[str, TableVersion] = field(default_factory=dict)
+    whole: dict[str, Counter[str]] = field(default_factory=dict)
 
     def of(self, version: TableVersion) -> Counter[str]:
         return sum((self.held[version.key_of(part)] for part in version.live), Counter())
@@ -67,7 +69,7 @@ class Rows:
         version = TableVersion(table, key, size, size, key, parts=parts if there else ())
         assert not list(part_faults(version))
         assert len(version.contents) <= MOST_PARTS
-        self.versions[key] = version
+        self.whole[key] = self.of(version)
         return version
 
 
@@ -106,6 +108,29 @@ class Authors:
         return Work(written, {REF: position_of(source)})
 
 
+YOUNG = timedelta(minutes=2)
+"""Longer than any letter takes here. The sweep spares what is younger than a day."""
+
+
+def sweep(world: World, rows: Rows) -> None:
+    """Delete the objects that the sweep would delete, but much sooner."""
+    states, named = world.states, set[str]()
+    for line, state in states.items():
+        named |= set(tidy._named(state))
+        pinned = tidy._pinned(line, states.values())
+        named |= {
+            key
+            for (of, number), snapshot in world.snapshots.items()
+            if of == line
+            and (number in pinned or number >= state.snapshot or world.now - snapshot.f < YOUNG)
+            for version in snapshot.tables.values()
+            for key in version.keys
+        }
+    for key in list(rows.held):
+        if key not in named and not tidy._may_be_wanted(key, states):
+            del rows.held[key]
+
+
 def _table_of(row: str) -> str:
     return SINKS_TABLES[int(row.partition("/")[0]) % 2]
 
@@ -124,7 +149,7 @@ class Books:
         if position is None:
             return  # the Source was removed since: the next run starts with everything
         self.seen += 1
-        expected = self.rows.of(self.rows.versions[position.key])
+        expected = self.rows.whole[position.key]
         published = sum(
             (self.rows.of(after.tables[name]) for name in SINKS_TABLES if name in after.tables),
             Counter(),
@@ -155,6 +180,34 @@ def _world(seed: int) -> tuple[World, Books, Fate]:
     return world, books, fate
 
 
+def _something_happens(
+    world: World, data: st.DataObject, releases: tuple[Release, Release], rows: Rows
+) -> None:
+    sink = releases[1]
+    match data.draw(
+        st.sampled_from(
+            ["pulse"] * 8 + ["sweep"] * 4 + ["tap", "force", "wake", "kill", "deploy", "remove"]
+        )
+    ):
+        case "sweep":
+            sweep(world, rows)
+        case "deploy":
+            version = f"1.{data.draw(st.integers(1, 3))}.0"
+            world.deploy(replace(sink, version=version, artifact=f"artifacts/k/{version}"))
+        case "remove":
+            world.remove(data.draw(st.sampled_from([SOURCE, SINK])))
+            world.run_until(world.now + seconds(1))
+            world.deploy(*releases)
+        case "kill":
+            world.order(SINK, "kill")
+            world.order(SINK, "wake")
+        case "force" | "wake" as verb:
+            world.order(data.draw(st.sampled_from([SOURCE, SINK])), verb)
+        case kind:
+            world.trigger(SINK, kind)
+    world.run_until(world.now + seconds(data.draw(st.sampled_from([0, 1, 2, 3, 8, 30, 300]))))
+
+
 @looks(120)
 @given(st.integers(0, 2**16), st.data())
 def test_each_row_of_a_source_is_published_once_however_runs_overlap_and_fail(
@@ -168,24 +221,7 @@ def test_each_row_of_a_source_is_published_once_however_runs_overlap_and_fail(
     world.deploy(source, sink)
     world.run_until()
     for _ in range(data.draw(st.integers(6, 24))):
-        match data.draw(
-            st.sampled_from(["pulse"] * 8 + ["tap", "force", "wake", "kill", "deploy", "remove"])
-        ):
-            case "deploy":
-                version = f"1.{data.draw(st.integers(1, 3))}.0"
-                world.deploy(replace(sink, version=version, artifact=f"artifacts/k/{version}"))
-            case "remove":
-                world.remove(data.draw(st.sampled_from([SOURCE, SINK])))
-                world.run_until(world.now + seconds(1))
-                world.deploy(source, sink)
-            case "kill":
-                world.order(SINK, "kill")
-                world.order(SINK, "wake")
-            case "force" | "wake" as verb:
-                world.order(data.draw(st.sampled_from([SOURCE, SINK])), verb)
-            case kind:
-                world.trigger(SINK, kind)
-        world.run_until(world.now + seconds(data.draw(st.sampled_from([0, 1, 2, 3, 8, 30]))))
+        _something_happens(world, data, (source, sink), books.rows)
     fate.healed = True
     for line in (SOURCE, SINK):
         world.order(line, "wake")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from duckstring.engine.signals import RippleSucceeded, SourceTold
-from duckstring.engine.state import PondState, SourceReport
+from duckstring.engine.state import PondState, Run, SourceReport
 from duckstring.engine.step import step
-from duckstring.engine.visible import found_runs, visible_positions
-from duckstring.model.catalog import Position, TableVersion
+from duckstring.engine.visible import (
+    dropped_tables,
+    found_runs,
+    visible_positions,
+    visible_tables,
+)
+from duckstring.model.catalog import DroppedTable, Position, TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.names import Line, table_key, writer_of
 from duckstring.model.values import replace
-from duckstring.testing.simulator import Attempted, Work, World, chain_of, pond, seconds
+from duckstring.testing.simulator import START, Attempted, Work, World, chain_of, pond, seconds
 from tests.unit.engine.test_demand import A, B, deployed
 
 TAKEN = f"{A.partition('@')[0]}.run"
@@ -116,6 +121,55 @@ def test_what_was_handed_on_is_handed_on_again_if_that_run_fails_too() -> None:
     assert overlap.seen[3] == ((1, 2), {TAKEN: position(2)})
     assert written(state) == {"a": 3, "b": 2, "c": 1}
     assert state.positions == {"add": {TAKEN: position(3)}}
+
+
+def test_a_table_that_the_newer_run_has_dropped_does_not_come_back() -> None:
+    overlap = Overlap({1: ("a", "b"), 2: ("a",)}, fails={1})
+    conditions = overlap.world.conditions
+    overlap.world.conditions = replace(
+        conditions, drops=lambda one: ("b",) if one[:3] == (B, 2, "add") else ()
+    )
+    assert written(overlap.play(3, 3).states[B]) == {"a": 2}
+
+
+def test_a_run_sees_what_is_published_and_what_open_runs_up_to_its_own_have_written() -> None:
+    def table(name: str, run: int) -> TableVersion:
+        return version((B, run, "add", 1), name)
+
+    def in_flight(number: int, *names: str, **more: object) -> Run:
+        outputs = {name: table(name, number) for name in names}
+        f = START + seconds(number)
+        run = Run(number, f, START, seconds(0), "1.0.0", "a", "m", 0, START, outputs=outputs)
+        return replace(run, **more)
+
+    failure = Failure("slow", 1, "ValueError", "no luck")
+    runs = [
+        in_flight(2, "a", "b"),
+        in_flight(3, "a", "c", failure=failure),
+        in_flight(4, "d", dropped=frozenset({"b", "d", "e"})),
+        in_flight(5, "a"),
+    ]
+    state = PondState(
+        B,
+        tables={name: table(name, 1) for name in ("a", "e", "z")},
+        dropped={"old": DroppedTable(1, "0.9.0")},
+        runs={run.number: run for run in runs},
+    )
+
+    def seen(number: int) -> dict[str, int]:
+        tables = visible_tables(state, state.runs[number])
+        return {name: writer_of(one.key)[0] for name, one in tables.items()}
+
+    assert seen(2) == {"a": 2, "b": 2, "e": 1, "z": 1}
+    assert seen(3) == {"a": 3, "b": 2, "c": 3, "e": 1, "z": 1}, "only a failed run sees its own"
+    assert seen(4) == {"a": 2, "d": 4, "z": 1}
+    assert dropped_tables(state, state.runs[2]) == state.dropped
+    assert dropped_tables(state, state.runs[4]) == {
+        **state.dropped,
+        "b": DroppedTable(4, "1.0.0"),
+        "e": DroppedTable(4, "1.0.0"),
+    }
+    assert found_runs(state, state.runs[5]) == (2, 4)
 
 
 def test_positions_of_a_source_that_was_removed_are_forgotten() -> None:

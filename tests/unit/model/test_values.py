@@ -14,7 +14,6 @@ from duckstring.api.tables import written_in
 from duckstring.errors import InvariantError, OperatorError
 from duckstring.model import names
 from duckstring.model.attempts import Usage
-from duckstring.model.catalog import TableVersion
 from duckstring.model.compute import FunctionSize, mebibytes
 from duckstring.model.instants import NEVER, from_text, to_text
 from duckstring.model.names import Line
@@ -132,7 +131,7 @@ def test_a_key_of_another_form_is_none_and_no_address_is_made_of_it(key: str) ->
     with pytest.raises(InvariantError, match="is not the key of a table version"):
         names.checked_table_key(key)
     with pytest.raises(InvariantError):
-        BucketFiles("bucket").uri(TableVersion("orders", key, 1, 1, "x"))
+        BucketFiles("bucket").uri(key)
     if key:
         with pytest.raises(InvariantError):
             S3Storage("bucket", "us-east-1").uri(key)

@@ -192,7 +192,7 @@ class Changes:
             copied = lake.copy_sql(cursor, changes, lake.uri(key), note=given.writing.note)
             count, total = _measured_changes(cursor, lake.uri(key), columns)
         part = Part(file_of_key(key), copied.rows, copied.bytes, "changes")
-        there = replace(there, merge_key=given.key)
+        there = replace(there, merge_key=there.merge_key or given.key)
         parts = (*self._with_room(target, there, lake.published(there)), part)
         return self._version(there, parts, given.writing.columns, count=count, total=total)
 

@@ -4,31 +4,25 @@ DuckDB to work with.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from duckstring.author.changing import Changes, Target
-from duckstring.author.delta import Plan, plan
 from duckstring.author.errors import (
     AmbiguousTableError,
     EnvironmentMissingError,
     NotPublishedError,
-    RunKilledError,
     SourceNotFoundError,
     WriteError,
 )
 from duckstring.author.first import for_author
-from duckstring.author.lake import BARE, ArrowStream, Lake, Storage
+from duckstring.author.growing import Growing
+from duckstring.author.handle import MOST_TABLES
+from duckstring.author.lake import BARE, ArrowStream
 from duckstring.author.lookup import no_own, no_source_table, own_version, source_version
-from duckstring.author.memory import Memo, Memory
-from duckstring.author.naming import TableRef, named_in
 from duckstring.author.pausing import Paused, asked
-from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import (
     SourceTable,
     SourceTables,
-    check_name,
     check_table,
     missing,
     source_table,
@@ -37,45 +31,13 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import Position, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.instants import Instant
-from duckstring.model.parts import MOST_PARTED, MOST_POSITIONS, position_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 
-_MOST_TABLES = 300
-"""Of one Pond: a line's state names the published ones and those of each run in flight, in one
-item of 400 KB.
-"""
-
-
-class Pond:
+class Pond(Growing):
     """The handle that a Ripple is given."""
-
-    def __init__(
-        self, around: Surroundings, *, storage: Storage, memory: Memory, log: logging.Logger
-    ) -> None:
-        """Made by the worker, for one attempt."""
-        self._around = around
-        self._lake = Lake(storage)
-        self._changes = Changes(self._lake)
-        self._memo = Memo(memory)
-        self._own = dict(around.own)
-        self._written: dict[str, TableVersion] = {}
-        self._objects: dict[str, int] = {}
-        self._appended: set[str] = set()
-        self._unchanged: set[str] = set()
-        self._deltas: dict[str, Plan] = {}
-        self._taken: dict[str, Position] = {}
-        self._kept: set[str] = set()
-        self._dropped: set[str] = set()
-        self._read: set[str] = set()
-        self._bare: dict[str, set[str]] = {}
-        self.reads: tuple[str, ...] | None = None
-        self._skipped = False
-        self._shown = self._has_sql = False
-        self._paused: Paused | None = None
-        self.log = log
 
     @property
     def name(self) -> str:
@@ -224,106 +186,6 @@ class Pond:
             name, data, key=around.key_of(name), published=around.published.get(name)
         )
         self._take_over(written)
-
-    def append_table(self, name: str, data: DuckDBPyRelation | ArrowStream | str) -> None:
-        """Add rows to a table of this Pond. What it costs follows from these rows, not from those
-        that there are.
-
-        The first call makes the table. Rows without number change nothing. A Ripple may append
-        several times; each further time writes again what it has appended before.
-
-        Args:
-            name: the table, as for ``write_table``.
-            data: rows with the table's columns, in any order; types that the table's hold without
-                loss are cast to them.
-
-        Raises:
-            WriteError: the rows do not fit the table, or it is merged by a key. Nothing is added.
-            ContractError: as for ``write_table``, of a new table.
-        """
-        self._check_alive("pond.append_table")
-        self._check_write(name, again=name in self._appended)
-        self._check_parts(name)
-        self._show_names_in(data)
-        self._take_up(name, self._changes.append(self._target(name), data))
-        self._appended.add(name)
-
-    def merge_table(
-        self,
-        name: str,
-        data: DuckDBPyRelation | ArrowStream | str,
-        *,
-        key: Sequence[str],
-        delete: DuckDBPyRelation | ArrowStream | str | None = None,
-    ) -> None:
-        """Change a table of this Pond by a key: rows whose key it has take their place, others are
-        added. Rows that equal what is there are no change.
-
-        The first call makes the table. Once for each table and Ripple.
-
-        Args:
-            name: the table, as for ``write_table``.
-            data: rows with the table's columns, as for ``append_table``.
-            key: the columns that name a row: never NULL, each value once. The same in each call.
-            delete: rows with the key's columns: the table's rows with these keys are deleted. Keys
-                that the table does not have are ignored.
-
-        Raises:
-            WriteError: the rows do not fit the table, or the key does not name them. Nothing is
-                changed.
-            ContractError: as for ``write_table``, of a new table.
-        """
-        self._check_alive("pond.merge_table")
-        self._check_write(name)
-        self._check_parts(name)
-        self._show_names_in(data)
-        self._show_names_in(delete)
-        self._take_up(name, self._changes.merge(self._target(name), data, key, delete))
-
-    def read_delta(self, ref: str, *, full: bool = False) -> DuckDBPyRelation:
-        """What changed in a Source's table since this Ripple last took it.
-
-        It is taken with the success of this Ripple, together with the tables that it writes: the
-        next run goes on from there. What is taken in a run that fails is given again.
-
-        Args:
-            ref: ``source.table``, for a Source named in pond.toml.
-            full: give everything, to compute a table anew. The next delta goes on from there, too.
-
-        Returns:
-            A lazy relation: the table's columns and ``_change``, which is ``insert``,
-            ``update_before`` and ``update_after`` (two rows of one key), or ``delete``. Of tables
-            that are written whole there are ``insert`` and ``delete`` only. Net: however often a
-            row changed. Everything as ``insert``, where ``delta_is_full(ref)``.
-
-        Raises:
-            TableNotFoundError, SourceNotFoundError, NotPublishedError: as for ``read_table``.
-            WriteError: it is no table of a Source, or has a column ``_change``.
-        """
-        self._check_alive("pond.read_delta")
-        found = self._delta(ref)
-        if full:
-            found = self._deltas[ref] = Plan(found.version)
-        if ref not in self._taken and len(self._taken) >= MOST_POSITIONS:
-            raise WriteError(
-                f"pond.read_delta({ref!r}) would be one of more than {MOST_POSITIONS} tables.",
-                hint="Divide the Ripple.",
-            )
-        self._read.add(ref)
-        relation = self._lake.delta(ref, found)
-        self._taken[ref] = position_of(found.version)
-        return relation
-
-    def delta_is_full(self, ref: str) -> bool:
-        """Whether ``read_delta(ref)`` gives everything: on a first run, after the Source was
-        removed and came again, or where what was taken last is not known any more.
-
-        Raises:
-            TableNotFoundError, SourceNotFoundError, NotPublishedError, WriteError: as for
-                ``read_delta``.
-        """
-        self._check_alive("pond.delta_is_full")
-        return self._delta(ref).is_full
 
     def keep_table(self, name: str) -> None:
         """Leave a table of this Pond as it is, on purpose, though this version does not write it
@@ -539,18 +401,6 @@ class Pond:
         """
         self._lake.interrupt()
 
-    def _visible(self) -> dict[TableRef, TableVersion]:
-        own: dict[TableRef, TableVersion] = {
-            ("main", table): version for table, version in self._own.items()
-        }
-        for name, source in self._around.sources.items():
-            own |= {
-                (name, table): version
-                for table, version in (source.tables or {}).items()
-                if name != "main"
-            }
-        return own
-
     def _offer(self, source: str, table: str, version: TableVersion) -> None:
         """Also by its name alone, as long as it was read of one Source only."""
         owners = self._bare.setdefault(table, set())
@@ -566,103 +416,11 @@ class Pond:
             extra={"table": table, "sources": sorted(owners)},
         )
 
-    def _check_alive(self, what: str) -> None:
-        if self._around.killed:
-            raise RunKilledError(what)
-
-    def _target(self, name: str) -> Target:
-        def key() -> str:
-            self._objects[name] = self._objects.get(name, 0) + 1
-            return self._around.key_of(name, self._objects[name])
-
-        published = self._around.published.get(name)
-        return Target(name, key, self._own.get(name), published, own=name in self._written)
-
-    def _take_up(self, name: str, changed: TableVersion | None) -> None:
-        """A table that was added to. If it is as it was, this Ripple has kept it on purpose."""
-        if changed is not None:
-            self._take_over(changed)
-        elif name not in self._written:
-            self._unchanged.add(name)
-            self._kept.add(name)
-
-    def _take_over(self, written: TableVersion) -> None:
-        name = written.table
-        self._written[name] = self._own[name] = written
-        if self._shown:  # else it is once it is asked for
-            self._lake.show({("main", name): written})
-        self.log.info(
-            "table written", extra={"table": name, "rows": written.rows, "bytes": written.bytes}
-        )
-
-    def _delta(self, ref: str) -> Plan:
-        """How the delta is found. What was taken last is looked at once."""
-        source, _, table = ref.rpartition(".")
-        if not source:
-            raise WriteError(
-                f"{ref!r} is no table of a Source, and only these have a delta.",
-                hint="Write source.table, or read_table for a table of this Pond.",
-            )
-        if ref not in self._deltas:
-            version = source_version(self._around, source, table)
-            found = plan(version, self._around.positions.get(ref))
-            if found.before and not self._lake.is_comparable(found):
-                found = Plan(version)
-            self._deltas[ref] = found
-        return self._deltas[ref]
-
-    def _check_parts(self, name: str) -> None:
-        there = self._own.get(name)
-        parted = sum(bool(version.parts) for version in self._own.values())
-        if there is not None and not there.parts and parted >= MOST_PARTED:
-            raise WriteError(
-                f"Table {name!r} would be one of more than {MOST_PARTED} that are added to.",
-                hint="Write it whole (pond.write_table), or divide the Pond.",
-            )
-
-    def _check_write(self, name: str, *, again: bool = False) -> None:
-        if "." in name:
-            hint = f"Write {name.rpartition('.')[2]!r}."
-            raise WriteError(
-                f"{name!r} is a Source's table; a Pond writes its own tables only.", hint=hint
-            )
-        check_name(name)
-        if name not in self._own and len(self._own) >= _MOST_TABLES:
-            raise WriteError(
-                f"Table {name!r} would be one of more than {_MOST_TABLES}.",
-                hint="Divide the Pond, or write fewer, larger tables.",
-            )
-        if name in self._written and not again:
-            raise WriteError(
-                f"Table {name!r} was written by this Ripple already.",
-                hint="Write it once, from one relation.",
-            )
-        if self._skipped:
-            raise WriteError(
-                f"Table {name!r} after pond.skip().",
-                hint="Skip only where nothing is to be written.",
-            )
-        gone = self._around.dropped.get(name)
-        if name in self._dropped or (gone and gone.snapshot == self._around.run):
-            raise WriteError(
-                f"Table {name!r} was dropped in this run already.",
-                hint="Write it, or drop it: not both in one run.",
-            )
-
-    def _show_names_in(self, data: object) -> None:
-        """SQL given as text may read any table, as it may in ``con.sql``: those that it names
-        are shown.
-        """
-        if isinstance(data, str) and not self._shown:
-            self._has_sql = True
-            visible = self._visible()
-            self._lake.show({ref: visible[ref] for ref in named_in(data, visible)})
-
 
 def _check_many(names: set[str], name: str) -> None:
     """They are sent with the attempt's end, whose size has a limit."""
-    if name not in names and len(names) >= _MOST_TABLES:
+    if name not in names and len(names) >= MOST_TABLES:
         raise WriteError(
-            f"Table {name!r} would be one of more than {_MOST_TABLES} that are kept or dropped.",
+            f"Table {name!r} would be one of more than {MOST_TABLES} that are kept or dropped.",
             hint="Name those that there are.",
         )

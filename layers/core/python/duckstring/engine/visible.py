@@ -122,7 +122,7 @@ def is_watched(turn: Turn, dead: Run) -> bool:
 
 def hand_on(turn: Turn, dead: Run, ripple: str) -> None:
     """What a Ripple wrote and took in a run that failed goes on in the oldest run in flight in
-    which the Ripple has built on that. What it has written there wins.
+    which the Ripple has built on that. What it has written or dropped there wins.
     """
     heirs = [
         run
@@ -132,7 +132,11 @@ def hand_on(turn: Turn, dead: Run, ripple: str) -> None:
     if not heirs:
         return
     heir = min(heirs, key=lambda run: run.number)
-    tables = {name: one for name, one in dead.outputs.items() if writer_of(one.key)[1] == ripple}
+    tables = {
+        name: one
+        for name, one in dead.outputs.items()
+        if writer_of(one.key)[1] == ripple and name not in heir.dropped
+    }
     taken = {**dead.positions.get(ripple, {}), **heir.positions.get(ripple, {})}
     positions = {**heir.positions, ripple: taken} if taken else heir.positions
     turn.put_run(replace(heir, outputs={**tables, **heir.outputs}, positions=positions))

@@ -435,10 +435,15 @@ class World:
             self.conditions.keeps(attempted, frozenset(state.tables) - state.ripples.keys())
         )
         found = found_runs(seen, seen.runs[run]) if run in seen.runs else ()
+        dropped = frozenset(self.conditions.drops(attempted))
         report = RippleSucceeded(run, ripple, attempt, kept=kept, found=found)
         if (work := self.conditions.works(attempted, seen)) is not None:
             return replace(
-                report, tables=work.tables, positions=work.positions, skipped=not work.tables
+                report,
+                tables=work.tables,
+                positions=work.positions,
+                skipped=not work.tables,
+                dropped=dropped,
             )
         if self.conditions.skips(attempted):
             return replace(report, skipped=True)
@@ -454,7 +459,7 @@ class World:
             peak_mib=peak,
             function_seconds=FUNCTION_SECONDS,
             function_mib=FUNCTION_MIB,
-            dropped=frozenset(self.conditions.drops(attempted)),
+            dropped=dropped,
             warnings=tuple(CheckWarning(name, 1) for name in self.conditions.warns(attempted)),
         )
 
