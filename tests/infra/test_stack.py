@@ -25,6 +25,7 @@ from duckstring.model.attempts import (
     Site,
     Usage,
 )
+from duckstring.model.checks import CheckResult
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.ports import SOON
@@ -484,6 +485,9 @@ def attributes_of_an_attempt() -> set[str]:
     )
     rows.started(line, AttemptStarted(1, "sum", 1, now, Site()))
     rows.finished(line, AttemptFinished(1, "sum", 1, "success", now, reads=("orders.orders",)))
+    rows.started(line, AttemptStarted(1, "checks", 1, now, Site()))
+    checks = (CheckResult("late", rows=1),)
+    rows.finished(line, AttemptFinished(1, "checks", 1, "success", now, checks=checks))
     rows.paused(line, AttemptPaused(1, "join", 1, now, Usage()))
     rows.left(line, run=1, ripple="load", attempt=1, at=now, used={"s3_reads": 1})
     rows.claim_on_kill(line, run=1, ripple="load", attempt=1)
