@@ -32,9 +32,15 @@ from infra.people import BUCKET_SETTINGS, TABLE_SETTINGS
 from tests.e2e.drive import Command, Driver, Said
 
 MAKE = """
+from duckstring import check
+
 @ripple
 def make(pond):
     pond.write_table("made", "SELECT 42 AS answer")
+
+@check
+def answers(pond):
+    return "FROM made WHERE answer <> 42"
 """
 FAIL = """
 @ripple
@@ -153,7 +159,7 @@ def _document(iam: Any, arn: str) -> Mapping[str, Any]:
 @pytest.fixture
 def as_person(monkeypatch) -> Callable[[Person | None], None]:
     """From here on, calls are a person's; None: they are allowed."""
-    call, opened = BaseClient._make_api_call, reading._open_s3
+    call, opened = BaseClient._make_api_call, reading.open_s3
     now: list[Person | None] = [None]
 
     def guarded(self: Any, operation: str, given: Any) -> Any:
@@ -171,7 +177,7 @@ def as_person(monkeypatch) -> Callable[[Person | None], None]:
                         "USE_SSL false)")  # fmt: skip
 
     monkeypatch.setattr(BaseClient, "_make_api_call", guarded)
-    monkeypatch.setattr(reading, "_open_s3", opened_as)
+    monkeypatch.setattr(reading, "open_s3", opened_as)
     return lambda person: now.__setitem__(0, person)
 
 
@@ -263,6 +269,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "deploy": ["deploy", maker, "--yes", "--overwrite"],
         "pond deploy": ["pond", "deploy", maker, "--yes", "--overwrite"],
         "pond remove": ["pond", "remove", "people_gone", "--yes"],
+        "check": ["check", made],
         "doctor redrive": ["doctor", "redrive", "--yes"],
     }  # fmt: skip
 
