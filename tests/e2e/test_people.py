@@ -32,9 +32,15 @@ from infra.people import BUCKET_SETTINGS, TABLE_SETTINGS
 from tests.e2e.drive import Command, Driver, Said
 
 MAKE = """
+from duckstring import check
+
 @ripple
 def make(pond):
     pond.write_table("made", "SELECT 42 AS answer")
+
+@check
+def answers(pond):
+    return "FROM made WHERE answer <> 42"
 """
 FAIL = """
 @ripple
@@ -264,6 +270,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "deploy": ["deploy", maker, "--yes", "--overwrite"],
         "pond deploy": ["pond", "deploy", maker, "--yes", "--overwrite"],
         "pond remove": ["pond", "remove", "people_gone", "--yes"],
+        "check": ["check", made],
         "doctor redrive": ["doctor", "redrive", "--yes"],
     }  # fmt: skip
 

@@ -21,6 +21,10 @@ from tests.unit.cli.commands_kit import Bench, bench
 __all__ = ["bench"]
 
 FLIGHTS = {"flights", "weather", "planes", "airports", "airlines", "delays", "reports"}
+FLIGHT_CHECKS = {
+    f"delays/src/checks/{name}.sql"
+    for name in ("faults_are_rare", "flights_are_unique", "no_flight_is_lost")
+}
 EXTERNAL = {"transactions", "products", "sales", "reports"}
 
 
@@ -34,7 +38,7 @@ def manifests(target: Path) -> dict[str, dict[str, dict[str, str]]]:
 @pytest.mark.parametrize(
     ("kind", "ponds", "beside"),
     [
-        ("flights", FLIGHTS, {"requirements.txt"}),
+        ("flights", FLIGHTS, {"requirements.txt", *FLIGHT_CHECKS}),
         ("external", EXTERNAL, {"environment.example", "sales/src/short.py"}),
     ],
 )

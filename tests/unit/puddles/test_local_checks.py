@@ -184,6 +184,14 @@ def test_a_check_that_needs_what_is_not_published_fails_unless_it_says_so(local,
     )
 
 
+def test_a_table_that_a_source_lacks_is_no_matter_of_previous(local):
+    root = Local(local.root.parent / "other", sources='shop = "1.0.0"\n')
+    root.puddles("@puddle('shop.visits')\ndef visits(): return [{'id': 1}]\n")
+    root.code(LOAD + "@check\ndef c(pond): return 'FROM shop.orders'\n")
+    fault = root.run().ripples[-1].fault
+    assert (fault.error, "previous" in fault.message) == ("CatalogException", False)
+
+
 def test_checks_are_not_made_where_every_ripple_says_that_nothing_changed(local):
     code = HEAD + (
         "@ripple\ndef load(pond):\n"

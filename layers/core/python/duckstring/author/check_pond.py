@@ -41,6 +41,8 @@ class CheckPond(Pond):
 
     results: tuple[CheckResult, ...] = ()
     """How each check ended."""
+    _text = ""
+    """The SQL that the check has returned; empty: nobody knows what it asks."""
 
     @property
     def is_settled(self) -> bool:
@@ -55,6 +57,10 @@ class CheckPond(Pond):
     def leave(self) -> None:
         """Make no check: what is known of the tables holds still."""
         self._skipped = True
+
+    def begin(self) -> None:
+        """Another check is made."""
+        self._text = ""
 
     @override
     def read_table(self, ref: str) -> DuckDBPyRelation:
@@ -82,7 +88,10 @@ class CheckPond(Pond):
         so.
         """
         around, table = self._around, missing(error)
-        if table and table not in around.published and (table in around.own or not around.own):
+        may_name_it = PREVIOUS in self._text.lower() if self._text else True
+        # Of a table that nobody has, DuckDB's own words say more.
+        is_known = table in around.own or not around.own
+        if table and may_name_it and is_known and table not in around.published:
             return PreviousMissingError(table)
         return super().explained(error)
 
@@ -92,6 +101,7 @@ class CheckPond(Pond):
         Raises:
             CheckError: it returned something else.
         """
+        self._text = value if isinstance(value, str) else ""
         if isinstance(value, _NO_ROWS):
             raise CheckError(check, value)
         with self._relation(check, value) as relation:

@@ -207,6 +207,7 @@ def _not_applicable(check: DeclaredCheck) -> CheckResult:
 
 
 def _found(check: DeclaredCheck, pond: CheckPond) -> CheckResult:
+    pond.begin()
     if check.file is not None:
         sql = check.file.text()
         with ErrorsIn(check.file, sql, pond):
