@@ -17,9 +17,9 @@ from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
 from duckstring.model.names import parse_table_key
 from duckstring.model.sql import literal, quoted
-from duckstring_cli import catchments
+from duckstring_cli import bucket
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import PEOPLE, not_running, translated_errors
+from duckstring_cli.client import PEOPLE, not_running
 from duckstring_cli.errors import AccessError, BadInputError
 
 if TYPE_CHECKING:
@@ -163,32 +163,20 @@ def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> Callable[[], None]
     package = files("duckdb_extension_httpfs")
     path = package / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
     con.execute(f"LOAD {literal(str(path))}")
-    with translated_errors(catchment):
-        access = catchments.session(catchment)
-        found = access.session.get_credentials()
-        if found is None:
-            raise OperatorError(
-                f"No AWS credentials for Catchment {catchment.name!r}.",
-                hint="Log in, for example: aws sso login",
-            )
-        # The client knows what the user's profile and environment say of S3: a region, an endpoint
-        # of their own.
-        s3 = access.client("s3").meta
-    endpoint = urlsplit(s3.endpoint_url)
-    place = {"REGION": s3.region_name}
+    reached = bucket.reach(catchment)
+    endpoint = urlsplit(reached.endpoint)
+    place = {"REGION": reached.region}
     if ".amazonaws.com" not in endpoint.netloc:
         place |= {"ENDPOINT": endpoint.netloc, "URL_STYLE": "path"}
     plain = ", USE_SSL false" if endpoint.scheme == "http" else ""
-    used: list[object] = []
+    used: list[bucket.Keys] = []
 
     def renew() -> None:
-        with translated_errors(catchment):
-            keys = found.get_frozen_credentials()
-        if keys in used:
+        if (keys := reached.keys()) in used:
             return
         parts = {
-            "KEY_ID": keys.access_key,
-            "SECRET": keys.secret_key,
+            "KEY_ID": keys.key_id,
+            "SECRET": keys.secret,
             "SESSION_TOKEN": keys.token,
             **place,
         }

@@ -13,9 +13,10 @@ import pytest
 from duckstring.api.snapshots import FutureError, NoCommonFreshnessError, NoLongerKeptError
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments, main
-from duckstring_cli.catchments import Access
+from duckstring_cli.catchments import Access, Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.lake import Lake
+from duckstring_cli.local.keys import AccessKey
 from tests.unit.cli.lake_kit import DEV, Api, api, lake_rows, lake_s3
 
 __all__ = ["api", "lake_rows", "lake_s3"]
@@ -344,3 +345,15 @@ def test_rows_and_columns_fit_the_terminal(
     assert code == 0
     assert max(map(len, out.splitlines())) <= width
     assert "more columns: " in err
+
+
+def test_a_catchment_of_this_machine_is_read_with_its_own_key(
+    api: Api, lake_s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Catchment(name="dev", kind="local", stack="s", port=int(lake_s3.rpartition(":")[2]))
+    monkeypatch.setattr(catchments, "require_running", lambda _: AccessKey("mine", "secret"))
+    monkeypatch.setattr(catchments, "session", lambda _: pytest.fail("it needs no boto3"))
+    lake = Lake(Client(here))
+    assert lake.ask("SELECT count(*) FROM sales.orders").fetchall() == [(30,)]
+    assert "key_id=mine" in str(lake.con.sql("FROM duckdb_secrets()").fetchall())
+    assert len(api.asked) == 1
