@@ -2,8 +2,9 @@
 statement names.
 
 DuckDB runs on the user's machine, with the user's rights on the Catchment's bucket. It is locked
-before the first statement: it reads table versions of this bucket and nothing else, neither files
-of this machine nor other addresses, and no statement can change that.
+before the first statement: it reads nothing outside the tables' part of this bucket, and no
+statement can change that. A statement cannot name an address at all: only functions that read
+nothing may be called in a FROM.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from duckstring.author.statements import StatementError, Statements, TableRead
-from duckstring.errors import OperatorError
+from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import PondSnapshot, TableRow
 from duckstring.model.sql import quoted
 from duckstring_cli import catchments, reading, selects
@@ -27,6 +28,16 @@ SHAPE = "Write POND.TABLE, for example sales.orders; POND_v1.TABLE is major 1 of
 _DUCKDBS_OWN = frozenset({"information_schema", "pg_catalog"})
 _TAKEN = frozenset({"memory", "system", "temp"})
 """Names of Ponds that SQL takes for databases of DuckDB's own."""
+_SHOWN_FUNCTIONS = ("generate_series", "json_each", "range", "unnest")
+_READ_NOTHING = frozenset(
+    {
+        *_SHOWN_FUNCTIONS,
+        *("duckdb_columns", "duckdb_functions", "duckdb_keywords", "duckdb_schemas"),
+        *("duckdb_settings", "duckdb_tables", "duckdb_types", "duckdb_views", "json_tree"),
+        *("pg_timezone_names", "pragma_version", "repeat", "repeat_row", "test_all_types"),
+    }
+)
+"""Functions of a FROM that read neither files nor memory that a text or number names."""
 _SIDE_BY_SIDE = 8
 
 
@@ -71,16 +82,18 @@ class Lake:
         self.f: str | None = None
         bucket = catchments.outputs(client.catchment)["Bucket"]
         self.con = reading.database()
-        reading.open_s3(self.con, client.catchment)
+        self._renew = reading.open_s3(self.con, client.catchment)
         reading.lock(self.con, folders=[f"s3://{bucket}/data/"], files=writes)
 
-    def prepare(self, sql: str) -> str:
-        """Make the views that one SELECT needs. Gives the SELECT as it can be run in ``con``.
+    def ask(self, sql: str) -> DuckDBPyRelation:
+        """The rows of one SELECT. They are read when they are asked for.
 
         Raises:
-            BadInputError: it is not one SELECT, or names what does not exist.
+            BadInputError: it is not one SELECT, names what does not exist, or DuckDB does not
+                accept it.
             OperatorError: the Catchment refuses, or the tables cannot be read.
         """
+        self._renew()
         select = selects.one_select(sql)
         wanted: dict[str, set[str]] = {}
         for read in self._reads(select):
@@ -92,16 +105,6 @@ class Lake:
             for row in (self._row(schema, table) for table in sorted(tables))
         ]
         self._make({(one.schema, one.table.lower()): one for one in views})
-        return select
-
-    def ask(self, sql: str) -> DuckDBPyRelation:
-        """The rows of one SELECT. They are read when they are asked for.
-
-        Raises:
-            BadInputError: it is not one SELECT, or DuckDB does not accept it.
-            OperatorError: the Catchment refuses, or the tables cannot be read.
-        """
-        select = self.prepare(sql)
         return reading.ask_of(self.con, select, self._client.catchment, SHAPE)
 
     def refresh(self) -> None:
@@ -115,7 +118,7 @@ class Lake:
             OperatorError: there is no such schema, or the Catchment refuses.
         """
         asked = [schema.lower()] if schema is not None else None
-        return self._answer(asked)[1]
+        return self._client.snapshots(asked)["snapshots"]
 
     def close(self) -> None:
         """Close the database."""
@@ -127,9 +130,11 @@ class Lake:
         except StatementError as error:
             place = f"{error.at.line}:{error.at.column}: "
             raise BadInputError(f"{place}{error.message}", hint=error.hint) from error
-        for name, _ in found.unknown:
+        for name in sorted(found.functions - _READ_NOTHING):
             raise BadInputError(
-                f"{name}(...) names its table by a text; allowed: tables in FROM.", hint=SHAPE
+                f"{name}(...) stands in a FROM; allowed there: tables of Ponds, and "
+                f"{', '.join(_SHOWN_FUNCTIONS)}.",
+                hint=SHAPE,
             )
         taken = next((one.schema for one in found.reads if one.schema in _TAKEN), None)
         if taken is not None:
@@ -137,7 +142,21 @@ class Lake:
                 f"{taken} is a name of DuckDB's own.",
                 hint=f"If it is a Pond, write its major: {taken}_v1.",
             )
+        for read in found.reads:
+            if not read.schema and read.table not in (known := self._own_tables()):
+                near = nearest(read.table, known)
+                raise BadInputError(
+                    f"{read.table!r} names no Pond.", hint=f"{SHAPE} {near}".strip()
+                )
         return [read for read in found.reads if read.schema not in {"", *_DUCKDBS_OWN}]
+
+    def _own_tables(self) -> set[str]:
+        """What has no Pond: frames that a notebook has registered, and DuckDB's own views."""
+        found = self.con.execute(
+            "SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' "
+            "UNION ALL SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'"
+        )
+        return {str(name).lower() for (name,) in found.fetchall()}
 
     def _take(self, wanted: Collection[str]) -> None:
         """Hold a snapshot of each schema. One request, or none."""
@@ -148,12 +167,10 @@ class Lake:
         self.f, found = self._answer(asked)
         self._held |= {one["schema"]: one for one in found}
 
-    def _answer(self, schemas: Collection[str] | None) -> tuple[str | None, list[PondSnapshot]]:
+    def _answer(self, schemas: Collection[str]) -> tuple[str | None, list[PondSnapshot]]:
         try:
             answer = self._client.snapshots(
-                None if schemas is None else sorted(schemas),
-                consistent=self._consistent,
-                at=self._at,
+                sorted(schemas), consistent=self._consistent, at=self._at
             )
         except CatchmentRefusedError as error:
             if error.message.startswith("No operation"):

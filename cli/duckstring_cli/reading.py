@@ -5,7 +5,7 @@ bucket.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -18,9 +18,9 @@ from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
 from duckstring.model.names import parse_table_key
 from duckstring.model.sql import literal, quoted
-from duckstring_cli import catchments
+from duckstring_cli import bucket
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import PEOPLE, not_running, translated_errors
+from duckstring_cli.client import PEOPLE, not_running
 from duckstring_cli.errors import AccessError, BadInputError
 
 if TYPE_CHECKING:
@@ -164,8 +164,9 @@ def reading_rows(catchment: Catchment | None) -> Iterator[None]:
         raise OperatorError(first_line(error)) from error
 
 
-def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
-    """Let DuckDB read the Catchment's bucket, with the user's own credentials.
+def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> Callable[[], None]:
+    """Let DuckDB read the Catchment's bucket, with the user's own credentials. Gives what hands it
+    newer ones if there are any: temporary credentials end.
 
     Raises:
         OperatorError: there are none, or the Catchment does not run.
@@ -175,30 +176,29 @@ def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> None:
     package = files("duckdb_extension_httpfs")
     path = package / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
     con.execute(f"LOAD {literal(str(path))}")
-    with translated_errors(catchment):
-        access = catchments.session(catchment)
-        found = access.session.get_credentials()
-        if found is None:
-            raise OperatorError(
-                f"No AWS credentials for Catchment {catchment.name!r}.",
-                hint="Log in, for example: aws sso login",
-            )
-        keys = found.get_frozen_credentials()
-        # The client knows what the user's profile and environment say of S3: a region, an endpoint
-        # of their own.
-        s3 = access.client("s3").meta
-    endpoint = urlsplit(s3.endpoint_url)
-    parts = {
-        "KEY_ID": keys.access_key,
-        "SECRET": keys.secret_key,
-        "SESSION_TOKEN": keys.token,
-        "REGION": s3.region_name,
-    }
+    reached = bucket.reach(catchment)
+    endpoint = urlsplit(reached.endpoint)
+    place = {"REGION": reached.region}
     if ".amazonaws.com" not in endpoint.netloc:
-        parts |= {"ENDPOINT": endpoint.netloc, "URL_STYLE": "path"}
-    options = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
+        place |= {"ENDPOINT": endpoint.netloc, "URL_STYLE": "path"}
     plain = ", USE_SSL false" if endpoint.scheme == "http" else ""
-    con.execute(f"CREATE SECRET catchment (TYPE s3, {options}{plain})")
+    used: list[bucket.Keys] = []
+
+    def renew() -> None:
+        if (keys := reached.keys()) in used:
+            return
+        parts = {
+            "KEY_ID": keys.key_id,
+            "SECRET": keys.secret,
+            "SESSION_TOKEN": keys.token,
+            **place,
+        }
+        options = ", ".join(f"{name} {literal(value)}" for name, value in parts.items() if value)
+        con.execute(f"CREATE OR REPLACE SECRET catchment (TYPE s3, {options}{plain})")
+        used[:] = [keys]
+
+    renew()
+    return renew
 
 
 def ask(

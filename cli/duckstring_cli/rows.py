@@ -190,7 +190,7 @@ def footnotes(rows: int, *, more: bool, hidden: list[str], took: str = "") -> No
     if hidden:
         console.print(
             Text(
-                f"{len(hidden)} more columns: {', '.join(hidden)} (pick with --sql, or --csv)",
+                f"{len(hidden)} more columns: {', '.join(hidden)} (pick with SQL, or --csv)",
                 style="dim",
             )
         )

@@ -167,14 +167,15 @@ def as_person(monkeypatch) -> Callable[[Person | None], None]:
             now[0].call(self.meta.service_model.service_name, operation, given)
         return call(self, operation, given)
 
-    def opened_as(con: Any, catchment: Any) -> None:
+    def opened_as(con: Any, catchment: Any) -> Callable[[], None]:
         """DuckDB asks S3 by itself: who may not read has a key that opens nothing."""
-        opened(con, catchment)
+        renew = opened(con, catchment)
         bucket = catchments.outputs(catchment)["Bucket"]
         if now[0] and not now[0].may("s3:GetObject", f"arn:aws:s3:::{bucket}/data/x.parquet"):
             con.execute("CREATE OR REPLACE SECRET catchment (TYPE s3, KEY_ID 'no', SECRET 'no', "
                         f"REGION 'us-east-1', ENDPOINT '{_host()}', URL_STYLE path, "
                         "USE_SSL false)")  # fmt: skip
+        return renew
 
     monkeypatch.setattr(BaseClient, "_make_api_call", guarded)
     monkeypatch.setattr(reading, "open_s3", opened_as)

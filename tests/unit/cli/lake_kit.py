@@ -15,7 +15,7 @@ from duckstring.model.find import PondNotFoundError
 from duckstring_cli import catchments, client
 from duckstring_cli.catchments import Access, Catchment
 
-DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
+DEV = Catchment(name="dev", kind="aws", stack="Duckstring-dev", region="us-east-1")
 SESSION = boto3.Session("key", "secret", region_name="us-east-1")
 F = "2030-01-01T12:00:00.000000Z"
 TABLES = {

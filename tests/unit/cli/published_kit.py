@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from moto.server import ThreadedMotoServer
 
-from duckstring_cli import catchments, client
+from duckstring_cli import bucket, catchments, client
 from duckstring_cli.catchments import Access, Catchment
 
 DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
@@ -31,8 +31,8 @@ def s3() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def published(s3: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Two tables of ``reports``: routes (30 rows) and a wide one with an awkward name."""
-    bucket = SESSION.client("s3", endpoint_url=s3)
-    bucket.create_bucket(Bucket="the-bucket")
+    made_bucket = SESSION.client("s3", endpoint_url=s3)
+    made_bucket.create_bucket(Bucket="the-bucket")
     made = tmp_path_factory.mktemp("made") / "made.parquet"
     tables = {
         "routes": (
@@ -50,7 +50,7 @@ def published(s3: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     for name, sql in tables.items():
         duckdb.sql(f"COPY ({sql}) TO '{made}' (FORMAT parquet)")
         key = f"data/reports@1/{'routes' if name == 'routes' else 'odd'}/0000000001-sum-1-x.parquet"
-        bucket.upload_file(str(made), "the-bucket", key)
+        made_bucket.upload_file(str(made), "the-bucket", key)
         row = {
             "table": name,
             "uri": f"s3://the-bucket/{key}",
@@ -74,6 +74,7 @@ def snapshot(
 
     monkeypatch.setattr(catchments, "find", lambda _: DEV)
     monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, s3))
+    monkeypatch.setattr(bucket, "reach", bucket.by_session)
     monkeypatch.setattr(client, "open_door", lambda _: door)
     monkeypatch.chdir(tmp_path)
     return answer

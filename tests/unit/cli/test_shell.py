@@ -189,7 +189,7 @@ from duckstring_cli.catchments import Catchment
 dev = Catchment(name="dev", kind="local", stack="s", port=1)
 catchments.find = lambda _: dev
 catchments.outputs = lambda _: {"Bucket": "the-bucket"}
-reading.open_s3 = lambda *_: None
+reading.open_s3 = lambda *_: lambda: None
 sys.argv = ["duckstring", *sys.argv[1:]]
 main.main()
 """

@@ -6,14 +6,17 @@ import io
 import json
 from pathlib import Path
 
+import boto3
 import duckdb
 import pytest
 
 from duckstring.api.snapshots import FutureError, NoCommonFreshnessError, NoLongerKeptError
 from duckstring.errors import OperatorError
-from duckstring_cli import main
+from duckstring_cli import catchments, main
+from duckstring_cli.catchments import Access, Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.lake import Lake
+from duckstring_cli.local.keys import AccessKey
 from tests.unit.cli.lake_kit import DEV, Api, api, lake_rows, lake_s3
 
 __all__ = ["api", "lake_rows", "lake_s3"]
@@ -127,8 +130,9 @@ def test_sql_comes_from_a_file_or_from_stdin(
         ("SELECT m FROM sales.orders", 'error: Binder Error: Referenced column "m" not found'),
         ("SELEC 1", "error: Parser Error: syntax error"),
         ("FROM memory.orders", "hint: If it is a Pond, write its major: memory_v1."),
-        ("FROM query_table('sales.orders')", "error: query_table(...) names its table by a text"),
-        ("FROM query('FROM sales.orders')", "error: query(...) names its table by a text"),
+        ("FROM query_table('sales.orders')", "error: query_table(...) stands in a FROM; allowed"),
+        ("FROM query('FROM sales.orders')", "error: query(...) stands in a FROM; allowed there"),
+        ("FROM 'orders.csv'", "error: 'orders.csv' names no Pond.\nhint: Write POND.TABLE"),
         ("PIVOT sales.orders ON kind USING sum(n)", "hint: List the values: PIVOT"),
         ("", "error: The SQL is empty."),
     ],
@@ -185,6 +189,13 @@ def test_nothing_but_one_select_runs(
         "FROM read_csv('http://127.0.0.1:1/x.csv')",
         "SELECT getenv('HOME')",
         "FROM read_parquet('s3://the-bucket/data/../artifacts/x.parquet')",
+        "FROM 's3://the-bucket/data/x.parquet?s3_endpoint=127.0.0.1:1&s3_use_ssl=false'",
+        "FROM read_parquet('s3://the-bucket/data/x.parquet?s3_endpoint=127.0.0.1:1')",
+        "FROM sales.orders WHERE n IN (SELECT 1 FROM READ_CSV('s3://the-bucket/data/x'))",
+        "FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+        "FROM arrow_scan(1, 2, 3)",
+        "FROM duckdb_secrets()",
+        "FROM system.main.read_text('secret.csv')",
     ],
 )
 @pytest.mark.parametrize("style", [[], ["--json"], ["--parquet", "y.parquet"]])
@@ -302,4 +313,47 @@ def test_a_view_of_a_table_that_an_older_snapshot_lacks_is_gone(api: Api) -> Non
 def test_json_of_all_rows_can_be_read(capsys: pytest.CaptureFixture[str], api: Api) -> None:
     code, out, _ = run(capsys, "sql", "FROM products.prices ORDER BY n", "--json")
     assert (code, json.loads(out)[1]) == (0, {"n": 1, "price": 1.5, "product": 1})
+    assert len(api.asked) == 1
+
+
+def test_credentials_that_were_renewed_are_used_from_the_next_statement_on(
+    api: Api, lake_s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporary ones end while a shell or notebook is open."""
+    session = boto3.Session("first", "secret", region_name="us-east-1")
+    monkeypatch.setattr(catchments, "session", lambda _: Access(session, lake_s3))
+    lake = Lake(Client(DEV))
+    keys = lake.con.cursor()
+    used = "SELECT regexp_extract(secret_string, 'key_id=([^;]*)', 1) FROM duckdb_secrets()"
+    lake.ask("FROM sales.orders")
+    assert keys.sql(used).fetchall() == [("first",)]
+    session.get_credentials().access_key = "second"
+    assert lake.ask("SELECT count(*) FROM sales.orders").fetchall() == [(30,)]
+    assert keys.sql(used).fetchall() == [("second",)]
+    assert [one["op"] for one in api.asked] == ["snapshots"]
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_rows_and_columns_fit_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("duckstring_cli.render._PIPED_WIDTH", width)
+    wide = ", ".join(f"repeat('x', 35) AS column_{at}" for at in range(9))
+    code, out, err = run(capsys, "sql", f"SELECT n, {wide} FROM sales.orders")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= width
+    assert "more columns: " in err
+
+
+def test_a_catchment_of_this_machine_is_read_with_its_own_key(
+    api: Api, lake_s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Catchment(name="dev", kind="local", stack="s", port=int(lake_s3.rpartition(":")[2]))
+    monkeypatch.setattr(catchments, "require_running", lambda _: AccessKey("mine", "secret"))
+    monkeypatch.setattr(catchments, "session", lambda _: pytest.fail("it needs no boto3"))
+    lake = Lake(Client(here))
+    assert lake.ask("SELECT count(*) FROM sales.orders").fetchall() == [(30,)]
+    assert "key_id=mine" in str(lake.con.sql("FROM duckdb_secrets()").fetchall())
     assert len(api.asked) == 1

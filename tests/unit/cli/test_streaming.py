@@ -193,7 +193,7 @@ def test_the_first_rows_come_before_the_last_are_made() -> None:
 
     worker = threading.Thread(target=work)
     worker.start()
-    assert os.read(taken, 8) == b"range\n0\n"
-    os.close(taken)
+    with os.fdopen(taken, "rb") as reader:
+        assert [reader.readline(), reader.readline()] == [b"range\n", b"0\n"]
     worker.join(30)
     assert ended == ["the reader is gone"]

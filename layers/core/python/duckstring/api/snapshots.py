@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from duckstring.api.ports import PublishedReader, TableFiles
@@ -187,6 +186,8 @@ class _Finding:
     def _each(self, found: Sequence[_Asked], act: Callable[[_Asked], Found]) -> list[Found]:
         if not found:
             return []
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only the past pays for it
+
         with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(found))) as pool:
             return list(pool.map(act, found))
 

@@ -65,12 +65,13 @@ class TableRead:
 @dataclass(frozen=True, slots=True)
 class Select:
     """What one SELECT reads. ``unknown``: calls that name a table by a text; ``parameters``:
-    whether it has values to be filled in.
+    whether it has values to be filled in; ``functions``: those that are called in a FROM.
     """
 
     reads: tuple[TableRead, ...]
     unknown: tuple[tuple[str, Place], ...] = ()
     parameters: bool = False
+    functions: frozenset[str] = frozenset()
 
 
 class StatementError(AuthorError):
@@ -154,11 +155,12 @@ class _Reading:
     def __init__(self, sql: str) -> None:
         self._sql = sql
         self._unknown: list[tuple[str, Place]] = []
+        self._functions: set[str] = set()
         self._parameters = False
 
     def select(self, statement: Mapping[str, Any]) -> Select:
         reads = tuple(dict.fromkeys(self._walk(statement, frozenset())))
-        return Select(reads, tuple(self._unknown), self._parameters)
+        return Select(reads, tuple(self._unknown), self._parameters, frozenset(self._functions))
 
     def _walk(self, node: object, hidden: frozenset[str]) -> Iterator[TableRead]:
         if isinstance(node, list):
@@ -189,6 +191,8 @@ class _Reading:
             self._parameters = True
         called = node.get("function") if node.get("type") == "TABLE_FUNCTION" else None
         name = str(called.get("function_name", "")).lower() if called else ""
+        if called:
+            self._functions.add(name)
         if called and name in _NAMED_BY_ARGUMENT:
             self._unknown.append((name, self._at(called)))
 
