@@ -42,7 +42,7 @@ _SIDE_BY_SIDE = 8
 
 
 class _View(NamedTuple):
-    """A view as the database has it: the address that it reads."""
+    """A view as the database has it: the address of the newest object that it reads."""
 
     schema: str
     table: str
@@ -100,7 +100,7 @@ class Lake:
             wanted.setdefault(read.schema, set()).add(read.table)
         self._take(wanted)
         views = [
-            _View(schema, row["table"], row["uri"])
+            _View(schema, row["table"], reading.newest(row))
             for schema, tables in wanted.items()
             for row in (self._row(schema, table) for table in sorted(tables))
         ]
@@ -199,7 +199,7 @@ class Lake:
                 self.con.execute(f"DROP VIEW {_name(view)}")
                 del self._views[key]
             else:
-                views[key] = view._replace(uri=row["uri"])
+                views[key] = view._replace(uri=reading.newest(row))
         due = {key: view for key, view in views.items() if self._views.get(key) != view}
         rows = [self._row(view.schema, key[1]) for key, view in due.items()]
         with reading.reading_rows(self._client.catchment):

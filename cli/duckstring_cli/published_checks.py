@@ -84,7 +84,7 @@ class Published:
         )
         return TableVersion(
             row["table"],
-            self._key(row, row["uri"] or row["parts"][-1]["uri"]),
+            self._key(row, reading.newest(row)),
             row["rows"],
             row["bytes"],
             "",

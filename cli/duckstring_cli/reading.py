@@ -111,6 +111,11 @@ def _content(table: TableRow) -> Content:
     )
 
 
+def newest(table: TableRow) -> str:
+    """The address of the object that was written last: each version of a table has another one."""
+    return table["uri"] or table["parts"][-1]["uri"]
+
+
 def address(table: TableRow, uri: str) -> str:
     """Where an object lies: checked again, for DuckDB signs a request to whatever address it is
     given.

@@ -85,15 +85,17 @@ class Authors:
     def work(self, one: Attempted, found: PondState) -> Work | None:
         _, number, ripple, attempt = one
         run = found.runs.get(number)
-        if run is None or ripple not in {"load", "add"}:
+        if ripple not in {"load", "add"}:
             return None
+        if run is None:
+            return Work({})
         tables = visible_tables(found, run)
         if ripple == "load":
             row = Counter([f"{number}/{attempt}"])
             return Work({"t": self.rows.added(tables.get("t"), row, one, "t")})
         snapshot = self.world.snapshots.get((SOURCE, run.pins.get(SOURCE, 0)))
         if snapshot is None or "t" not in snapshot.tables:
-            return None
+            return Work({})
         source = snapshot.tables["t"]
         position = visible_positions(found, run, ripple).get(REF)
         news = news_after(source, position)

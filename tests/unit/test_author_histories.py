@@ -16,7 +16,7 @@ from duckstring.model.names import Line
 from duckstring.model.parts import MOST_LIVE, MOST_NEWS
 from tests.unit.parts_kit import Sandbox
 
-HISTORIES = int(os.environ.get("PROVE_HISTORIES", "30"))
+HISTORIES = int(os.environ.get("PROVE_HISTORIES", "20"))
 TEXTS = ("a", "A", "", "ä", None, "b'c")
 NUMBERS = (-0.0, 1.5, None)  # DuckDB's Parquet dictionaries make one of -0.0 and 0.0
 

@@ -360,6 +360,24 @@ def test_a_first_delta_is_everything_and_says_so(sales, reports):
     assert delta(reports) == []
 
 
+@pytest.mark.parametrize("kind", ["append", "merge"])
+def test_a_delta_reads_no_object_but_the_parts_that_are_new(sales, reports, kind):
+    def add(sql):
+        if kind == "append":
+            return sales.ran(lambda pond: pond.append_table("orders", sql))
+        return sales.ran(lambda pond: pond.merge_table("orders", sql, key=["id"]))
+
+    add(ORDERS.format(1000))
+    delta(reports)
+    add("SELECT 2000 AS id, 'x' AS name, 1.0::DECIMAL(10,2) AS price")
+    delta(reports)
+    add("SELECT 2001 AS id, 'y' AS name, 1.0::DECIMAL(10,2) AS price")
+    version = sales.tables["orders"]
+    for part in version.parts[:-1]:
+        sales.path(version, part).unlink()
+    assert [row[:2] for row in delta(reports)] == [(2001, "y")]
+
+
 def test_what_a_failed_attempt_took_is_given_again(sales, reports):
     sales.ran(lambda pond: pond.append_table("orders", "SELECT 1 AS n"))
     delta(reports)

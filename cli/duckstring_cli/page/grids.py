@@ -100,7 +100,7 @@ def _opened(
     try:
         on(con)
         roots = {
-            f"s3://{table['uri'].removeprefix('s3://').partition('/')[0]}/"
+            f"s3://{reading.newest(table).removeprefix('s3://').partition('/')[0]}/"
             for table in snapshot["tables"]
         }
         reading.lock(con, folders=[*sorted(roots), *folders])

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from duckstring_cli import main, rows
-from tests.unit.cli.published_kit import published, s3, snapshot
+from tests.unit.cli.published_kit import SESSION, published, s3, snapshot
 
 __all__ = ["published", "s3", "snapshot"]
 
@@ -343,6 +343,59 @@ def test_a_file_that_is_gone_is_a_clear_refusal_and_leaves_no_half_file(
     assert "error: The snapshot's files cannot be read: HTTP Error" in err
     assert "404" in err
     assert not list(tmp_path.glob("*routes.csv*"))
+
+
+def parted(snapshot: dict[str, Any], s3: str, folder: Path) -> dict[str, Any]:
+    """``routes`` has parts: its 30 rows, changes of three of them, and news that are folded."""
+    table, bucket = snapshot["tables"][0], SESSION.client("s3", endpoint_url=s3)
+    base, file = table["uri"], folder / "part.parquet"
+    columns = "n, name, delay, nothing"
+    changes = (
+        f"SELECT {columns}, what AS _change FROM (FROM read_parquet('{file}'), "
+        "(VALUES (1, 'delete'), (2, 'update_before'), (2, 'update_after')) AS v(key, what) "
+        "WHERE n = key)"
+    )
+    duckdb.sql(
+        "COPY (SELECT range AS n, 'to ' || range AS name, range / 8 AS delay, NULL AS nothing "
+        f"FROM range(30)) TO '{file}'"
+    )
+    duckdb.sql(f"COPY ({changes}) TO '{folder / 'changes.parquet'}'")
+    key = "data/reports@1/routes/0000000002-sum-1-xp1.parquet"
+    bucket.upload_file(str(folder / "changes.parquet"), "the-bucket", key)
+    part = {"rows": 3, "bytes": 9, "kind": "changes", "use": "both"}
+    table["parts"] = [
+        {**part, "uri": f"s3://the-bucket/{key.replace('xp1', 'gone')}", "use": "news"},
+        {**part, "uri": base, "rows": 30, "kind": "rows", "use": "base"},
+        {**part, "uri": f"s3://the-bucket/{key}"},
+    ]
+    table["uri"], table["merge_key"] = "", ["n"]
+    return table
+
+
+def test_a_table_of_several_objects_is_read_as_one(
+    capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any], s3: str, tmp_path: Path
+) -> None:
+    parted(snapshot, s3, tmp_path)
+    code, out, err = run(
+        capsys,
+        "query",
+        "reports",
+        "--json",
+        "--sql",
+        "SELECT count(*) AS n, sum(n) AS s FROM routes",
+    )
+    assert (code, err) == (0, "")
+    assert json.loads(out) == [{"n": 29, "s": sum(range(30)) - 1}]
+
+
+def test_no_request_is_signed_for_a_part_that_is_not_a_table_versions(
+    capsys: pytest.CaptureFixture[str], snapshot: dict[str, Any], s3: str, tmp_path: Path
+) -> None:
+    table = parted(snapshot, s3, tmp_path)
+    table["parts"][2]["uri"] = "https://evil.example/data/reports@1/routes/x.parquet"
+    code, out, err = run(capsys, "query", "reports", "routes")
+    assert (code, out) == (1, "")
+    assert "error: Table 'routes' has the address 'https://evil.example" in err
 
 
 @pytest.mark.parametrize(

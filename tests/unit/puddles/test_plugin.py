@@ -352,3 +352,32 @@ def test_what_fails_is_raised(pond_run, tables):
         (root / name).write_text(text)
     result = pytester.runpytest_inprocess("-p", pytest_plugin.__name__, str(root))
     result.assert_outcomes(passed=3)
+
+
+def test_a_second_run_of_a_test_reads_what_has_changed_since_the_first(pytester, project):
+    (project / "src" / "pond.py").write_text("""
+from duckstring import ripple
+
+@ripple
+def keep(pond):
+    delta = pond.read_delta("products.product")
+    pond.write_table("seen", delta.project("id, _change AS what"))
+    pond.append_table("log", delta.aggregate("count(*) AS rows"))
+""")
+    result = run(
+        pytester,
+        project,
+        """
+def test_deltas(pond_run, tables):
+    tables["products.product"] = [{"id": 1}, {"id": 2}]
+    assert len(pond_run().rows("seen")) == 2
+    tables["products.product"] = [{"id": 2}, {"id": 3}]
+    ran = pond_run()
+    assert sorted(map(str, ran.rows("seen"))) == [
+        "{'id': 1, 'what': 'delete'}", "{'id': 3, 'what': 'insert'}"
+    ]
+    assert pond_run().rows("seen") == []
+    assert [row["rows"] for row in ran.rows("log")] == [2, 2]
+""",
+    )
+    result.assert_outcomes(passed=1)

@@ -49,8 +49,14 @@ def note_of(columns: ColumnTypes, filled: Collection[str]) -> str:
 
 
 def stored_columns(con: DuckDBPyConnection, content: Content) -> ColumnTypes:
-    """The table's columns as they lie in its files."""
-    return column_types(con.sql(f"FROM {scan(content.objects[0].uri)}"))
+    """The table's columns as they lie in its files. Looks at the newest one, as ``changed_types``
+    does.
+    """
+    newest = content.newest
+    columns = dict(column_types(con.sql(f"FROM {scan(newest.uri)}")))
+    if newest.kind == "changes":
+        del columns[CHANGE]
+    return columns
 
 
 def select(con: DuckDBPyConnection, content: Content) -> str:
@@ -81,11 +87,8 @@ def published(con: DuckDBPyConnection, content: Content) -> Published:
     """The columns as they were written, and which of them ever held a value. The newest object
     says so of all before it.
     """
-    newest = content.newest
-    uri, note = newest.uri, _read_note(con, newest.uri)
-    stored = dict(column_types(con.sql(f"FROM {scan(uri)}")))
-    if newest.kind == "changes":
-        del stored[CHANGE]
+    uri, stored = content.newest.uri, stored_columns(con, content)
+    note = _read_note(con, uri)
     columns = {**stored, **_changed(con, note)}
     filled = set(note.filled)
     if all(filled.issuperset(paths_in(kind, path_of(name))) for name, kind in columns.items()):

@@ -413,6 +413,7 @@ class World:
 
     def _end(self, attempted: Attempted, launch: int) -> None:
         line, run, ripple, attempt = attempted
+        seen = self._seen.pop(attempted, self.states[line])
         if (line, run, launch) in self._stopped and self._random.random() >= self.conditions.ghosts:
             return
         if attempted in self.stopped_tasks:
@@ -425,12 +426,14 @@ class World:
                 line, GateReached(run, launch, ripple, attempt, how, failure, mib or FUNCTION_MIB)
             )
             return
-        self.post(f"{line}/{run}/{ripple}", line, self._report(attempted))
+        self.post(f"{line}/{run}/{ripple}", line, self._report(attempted, seen))
 
-    def _report(self, attempted: Attempted) -> RippleSucceeded:
-        """What a worker says of an attempt that has ended well."""
+    def _report(self, attempted: Attempted, seen: PondState) -> RippleSucceeded:
+        """What a worker says of an attempt that has ended well. ``seen``: the state that it has
+        found.
+        """
         line, run, ripple, attempt = attempted
-        state, seen = self.states[line], self._seen[attempted]
+        state = self.states[line]
         kept = frozenset(
             self.conditions.keeps(attempted, frozenset(state.tables) - state.ripples.keys())
         )
