@@ -40,7 +40,7 @@ class Api:
     """Answers ``snapshots`` as the function does, and remembers what it was asked."""
 
     def __init__(self, rows: Mapping[tuple[str, int, str], dict[str, Any]]) -> None:
-        self._rows = rows
+        self.rows = rows
         self.newest = {"sales@1": 1, "sales@2": 2, "products@1": 4, "delays@1": 3}
         self.asked: list[Mapping[str, Any]] = []
         self.refusal: DuckstringError | None = None
@@ -67,7 +67,7 @@ class Api:
 
     def _snapshot(self, schema: str, line: str, *, early: bool) -> dict[str, Any]:
         number = 1 if early and line == "sales@2" else self.newest[line]
-        rows = [row for (of, at, _), row in self._rows.items() if (of, at) == (line, number)]
+        rows = [row for (of, at, _), row in self.rows.items() if (of, at) == (line, number)]
         return {
             "schema": schema,
             "line": line,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import boto3
 import duckdb
@@ -222,7 +223,7 @@ def test_nothing_but_table_versions_of_the_bucket_can_be_read(
 def test_no_address_of_another_place_is_read(
     capsys: pytest.CaptureFixture[str], api: Api, address: str
 ) -> None:
-    api._rows["sales@2", 2, "orders"]["uri"] = address
+    api.rows["sales@2", 2, "orders"]["uri"] = address
     code, out, err = run(capsys, "sql", "SELECT count(*) FROM sales.orders", "--csv")
     assert (code, out) == (1, ""), err
     assert err.startswith("error: ")
@@ -290,6 +291,23 @@ def test_a_session_keeps_its_snapshots_until_it_is_refreshed(api: Api) -> None:
     lake.refresh()
     assert lake.ask(count).fetchall() == [(30,)]
     assert len(api.asked) == 2
+
+
+def test_a_table_that_has_grown_by_a_part_is_read_anew(api: Api) -> None:
+    row = api.rows["products@1", 4, "prices"]
+    whole = {"rows": 10, "bytes": 9, "kind": "rows", "use": "both"}
+    first = {**whole, "uri": row["uri"]}
+    early = api.rows["sales@1", 1, "orders"]["uri"]
+    lake = Lake(Client(DEV))
+
+    def rows_of(*parts: dict[str, Any]) -> int:
+        row.update(uri="", parts=list(parts), merge_key=[])
+        lake.refresh()
+        (found,) = lake.ask("SELECT count(n) FROM products.prices").fetchone() or (0,)
+        return int(found)
+
+    assert rows_of(first, {**first}) == 20
+    assert rows_of(first, {**first}, {**whole, "rows": 3, "uri": early}) == 23
 
 
 def test_all_that_a_consistent_session_has_named_moves_together(api: Api) -> None:
