@@ -85,6 +85,7 @@ def test_a_pond_may_have_sql_ripples_alone():
 
 def test_the_example_of_the_docs_is_a_ripple():
     page = (Path(__file__).parents[2] / "docs" / "author.md").read_text(encoding="utf-8")
+    page = page.partition("## SQL Ripples")[2].partition("\n## ")[0]
     (example,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     toml = SALES_TOML.replace("sales =", "products =")
     by_day = discovered(by_day=example, toml=toml)["ripples"][1]
