@@ -16,7 +16,7 @@ SCHEMA = 4
 
 1: a Source's report lay flat in its holder. 2: it is one value, and a state's text says ``form``.
 3: items say ``schema``. Items without it are of 1 or 2 (``adapters/aws/older.py``). 4: a table may
-have parts, and a Ripple positions.
+have parts, a Ripple positions, a snapshot warnings of checks.
 """
 
 KIND_SCHEMAS: Mapping[str, int] = {}
