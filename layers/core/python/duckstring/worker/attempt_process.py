@@ -60,10 +60,7 @@ that could not be sent.
 MUTE_EXIT = 74
 """The exit code of a process that could not say how its attempt ended."""
 
-TABLE_FIELDS = (
-    *("table", "key", "rows", "bytes", "fingerprint"),
-    *("parts", "merge_key", "total"),
-)
+TABLE_FIELDS = ("table", "key", "rows", "bytes", "fingerprint", "parts", "merge_key", "total")
 """The fields that an attempt reports of a table that it has written. The engine adds the others."""
 
 _FIRST_TO_GO = "1000"
@@ -429,13 +426,13 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
             ]
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
+            names["taken"] = sorted(pond.taken)
             return {
                 "end": "returned",
                 "value": value,
                 "requested": requested,
                 "tables": tables,
                 "skipped": pond.skipped,
-                "taken": sorted(pond.taken),
                 **names,
             }
         case Pauses(seconds):
