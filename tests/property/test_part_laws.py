@@ -83,12 +83,14 @@ class Authors:
     rows: Rows = field(default_factory=Rows)
 
     def work(self, one: Attempted, found: PondState) -> Work | None:
-        _, number, ripple, attempt = one
+        line, number, ripple, attempt = one
         run = found.runs.get(number)
         if ripple not in {"load", "add"}:
             return None
-        if run is None:
-            return Work({})
+        if run is None or number not in self.world.states[line].runs:
+            return Work(
+                {}
+            )  # it was killed: nothing comes of it, and what it had found may be swept
         tables = visible_tables(found, run)
         if ripple == "load":
             row = Counter([f"{number}/{attempt}"])

@@ -62,10 +62,7 @@ that could not be sent.
 MUTE_EXIT = 74
 """The exit code of a process that could not say how its attempt ended."""
 
-TABLE_FIELDS = (
-    *("table", "key", "rows", "bytes", "fingerprint"),
-    *("parts", "merge_key", "total"),
-)
+TABLE_FIELDS = ("table", "key", "rows", "bytes", "fingerprint", "parts", "merge_key", "total")
 """The fields that an attempt reports of a table that it has written. The engine adds the others."""
 
 _FIRST_TO_GO = "1000"
