@@ -111,6 +111,15 @@ def _content(table: TableRow) -> Content:
     )
 
 
+def addresses(table: TableRow) -> list[str]:
+    """Where the objects lie that its rows are in.
+
+    Raises:
+        OperatorError: one is not the address of a table version.
+    """
+    return [one.uri for one in _content(table).objects]
+
+
 def newest(table: TableRow) -> str:
     """The address of the object that was written last: each version of a table has another one."""
     return table["uri"] or table["parts"][-1]["uri"]

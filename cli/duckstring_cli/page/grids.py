@@ -1,7 +1,7 @@
 """Rows of published tables, as text: for the page's grid and its SQL, and as files.
 
 DuckDB runs here, with the user's rights on the Catchment's bucket. What the page asks for reads
-that bucket and nothing else: no file of this machine, no other address.
+the tables of one snapshot and nothing else: no file of this machine, no other address.
 """
 
 from __future__ import annotations
@@ -99,11 +99,9 @@ def _opened(
     con = reading.connect(client.catchment, snapshot, select)
     try:
         on(con)
-        roots = {
-            f"s3://{reading.newest(table).removeprefix('s3://').partition('/')[0]}/"
-            for table in snapshot["tables"]
-        }
-        reading.lock(con, folders=[*sorted(roots), *folders])
+        # Whole addresses: what is allowed by its beginning may end in ?s3_endpoint=.
+        read = [one for table in snapshot["tables"] for one in reading.addresses(table)]
+        reading.lock(con, folders=folders, files=read)
         yield con
     finally:
         con.close()

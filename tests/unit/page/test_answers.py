@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,18 @@ def test_sql_reads_the_catchments_tables_and_nothing_else(
     assert answer.status_code == 400
     assert "a secret" not in answer.text
     assert not (tmp_path / "secret.csv.copy").exists()
+
+
+def test_sql_sends_no_signed_request_to_a_host_that_it_names(tables: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.setblocking(False)
+        there = f"s3_endpoint=127.0.0.1:{other.getsockname()[1]}&s3_use_ssl=false"
+        key = "data/reports@1/routes/0000000001-sum-1-x.parquet"
+        sql = f"FROM read_parquet('s3://the-bucket/{key}?{there}&s3_url_style=path')"
+        answer = tables.post("query", line="reports@1", limit=5, sql=sql)
+        assert answer.status_code == 400
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 def test_a_query_s_rows_are_a_file(tables: Served, tmp_path: Path) -> None:
