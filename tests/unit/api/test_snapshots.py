@@ -83,7 +83,7 @@ class World:
             catalog=ShelfCatalog(graph(*map(release, lines))),
             states=self,
             published=self,
-            files=SimpleNamespace(uri=lambda one: f"s3://b/{one.key}"),
+            files=SimpleNamespace(uri=lambda key: f"s3://b/{key}"),
             clock=StillClock(),
         )
 

@@ -161,7 +161,7 @@ def test_a_word_is_completed_to_what_there_is(word: str, line: str, offered: lis
 
 
 def test_hostile_names_are_not_offered_and_the_catchment_is_asked_once(api: Api) -> None:
-    api._rows["sales@2", 2, "orders"]["table"] = "or\x1b[31mders"
+    api.rows["sales@2", 2, "orders"]["table"] = "or\x1b[31mders"
     names = Names(Lake(Client(DEV)))
     assert list(names.candidates("sales.", "sales.")) == ['sales."Odd name"']
     list(names.candidates("prod", "prod"))
