@@ -130,6 +130,9 @@ class Lake:
         except StatementError as error:
             place = f"{error.at.line}:{error.at.column}: "
             raise BadInputError(f"{place}{error.message}", hint=error.hint) from error
+        for name in found.elsewhere:
+            # DuckDB would take the three parts for the path of a file.
+            raise BadInputError(f"{name!r} names no Pond.", hint=SHAPE)
         for name in sorted(found.functions - _READ_NOTHING):
             raise BadInputError(
                 f"{name}(...) stands in a FROM; allowed there: tables of Ponds, and "

@@ -213,7 +213,6 @@ def test_a_merge_stores_what_changed_and_equal_rows_are_no_change(sales, reports
         ({"key": []}, "key=[] is no list of columns"),
         ({"key": ["id", "id"]}, "a key of 2 columns"),
         ({"key": ["v"]}, "is merged by 'id', not by 'v'"),
-        ({"key": ["id"], "delete": "SELECT 1 AS id"}, "key id=1 is to be written and deleted"),
         ({"key": ["id"], "delete": "SELECT NULL::INT AS id"}, "the rows to delete have a NULL"),
         ({"key": ["id"], "delete": "SELECT 1 AS nr"}, "the rows to delete lack 'id'"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,22 @@ def test_no_address_of_another_place_is_read(
     code, out, err = run(capsys, "sql", "SELECT count(*) FROM sales.orders", "--csv")
     assert (code, out) == (1, ""), err
     assert err.startswith("error: ")
+
+
+@pytest.mark.parametrize("form", ["FROM {}", "DESCRIBE {}", "SELECT (SELECT count(*) FROM {})"])
+@pytest.mark.usefixtures("api")
+def test_a_name_of_three_parts_is_no_file_and_no_host(
+    capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.setblocking(False)
+        there = f"s3_endpoint=127.0.0.1:{other.getsockname()[1]}&s3_use_ssl=false"
+        name = f'"s3://the-bucket/data/x?{there}&s3_url_style=path"."b"."parquet"'
+        code, out, err = run(capsys, "sql", form.format(name), "--csv")
+        assert (code, out) == (2, "")
+        assert "names no Pond." in err
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 def test_one_freshness_is_asked_for_and_said(capsys: pytest.CaptureFixture[str], api: Api) -> None:

@@ -74,10 +74,10 @@ def content_of_parts(
 
 def scan(*uris: str) -> str:
     """The columns of files as they lie in them, whatever macros and settings
-    (``binary_as_string``) an author has made.
+    (``binary_as_string``) an author has made, and whatever the names of folders look like.
     """
     files = literal(uris[0]) if len(uris) == 1 else f"[{', '.join(map(literal, uris))}]"
-    return f"{OWN}read_parquet({files}, binary_as_string := false)"
+    return f"{OWN}read_parquet({files}, binary_as_string := false, hive_partitioning := false)"
 
 
 def rows_of(content: Content, columns: ColumnTypes) -> str:

@@ -32,8 +32,6 @@ from duckstring.model.sql import quoted
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_ONE, _OTHER, _COUNT, _PLACE = '"~1"', '"~2"', '"~n"', '"~i"'
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -78,9 +76,11 @@ def select(con: DuckDBPyConnection, found: Plan, uri: Callable[[str], str]) -> s
 
 def is_comparable(con: DuckDBPyConnection, found: Plan, uri: Callable[[str], str]) -> bool:
     """Whether the version that was taken before has the columns of today's."""
-    old = stored_columns(con, whole(uri(found.before)))
-    new = stored_columns(con, content_of(found.version, uri))
-    return list(old.items()) == list(new.items())
+    old, new = whole(uri(found.before)), content_of(found.version, uri)
+    return all(
+        list(look(con, old).items()) == list(look(con, new).items())
+        for look in (stored_columns, changed_types)
+    )
 
 
 def _inserts(rows: str) -> str:
@@ -114,26 +114,36 @@ def _compared(new: str, old: str, columns: ColumnTypes) -> str:
     """Two versions, row by row: what one has more often than the other. Rows are compared by two
     hashes of theirs, so that neither a collation nor -0.0 makes two of them one.
     """
-    hashes = f"{row_hash(columns)} AS {_ONE}, {other_hash(columns)} AS {_OTHER}"
+    one, other, count, place = marks = _marks(columns)
+    hashes = f"{row_hash(columns)} AS {one}, {other_hash(columns)} AS {other}"
     new, old = (f"(SELECT *, {hashes} FROM ({rows}))" for rows in (new, old))  # noqa: S608 - ours
     names = _names(columns)("r")
     return " UNION ALL ".join(
-        f"SELECT {names}, {change} AS {quoted(CHANGE)} FROM (SELECT r.*, d.{_COUNT}, "  # noqa: S608 - quoted
-        f"{OWN}row_number() OVER (PARTITION BY r.{_ONE}, r.{_OTHER}) AS {_PLACE} "
-        f"FROM {rows} AS r JOIN ({_more(rows, others)}) AS d USING ({_ONE}, {_OTHER})) AS r "
-        f"WHERE r.{_PLACE} <= r.{_COUNT}"
+        f"SELECT {names}, {change} AS {quoted(CHANGE)} FROM (SELECT r.*, d.{count}, "  # noqa: S608 - quoted
+        f"{OWN}row_number() OVER (PARTITION BY r.{one}, r.{other}) AS {place} "
+        f"FROM {rows} AS r JOIN ({_more(rows, others, marks)}) AS d USING ({one}, {other})) AS r "
+        f"WHERE r.{place} <= r.{count}"
         for rows, others, change in ((new, old, "'insert'"), (old, new, "'delete'"))
     )
 
 
-def _more(rows: str, others: str) -> str:
+def _more(rows: str, others: str, marks: Sequence[str]) -> str:
     """How many rows there are of each kind, beyond those among the others."""
+    one, other, count, _ = marks
     return (
-        f"SELECT {_ONE}, {_OTHER}, {OWN}sum(n) AS {_COUNT} FROM ("  # noqa: S608 - ours
-        f"SELECT {_ONE}, {_OTHER}, 1 AS n FROM {rows} UNION ALL "
-        f"SELECT {_ONE}, {_OTHER}, CAST('-1' AS INTEGER) AS n FROM {others}) "
-        f"GROUP BY {_ONE}, {_OTHER} HAVING {OWN}sum(n) > 0"
+        f"SELECT {one}, {other}, {OWN}sum(n) AS {count} FROM ("  # noqa: S608 - ours
+        f"SELECT {one}, {other}, 1 AS n FROM {rows} UNION ALL "
+        f"SELECT {one}, {other}, CAST('-1' AS INTEGER) AS n FROM {others}) "
+        f"GROUP BY {one}, {other} HAVING {OWN}sum(n) > 0"
     )
+
+
+def _marks(columns: ColumnTypes) -> Sequence[str]:
+    """Names that the table does not have: of two hashes, a number of rows, and a place."""
+    mark = "~"
+    while any(name.startswith(mark) for name in columns):
+        mark += "~"
+    return [quoted(f"{mark}{one}") for one in ("1", "2", "n", "i")]
 
 
 def _names(columns: ColumnTypes) -> Callable[[str], str]:

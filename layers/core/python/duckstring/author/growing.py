@@ -38,11 +38,12 @@ class Growing(Handle):
             ContractError: as for ``write_table``, of a new table.
         """
         self._check_alive("pond.append_table")
-        self._check_write(name, again=name in self._appended)
-        self._check_parts(name)
-        self._show_names_in(data)
-        self._take_up(name, self._changes.append(self._target(name), data))
-        self._appended.add(name)
+        with self._lake.one_writes:  # of several threads each adds to what the one before left
+            self._check_write(name, again=name in self._appended)
+            self._check_parts(name)
+            self._show_names_in(data)
+            self._take_up(name, self._changes.append(self._target(name), data))
+            self._appended.add(name)
 
     def merge_table(
         self,
@@ -62,7 +63,7 @@ class Growing(Handle):
             data: rows with the table's columns, as for ``append_table``.
             key: the columns that name a row: never NULL, each value once. The same in each call.
             delete: rows with the key's columns: the table's rows with these keys are deleted. Keys
-                that the table does not have are ignored.
+                that the table does not have are ignored, and those that ``data`` has stay.
 
         Raises:
             WriteError: the rows do not fit the table, or the key does not name them. Nothing is
@@ -70,11 +71,12 @@ class Growing(Handle):
             ContractError: as for ``write_table``, of a new table.
         """
         self._check_alive("pond.merge_table")
-        self._check_write(name)
-        self._check_parts(name)
-        self._show_names_in(data)
-        self._show_names_in(delete)
-        self._take_up(name, self._changes.merge(self._target(name), data, key, delete))
+        with self._lake.one_writes:
+            self._check_write(name)
+            self._check_parts(name)
+            self._show_names_in(data)
+            self._show_names_in(delete)
+            self._take_up(name, self._changes.merge(self._target(name), data, key, delete))
 
     def read_delta(self, ref: str, *, full: bool = False) -> DuckDBPyRelation:
         """What changed in a Source's table since this Ripple last took it.

@@ -90,7 +90,7 @@ class Lake:
         self._keys: set[str] = set()
         self._offers = False
         # Threads of the author's share the connection, and the view that a COPY reads.
-        self._one_writes = RLock()
+        self.one_writes = RLock()
 
     @property
     def con(self) -> DuckDBPyConnection:
@@ -321,10 +321,10 @@ class Lake:
 
         match data:
             case str():
-                with self._one_writes:
+                with self.one_writes:
                     yield self.con, selected(table, self.con.sql(data))
             case DuckDBPyRelation() if self._is_ours(data):
-                with self._one_writes:
+                with self.one_writes:
                     yield self.con, data
             case _:
                 # What comes as a stream is copied by a connection of its own: the author's may be

@@ -104,7 +104,7 @@ def check(con: DuckDBPyConnection, given: Given) -> None:
     """Refuse keys that do not name one row each.
 
     Raises:
-        WriteError: one is NULL, is there twice, or is to be written and deleted.
+        WriteError: one is NULL, or is there twice.
     """
     with con.cursor() as cursor:
         columns = column_types(cursor.sql(f"FROM {scan(given.rows)}"))
@@ -113,17 +113,6 @@ def check(con: DuckDBPyConnection, given: Given) -> None:
         if not given.deletes:
             return
         _check_nulls(cursor, given, given.deletes, "to delete")
-        on = same_key(columns, given.key, "b", "c")
-        both = _one(
-            cursor,
-            f"SELECT {_keys(given, 'b')} FROM {scan(given.rows)} AS b "  # noqa: S608 - quoted
-            f"SEMI JOIN {scan(given.deletes)} AS c ON ({on}) LIMIT 1",
-        )
-        if both is not None:
-            raise WriteError(
-                f"Table {given.table!r}: key {_value(given, both)} is to be written and deleted.",
-                hint="Do one of the two.",
-            )
 
 
 def check_unique(con: DuckDBPyConnection, given: Given, rows: str, columns: ColumnTypes) -> None:
@@ -172,8 +161,8 @@ def changes(given: Given, before: str, columns: ColumnTypes) -> str:
     ]
     if given.deletes:
         selects.append(
-            f"SELECT {names}, 'delete' {change} FROM {old} AS b "  # noqa: S608 - quoted
-            f"SEMI JOIN {scan(given.deletes)} AS c ON ({on})"
+            f"SELECT {names}, 'delete' {change} FROM (SELECT b.* FROM {old} AS b "  # noqa: S608 - quoted
+            f"SEMI JOIN {scan(given.deletes)} AS c ON ({on})) AS b ANTI JOIN {new} AS c ON ({on})"
         )
     return " UNION ALL ".join(selects)
 

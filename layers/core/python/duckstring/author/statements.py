@@ -65,13 +65,15 @@ class TableRead:
 @dataclass(frozen=True, slots=True)
 class Select:
     """What one SELECT reads. ``unknown``: calls that name a table by a text; ``parameters``:
-    whether it has values to be filled in; ``functions``: those that are called in a FROM.
+    whether it has values to be filled in; ``functions``: those that are called in a FROM;
+    ``elsewhere``: tables of other databases, in the words of the statement.
     """
 
     reads: tuple[TableRead, ...]
     unknown: tuple[tuple[str, Place], ...] = ()
     parameters: bool = False
     functions: frozenset[str] = frozenset()
+    elsewhere: tuple[str, ...] = ()
 
 
 class StatementError(AuthorError):
@@ -157,10 +159,17 @@ class _Reading:
         self._unknown: list[tuple[str, Place]] = []
         self._functions: set[str] = set()
         self._parameters = False
+        self._elsewhere: list[str] = []
 
     def select(self, statement: Mapping[str, Any]) -> Select:
         reads = tuple(dict.fromkeys(self._walk(statement, frozenset())))
-        return Select(reads, tuple(self._unknown), self._parameters, frozenset(self._functions))
+        return Select(
+            reads,
+            tuple(self._unknown),
+            self._parameters,
+            frozenset(self._functions),
+            tuple(self._elsewhere),
+        )
 
     def _walk(self, node: object, hidden: frozenset[str]) -> Iterator[TableRead]:
         if isinstance(node, list):
@@ -201,6 +210,7 @@ class _Reading:
             str(node.get(key, "")).lower() for key in ("catalog_name", "schema_name", "table_name")
         )
         if catalog not in {"", _OWN_CATALOG}:
+            self._elsewhere.append(f"{catalog}.{schema}.{table}")
             return None
         if schema in {"", _RECURRING} and table in hidden:
             return None
