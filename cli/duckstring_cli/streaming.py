@@ -90,14 +90,15 @@ def stream(
         except BaseException as error:  # noqa: BLE001 - it is raised again where the rows are taken
             give(error)
 
-    done = _beside(work)
+    beside = _Beside(work)
     try:
+        beside.begin()
         while (piece := _next(pieces, out)) is not None:
             out.write(escape(piece))
             out.flush()
     finally:
         is_over.set()
-        _end(con, done)
+        beside.end(con)
 
 
 def interruptible(con: DuckDBPyConnection, act: Callable[[], Result]) -> Result:
@@ -113,40 +114,46 @@ def interruptible(con: DuckDBPyConnection, act: Callable[[], Result]) -> Result:
         except BaseException as error:  # noqa: BLE001 - it is raised again below
             failed.append(error)
 
-    done = _beside(work)
+    beside = _Beside(work)
     try:
-        while not done.wait(_LOOK_SECONDS):
+        beside.begin()
+        while not beside.done.wait(_LOOK_SECONDS):
             pass
     finally:
-        _end(con, done)
+        beside.end(con)
     if failed:
         raise failed[0]
     return found[0]
 
 
-def _beside(work: Callable[[], None]) -> threading.Event:
-    """Begin work in a thread of its own. Gives what is set at its end: ``Thread.join`` takes a
-    thread for dead once Ctrl-C has come during it.
+class _Beside:
+    """Work in a thread of its own. ``done`` is set at its end: ``Thread.join`` takes a thread for
+    dead once Ctrl-C has come during it.
     """
-    done = threading.Event()
 
-    def run() -> None:
+    def __init__(self, work: Callable[[], None]) -> None:
+        """Nothing has begun yet, so that Ctrl-C can come at any moment from here on."""
+        self.done = threading.Event()
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name="rows", daemon=True)
+
+    def begin(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def end(self, con: DuckDBPyConnection) -> None:
+        """End what DuckDB does, if it is not done. An interrupt reaches only a statement that has
+        begun, so it is repeated.
+        """
+        while self._thread.ident is not None and not self.done.is_set():
+            con.interrupt()
+            self.done.wait(_RETRY_SECONDS)
+
+    def _run(self) -> None:
         try:
-            work()
+            self._work()
         finally:
-            done.set()
-
-    threading.Thread(target=run, name="rows", daemon=True).start()
-    return done
-
-
-def _end(con: DuckDBPyConnection, done: threading.Event) -> None:
-    """End what DuckDB does, if it is not done. An interrupt reaches only a statement that has
-    begun, so it is repeated.
-    """
-    while not done.is_set():
-        con.interrupt()
-        done.wait(_RETRY_SECONDS)
+            self.done.set()
 
 
 def texts(con: DuckDBPyConnection, select: str, style: Style) -> Iterator[str]:

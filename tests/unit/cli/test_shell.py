@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -216,9 +217,12 @@ class Terminal:
         """Read until the terminal shows it."""
         ends = time.monotonic() + 60
         while words not in self.text:
-            assert time.monotonic() < ends, self.text
+            assert self._has_more(ends - time.monotonic()), self.text
             self.text += os.read(self._here, 4096).decode(errors="replace")
         self.text = self.text[self.text.index(words) + len(words) :]
+
+    def _has_more(self, seconds: float) -> bool:
+        return bool(select.select([self._here], [], [], max(seconds, 0))[0])
 
     def type(self, text: str) -> None:
         os.write(self._here, text.encode())
