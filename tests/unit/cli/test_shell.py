@@ -182,7 +182,8 @@ def test_a_catchment_that_refuses_offers_nothing(api: Api, monkeypatch: pytest.M
 
 
 ON_A_TERMINAL = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # workers of tests ignore it
 from types import SimpleNamespace
 from duckstring_cli import catchments, main, reading
 from duckstring_cli.catchments import Catchment

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -112,6 +113,15 @@ def test_a_reader_that_goes_before_the_first_row_ends_the_work() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as a command finds it: workers of a parallel run of tests ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("act", ["stream", "interruptible"])
 def test_an_interrupt_ends_the_work_and_leaves_the_connection(act: str) -> None:
     con = duckdb.connect()
