@@ -168,7 +168,9 @@ class Lake:
             return
         asked = [*self._held, *new] if self._consistent else new
         self.f, found = self._answer(asked)
-        self._held |= {one["schema"]: one for one in found}
+        lines = {one["line"]: one for one in self._held.values() if not self._consistent}
+        for one in found:  # a line has one snapshot here, under whatever schemas it is named
+            self._held[one["schema"]] = {**lines.get(one["line"], one), "schema": one["schema"]}
 
     def _answer(self, schemas: Collection[str]) -> tuple[str | None, list[PondSnapshot]]:
         try:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -29,6 +30,22 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+)", re.ASCII)
 _FORBIDDEN = "(HTTP 403 "
 """What DuckDB says of an answer that S3 refuses."""
+
+
+def connect_locked(
+    catchment: Catchment, snapshot: TablesAnswer, sql: str, *, writes: Iterable[Path] = ()
+) -> DuckDBPyConnection:
+    """As ``connect``, for SQL of users: it reads the published tables and nothing else, and writes
+    the files in ``writes``.
+
+    Raises:
+        OperatorError: the bucket cannot be read.
+    """
+    con = connect(catchment, snapshot, sql)
+    # Whole addresses: what is allowed by its beginning may end in ?s3_endpoint=.
+    read = [one.uri for table in snapshot["tables"] for one in _content(table).objects]
+    lock(con, files=[*read, *map(str, writes)])
+    return con
 
 
 def connect(catchment: Catchment, snapshot: TablesAnswer, sql: str) -> DuckDBPyConnection:
@@ -88,7 +105,9 @@ def database() -> DuckDBPyConnection:
     return con
 
 
-def lock(con: DuckDBPyConnection, *, folders: Iterable[str], files: Iterable[str] = ()) -> None:
+def lock(
+    con: DuckDBPyConnection, *, folders: Iterable[str] = (), files: Iterable[str] = ()
+) -> None:
     """From now on a connection reads and writes what lies in these folders, and these files, and
     no statement can change that.
     """
@@ -109,15 +128,6 @@ def _content(table: TableRow) -> Content:
         [Object(address(table, part["uri"]), part["kind"], part["rows"]) for part in live],
         table["merge_key"],
     )
-
-
-def addresses(table: TableRow) -> list[str]:
-    """Where the objects lie that its rows are in.
-
-    Raises:
-        OperatorError: one is not the address of a table version.
-    """
-    return [one.uri for one in _content(table).objects]
 
 
 def newest(table: TableRow) -> str:

@@ -53,10 +53,12 @@ def wanted(*, csv: bool, as_json: bool, parquet: Path | None = None, limit: int 
     """What the options say.
 
     Raises:
-        BadInputError: more than one form is asked for.
+        BadInputError: more than one form is asked for, or a folder for a file.
     """
     if csv + as_json + bool(parquet) > 1:
         raise BadInputError("Give one of --csv, --json and --parquet.")
+    if parquet is not None and (parquet.name in {"", ".."} or parquet.is_dir()):
+        raise BadInputError(f"{str(parquet)!r} is a folder.", hint="Name a file in it.")
     if parquet is not None and not parquet.suffix:
         parquet = parquet.with_suffix(".parquet")
     return Wanted("csv" if csv else "json" if as_json else "table", limit, parquet)

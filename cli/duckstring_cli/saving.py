@@ -53,11 +53,6 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment |
         partial.replace(target)
     except duckdb.Error as error:
         raise BadInputError(first_line(error)) from error
-    except UnicodeEncodeError as error:
-        raise BadInputError(
-            f"The file name {for_terminal(str(target))} is not UTF-8 text here.",
-            hint="Choose another name, or a UTF-8 locale.",
-        ) from error
     except OSError as error:
         raise OperatorError(f"{target} cannot be written: {error.strerror}") from error
     finally:
@@ -67,7 +62,18 @@ def save(con: DuckDBPyConnection, sql: str, target: Path, catchment: Catchment |
 
 
 def unfinished(target: Path) -> Path:
-    """What the file is called until it is whole."""
+    """What the file is called until it is whole.
+
+    Raises:
+        BadInputError: its name is no text that DuckDB takes.
+    """
+    try:
+        str(target).encode()
+    except UnicodeEncodeError as error:
+        raise BadInputError(
+            f"The file name {for_terminal(str(target))} is not UTF-8 text here.",
+            hint="Choose another name, or a UTF-8 locale.",
+        ) from error
     return target.with_name(f".{target.name}.partial")
 
 

@@ -211,6 +211,7 @@ def test_a_merge_stores_what_changed_and_equal_rows_are_no_change(sales, reports
         ({"key": ["nr"]}, "key 'nr' names 'nr', which is no column"),
         ({"key": "id"}, "key='id' is no list of columns"),
         ({"key": []}, "key=[] is no list of columns"),
+        ({"key": iter(["id"])}, "is no list of columns"),
         ({"key": ["id", "id"]}, "a key of 2 columns"),
         ({"key": ["v"]}, "is merged by 'id', not by 'v'"),
         ({"key": ["id"], "delete": "SELECT NULL::INT AS id"}, "the rows to delete have a NULL"),

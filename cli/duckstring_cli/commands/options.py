@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from duckstring_cli import catchments, hints
+from duckstring_cli import catchments, hints, rows
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError
 
@@ -42,6 +43,22 @@ OfVersion = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+MostRows = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        "-n",
+        metavar="N",
+        min=1,
+        max=2**63 - 1,  # DuckDB's
+        help=f"Rows at most; otherwise {rows.DEFAULT_LIMIT} on screen, all elsewhere.",
+    ),
+]
+RowsAsCsv = Annotated[bool, typer.Option("--csv", help="All rows as CSV on stdout.")]
+RowsAsJson = Annotated[bool, typer.Option("--json", help="All rows as JSON on stdout.")]
+RowsInParquet = Annotated[
+    Path | None, typer.Option("--parquet", metavar="FILE", help="All rows into a Parquet file.")
+]
 
 
 def _only_the_name(pond: str | None) -> str | None:

@@ -13,7 +13,14 @@ import typer
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.sql import quoted
 from duckstring_cli import durations, render
-from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
+from duckstring_cli.commands.options import (
+    AsJson,
+    CatchmentName,
+    MostRows,
+    RowsAsCsv,
+    RowsAsJson,
+    open_client,
+)
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -33,14 +40,6 @@ Folder = Annotated[
     Path | None,
     typer.Argument(metavar="DIR", show_default=False, help="A Pond's folder; otherwise this one."),
 ]
-Limit = Annotated[
-    int | None,
-    typer.Option(
-        "--limit", "-n", metavar="N", min=1, help="Rows at most; otherwise 20 on screen, else all."
-    ),
-]
-AsCsv = Annotated[bool, typer.Option("--csv", help="All rows as CSV on stdout.")]
-RowsAsJson = Annotated[bool, typer.Option("--json", help="All rows as JSON on stdout.")]
 Rows = Annotated[
     int, typer.Option("--rows", metavar="N", min=1, help="Rows of a table at most, a sample.")
 ]
@@ -98,8 +97,8 @@ def show(
         ),
     ],
     folder: Folder = None,
-    limit: Limit = None,
-    csv: AsCsv = False,
+    limit: MostRows = None,
+    csv: RowsAsCsv = False,
     as_json: RowsAsJson = False,
 ) -> None:
     """Print the rows of an input or an output."""
@@ -125,8 +124,8 @@ def query(
         ),
     ],
     folder: Folder = None,
-    limit: Limit = None,
-    csv: AsCsv = False,
+    limit: MostRows = None,
+    csv: RowsAsCsv = False,
     as_json: RowsAsJson = False,
 ) -> None:
     """Ask one SELECT over inputs (source.table) and outputs (table)."""

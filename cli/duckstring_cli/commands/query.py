@@ -15,8 +15,12 @@ from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
+    MostRows,
     OfVersion,
     PondName,
+    RowsAsCsv,
+    RowsAsJson,
+    RowsInParquet,
     major_of,
     open_client,
 )
@@ -42,21 +46,10 @@ def query(
             help="A SELECT over the Pond's tables, or @ and a file with one.",
         ),
     ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            "-n",
-            metavar="N",
-            min=1,
-            help=f"Rows at most; otherwise {rows.DEFAULT_LIMIT} on screen, all elsewhere.",
-        ),
-    ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="All rows as CSV on stdout.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="All rows as JSON on stdout.")] = False,
-    parquet: Annotated[
-        Path | None, typer.Option("--parquet", metavar="FILE", help="All rows into a Parquet file.")
-    ] = None,
+    limit: MostRows = None,
+    csv: RowsAsCsv = False,
+    as_json: RowsAsJson = False,
+    parquet: RowsInParquet = None,
     major: Major = None,
     version: OfVersion = None,
     catchment: CatchmentName = None,
@@ -156,15 +149,15 @@ def _answer(catchment: Catchment, snapshot: TablesAnswer, select: str, how: rows
         saved = _save(catchment, snapshot, rows.limited(select, how.limit), how.file)
         rows.say_saved(saved, how.file)
         return
-    con = reading.connect(catchment, snapshot, select)
+    con = reading.connect_locked(catchment, snapshot, select)
     relation = reading.ask(con, select, catchment, snapshot)
     rows.show_rows(con, relation, select, catchment, how)
 
 
 def _save(catchment: Catchment, snapshot: TablesAnswer, select: str, target: Path) -> int:
-    from duckstring_cli import reading
+    from duckstring_cli import reading, saving
 
-    con = reading.connect(catchment, snapshot, select)
+    con = reading.connect_locked(catchment, snapshot, select, writes=[saving.unfinished(target)])
     reading.ask(con, select, catchment, snapshot)
     return rows.save_rows(con, select, target, catchment)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from duckstring_cli import render, rows
-from duckstring_cli.commands.options import CatchmentName, open_client
+from duckstring_cli.commands.options import (
+    CatchmentName,
+    MostRows,
+    RowsAsCsv,
+    RowsAsJson,
+    RowsInParquet,
+    open_client,
+)
 from duckstring_cli.errors import BadInputError
 
 
@@ -35,21 +41,10 @@ def sql(
             help="Read what was current then: 2030-01-31T02:00 (UTC), 02:00, 2h ago as 2h.",
         ),
     ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            "-n",
-            metavar="N",
-            min=1,
-            help=f"Rows at most; otherwise {rows.DEFAULT_LIMIT} on screen, all elsewhere.",
-        ),
-    ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="All rows as CSV on stdout.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="All rows as JSON on stdout.")] = False,
-    parquet: Annotated[
-        Path | None, typer.Option("--parquet", metavar="FILE", help="All rows into a Parquet file.")
-    ] = None,
+    limit: MostRows = None,
+    csv: RowsAsCsv = False,
+    as_json: RowsAsJson = False,
+    parquet: RowsInParquet = None,
     catchment: CatchmentName = None,
 ) -> None:
     """Read the tables of all Ponds with SQL, or in a shell.

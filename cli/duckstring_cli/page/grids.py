@@ -7,7 +7,7 @@ the tables of one snapshot and nothing else: no file of this machine, no other a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -87,21 +87,23 @@ def export(client: Client, snapshot: TablesAnswer, sql: str, target: Path, on: O
         OperatorError: the tables' files cannot be read.
     """
     select = selects.one_select(sql)
-    with _opened(client, snapshot, select, on, str(target.parent)) as con:
+    writes = [saving.unfinished(target)]
+    with _opened(client, snapshot, select, on, writes) as con:
         reading.ask(con, select, client.catchment, snapshot)
         saving.save(con, select, target, client.catchment)
 
 
 @contextmanager
 def _opened(
-    client: Client, snapshot: TablesAnswer, select: str, on: OnOpen, *folders: str
+    client: Client,
+    snapshot: TablesAnswer,
+    select: str,
+    on: OnOpen,
+    writes: Iterable[Path] = (),
 ) -> Iterator[DuckDBPyConnection]:
-    con = reading.connect(client.catchment, snapshot, select)
+    con = reading.connect_locked(client.catchment, snapshot, select, writes=writes)
     try:
         on(con)
-        # Whole addresses: what is allowed by its beginning may end in ?s3_endpoint=.
-        read = [one for table in snapshot["tables"] for one in reading.addresses(table)]
-        reading.lock(con, folders=folders, files=read)
         yield con
     finally:
         con.close()

@@ -451,3 +451,29 @@ def test_a_file_name_that_is_not_utf_8_is_refused(
         "error: The file name \\udcc5.csv is not UTF-8 text here." in err
         or "error: The file name \\xc5.csv" in err
     )
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["read_text('{file}')", "'{file}'", "'s3://the-bucket/data/reports@1/routes/*.parquet'"],
+)
+@pytest.mark.parametrize("style", [["--csv"], ["--parquet", "saved.parquet"]])
+@pytest.mark.usefixtures("snapshot")
+def test_sql_reads_the_ponds_tables_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, source: str, style: list[str]
+) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("word\nhidden\n")
+    sql = f"SELECT * FROM {source.format(file=secret)}"
+    code, out, err = run(capsys, "query", "reports", "--sql", sql, *style)
+    assert (code, out) == (2, ""), err
+    assert "hidden" not in err
+    assert not (tmp_path / "saved.parquet").exists()
+
+
+@pytest.mark.parametrize("name", [".", "..", "", "/"])
+@pytest.mark.usefixtures("snapshot")
+def test_a_folder_is_no_file_for_rows(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, out, err = run(capsys, "query", "reports", "routes", "--parquet", name)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")

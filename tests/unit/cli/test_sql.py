@@ -327,6 +327,15 @@ def test_a_table_that_has_grown_by_a_part_is_read_anew(api: Api) -> None:
     assert rows_of(first, {**first}, {**whole, "rows": 3, "uri": early}) == 23
 
 
+def test_a_line_has_one_snapshot_under_both_of_its_names(api: Api) -> None:
+    lake = Lake(Client(DEV))
+    api.newest["sales@2"] = 1
+    lake.ask("FROM sales.orders")
+    api.newest["sales@2"] = 2
+    counts = "SELECT (SELECT count(*) FROM sales.orders), (SELECT count(*) FROM sales_v2.orders)"
+    assert lake.ask(counts).fetchall() == [(5, 5)]
+
+
 def test_all_that_a_consistent_session_has_named_moves_together(api: Api) -> None:
     lake = Lake(Client(DEV), consistent=True)
     lake.ask("FROM products.prices")

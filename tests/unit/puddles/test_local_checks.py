@@ -89,11 +89,12 @@ def test_what_a_check_may_answer(local, body, outcome, rows, message):
 @pytest.mark.parametrize(
     ("body", "error", "said"),
     [
-        ("return 3", "CheckError", "Check 'c' returned int (3); allowed: the text of a SELECT"),
+        ("return 3", "CheckError", "Check 'c' returned int (3); allowed: the text of one SELECT"),
         ("return [{'id': 1}]", "CheckError", "Check 'c' returned list"),
         ("return object()", "CheckError", "Check 'c' returned object"),
         ("return 'FROM nothing'", "CatalogException", "Table with name nothing does not exist"),
         ("return 'CREATE TABLE t (i INT)'", "CheckError", "Check 'c' returned str"),
+        ("return 'FROM orders; SELECT 1 WHERE false'", "CheckError", "Check 'c' returned str"),
         ("pond.write_table('x', 'SELECT 1')", "CheckError", "pond.write_table in a check; a check"),
         ("pond.drop_table('orders')", "CheckError", "pond.drop_table in a check"),
         ("pond.keep_table('orders')", "CheckError", "pond.keep_table in a check"),

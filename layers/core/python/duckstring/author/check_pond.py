@@ -118,7 +118,8 @@ class CheckPond(Pond):
             con = self._lake.con
             # A result that the check before has read in part keeps the catalog as it was then.
             con.execute("SELECT 1").fetchall()
-            relation = con.sql(value)
+            # Of several statements DuckDB would give the rows of the last one only.
+            relation = con.sql(value) if len(con.extract_statements(value)) == 1 else None
             if relation is None:
                 raise CheckError(check, value)
             yield relation

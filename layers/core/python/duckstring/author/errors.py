@@ -108,8 +108,8 @@ class CheckError(AuthorError):
         value = returned[0]
         found = f"{type(value).__name__} ({shown(value)})"
         super().__init__(
-            f"Check {what!r} returned {found}; allowed: the text of a SELECT, a relation, an Arrow "
-            "table, a pandas or polars frame, True, False or None.",
+            f"Check {what!r} returned {found}; allowed: the text of one SELECT, a relation, an "
+            "Arrow table, a pandas or polars frame, True, False or None.",
             hint="Return the rows that must not exist.",
         )
 

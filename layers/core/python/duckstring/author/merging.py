@@ -13,7 +13,7 @@ from duckstring.author.columns import OWN, ColumnTypes, column_types
 from duckstring.author.contents import CHANGE, same_key, scan
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import differs
-from duckstring.author.writing import Writing
+from duckstring.author.writing import Writing, folded
 from duckstring.model.parts import MOST_KEY_COLUMNS
 from duckstring.model.sql import quoted
 
@@ -56,7 +56,8 @@ def check_key(table: str, key: Sequence[str], columns: ColumnTypes, known: Seque
     Raises:
         WriteError: why.
     """
-    if isinstance(key, str) or not key or not all(isinstance(name, str) for name in key):
+    is_list = isinstance(key, list | tuple) and all(isinstance(name, str) for name in key)
+    if not is_list or not key:
         raise WriteError(
             f"Table {table!r}: key={key!r} is no list of columns.", hint='Write key=["id"].'
         )
@@ -91,8 +92,8 @@ def key_columns(table: str, key: Sequence[str], relation: DuckDBPyRelation) -> D
     Raises:
         WriteError: one is missing.
     """
-    there = {name.lower() for name in relation.columns}
-    if missing := [name for name in key if name.lower() not in there]:
+    there = {folded(name) for name in relation.columns}
+    if missing := [name for name in key if folded(name) not in there]:
         raise WriteError(
             f"Table {table!r}: the rows to delete lack {shown(missing)}.",
             hint=f"Give the key's columns: {', '.join(key)}.",
@@ -110,9 +111,8 @@ def check(con: DuckDBPyConnection, given: Given) -> None:
         columns = column_types(cursor.sql(f"FROM {scan(given.rows)}"))
         _check_nulls(cursor, given, given.rows, "to merge")
         _check_twice(cursor, given, f"FROM {scan(given.rows)}", columns, "the rows to merge have")
-        if not given.deletes:
-            return
-        _check_nulls(cursor, given, given.deletes, "to delete")
+        if given.deletes:
+            _check_nulls(cursor, given, given.deletes, "to delete")
 
 
 def check_unique(con: DuckDBPyConnection, given: Given, rows: str, columns: ColumnTypes) -> None:

@@ -120,9 +120,9 @@ def prepare_more(
         WriteError: the columns are other ones, or of types that its own do not hold.
     """
     columns = kept_columns(table, relation)
-    names = {_folded(name): name for name in columns}
+    names = {folded(name): name for name in columns}
     _check_same_names(table, columns, there.columns)
-    given = {name: columns[names[_folded(name)]] for name in there.columns}
+    given = {name: columns[names[folded(name)]] for name in there.columns}
     unfit = [
         breach
         for name, kind in given.items()
@@ -133,7 +133,7 @@ def prepare_more(
     ]
     broken = {breach.column for breach in unfit}
     casts = ", ".join(
-        _cast_to(names[_folded(name)], name, None if name in broken else there.columns[name])
+        _cast_to(names[folded(name)], name, None if name in broken else there.columns[name])
         for name in there.columns
     )
     items = [
@@ -156,7 +156,7 @@ def check_reserved(table: str, names: Sequence[str], reserved: str) -> None:
     Raises:
         WriteError: there is one.
     """
-    if reserved and any(_folded(name) == _folded(reserved) for name in names):
+    if reserved and any(folded(name) == folded(reserved) for name in names):
         raise WriteError(
             f"Table {table!r}: a column is called {reserved!r}, which changes of tables use.",
             hint=f"Leave it out (SELECT * EXCLUDE ({reserved}) ...), or rename it.",
@@ -167,9 +167,9 @@ _WHOLE = "Cast it to the table's type, or write the table whole once: pond.write
 
 
 def _check_same_names(table: str, columns: ColumnTypes, there: ColumnTypes) -> None:
-    given, known = {_folded(name) for name in columns}, {_folded(name) for name in there}
-    missing = [name for name in there if _folded(name) not in given]
-    added = [name for name in columns if _folded(name) not in known]
+    given, known = {folded(name) for name in columns}, {folded(name) for name in there}
+    missing = [name for name in there if folded(name) not in given]
+    added = [name for name in columns if folded(name) not in known]
     if not missing and not added:
         return
     lacks = f"lack {', '.join(map(repr, missing))}" if missing else ""
@@ -243,12 +243,12 @@ def check_names(table: str, names: Sequence[str]) -> None:
                 f"Table {table!r}: a column is called {name!r}.",
                 hint="Give it a name: SELECT ... AS name.",
             )
-        if (other := taken.get(_folded(name))) is not None:
+        if (other := taken.get(folded(name))) is not None:
             raise _same_name(table, other, name)
-        taken[_folded(name)] = name
+        taken[folded(name)] = name
 
 
-def _folded(name: str) -> bytes:
+def folded(name: str) -> bytes:
     """As DuckDB compares names: a to z only."""
     return name.encode(errors="surrogatepass").lower()
 

@@ -35,7 +35,7 @@ def find_schema(releases: Mapping[Line, Release], schema: str) -> Release:
     if schema not in ponds and found is not None and found[1] in ponds:
         return find(releases, found[1], int(found[2]))
     if schema not in ponds:
-        raise PondNotFoundError(schema, known=[*ponds, *all_schemas(releases).values()])
+        raise PondNotFoundError(schema, known={*ponds, *all_schemas(releases).values()})
     return find(releases, schema)
 
 
