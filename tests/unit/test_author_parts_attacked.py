@@ -108,3 +108,21 @@ def test_a_folder_that_looks_like_a_partition_adds_no_column(tmp_path):
     for n in range(2):
         box.ran(lambda pond, n=n: pond.append_table("t", f"SELECT {n} AS id"))
     assert read(box) == [(0,), (1,)]
+
+
+@pytest.mark.parametrize("first", [0, 700, 1400])
+def test_zeros_whose_sign_a_file_loses_block_no_table(source, first):
+    """Of -0.0 and 0.0 DuckDB's dictionaries in Parquet make one value."""
+
+    def merge(pond, data, delete=None):
+        pond.merge_table("t", data, key=["id"], delete=delete)
+
+    some = f"range({first}, {first} + 10) t(id)"
+    source.ran(lambda pond: merge(pond, f"SELECT id, -0.0::DOUBLE AS x FROM {some}"))
+    source.ran(
+        lambda pond: merge(
+            pond, "SELECT 5000::BIGINT AS id, 0.0::DOUBLE AS x", f"SELECT id FROM {some}"
+        )
+    )
+    assert int(source.tables["t"].total) >= 0
+    assert read(source) == [(5000, 0.0)]

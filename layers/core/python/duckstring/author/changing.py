@@ -259,18 +259,19 @@ class Changes:
         """The version of these parts, which has so many rows more than before, and so much more in
         its hashes.
         """
-        before = int(there.total) if there.total else self._total(there)
-        rows, total = there.rows + count, before + total
-        return TableVersion(
+        made = TableVersion(
             there.table,
             there.key_of(parts[-1]),
-            rows,
+            there.rows + count,
             sum(part.bytes for part in parts if part.is_live),
-            fingerprint(columns, rows, total),
+            "",
             parts=parts if len(parts) > 1 else (),
             merge_key=there.merge_key,
-            total=str(total),
         )
+        total += int(there.total) if there.total else self._total(there)
+        if total < 0:  # a file has lost the sign of zeros, so the hashes do not add up
+            total = self._total(made)
+        return replace(made, fingerprint=fingerprint(columns, made.rows, total), total=str(total))
 
     def _total(self, there: TableVersion) -> int:
         """Of a version that the release before has written: it is measured once."""
