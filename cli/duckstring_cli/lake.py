@@ -130,6 +130,13 @@ class Lake:
         except StatementError as error:
             place = f"{error.at.line}:{error.at.column}: "
             raise BadInputError(f"{place}{error.message}", hint=error.hint) from error
+        if found.lists:
+            raise BadInputError(
+                "SHOW and DESCRIBE without a table list what was read by now, not what the Ponds "
+                "have.",
+                hint="In the shell .tables lists all; in a notebook .tables(); a Pond's: "
+                "duckstring query POND",
+            )
         for name in found.elsewhere:
             # DuckDB would take the three parts for the path of a file.
             raise BadInputError(f"{name!r} names no Pond.", hint=SHAPE)

@@ -230,6 +230,14 @@ def test_no_address_of_another_place_is_read(
     assert err.startswith("error: ")
 
 
+@pytest.mark.parametrize("sql", ["SHOW TABLES", "SHOW ALL TABLES", "DESCRIBE"])
+@pytest.mark.usefixtures("api")
+def test_a_list_of_tables_is_found_elsewhere(capsys: pytest.CaptureFixture[str], sql: str) -> None:
+    code, out, err = run(capsys, "sql", sql, "--csv")
+    assert (code, out) == (2, "")
+    assert ".tables lists all" in err
+
+
 @pytest.mark.parametrize("form", ["FROM {}", "DESCRIBE {}", "SELECT (SELECT count(*) FROM {})"])
 @pytest.mark.usefixtures("api")
 def test_a_name_of_three_parts_is_no_file_and_no_host(

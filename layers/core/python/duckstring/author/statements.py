@@ -66,7 +66,8 @@ class TableRead:
 class Select:
     """What one SELECT reads. ``unknown``: calls that name a table by a text; ``parameters``:
     whether it has values to be filled in; ``functions``: those that are called in a FROM;
-    ``elsewhere``: tables of other databases, in the words of the statement.
+    ``elsewhere``: tables of other databases, in the words of the statement; ``lists``: whether it
+    asks which tables there are (SHOW TABLES).
     """
 
     reads: tuple[TableRead, ...]
@@ -74,6 +75,7 @@ class Select:
     parameters: bool = False
     functions: frozenset[str] = frozenset()
     elsewhere: tuple[str, ...] = ()
+    lists: bool = False
 
 
 class StatementError(AuthorError):
@@ -160,6 +162,7 @@ class _Reading:
         self._functions: set[str] = set()
         self._parameters = False
         self._elsewhere: list[str] = []
+        self._lists = False
 
     def select(self, statement: Mapping[str, Any]) -> Select:
         reads = tuple(dict.fromkeys(self._walk(statement, frozenset())))
@@ -169,6 +172,7 @@ class _Reading:
             self._parameters,
             frozenset(self._functions),
             tuple(self._elsewhere),
+            self._lists,
         )
 
     def _walk(self, node: object, hidden: frozenset[str]) -> Iterator[TableRead]:
@@ -198,6 +202,8 @@ class _Reading:
     def _note(self, node: Mapping[str, Any]) -> None:
         if node.get("class") == "PARAMETER":
             self._parameters = True
+        if node.get("type") == "SHOW_REF" and not node.get("query"):
+            self._lists = True
         called = node.get("function") if node.get("type") == "TABLE_FUNCTION" else None
         name = str(called.get("function_name", "")).lower() if called else ""
         if called:
