@@ -179,3 +179,54 @@ def test_no_client_of_aws_is_imported_before_the_origin_is_there(door):
         check=False,
     )
     assert "[]" in done.stdout.splitlines(), done
+
+
+PARENT = """
+import gc, sys
+from pathlib import Path
+
+import duckdb
+
+from duckstring.puddles.isolated import isolated
+from tests.unit.worker_kit import World
+
+CODE = "from duckstring import ripple\\n\\n@ripple\\ndef load(pond):\\n    pass\\n"
+
+def opened():
+    con = duckdb.connect(config={"threads": 4})
+    con.sql("SELECT sum(range) FROM range(10_000_000)").fetchall()
+    return con
+
+gc.disable()  # the garbage stays
+of_a_global, garbage = opened(), [opened()]
+garbage.append(garbage)
+del garbage
+
+def forget_all():
+    sys.modules["__main__"] = None
+    return gc.collect() >= 0
+
+if __name__ == "__main__":
+    assert isolated(forget_all, "x")
+    world = World(Path(sys.argv[1]))
+    world.deploy(CODE)
+    world.open_run()
+    assert world.run() == {"outcome": "ok"}, world.rows
+    world.worker.processes.close()
+    world.origin.close()
+    print("ran")
+"""
+
+
+def test_databases_that_are_open_in_the_parent_do_no_harm(tmp_path):
+    """One that is freed waits for threads, which a forked process does not have."""
+    program = tmp_path / "program.py"
+    program.write_text(PARENT)
+    done = subprocess.run(
+        [sys.executable, str(program), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "ran\n", done

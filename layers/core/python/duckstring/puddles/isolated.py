@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import NoReturn, TypeVar
 
 from duckstring.puddles.errors import CodeFailedError
+from duckstring.worker.inherited import keep_inherited
 
 Value = TypeVar("Value")
 
@@ -35,6 +36,7 @@ def isolated(make: Callable[[], Value], what: str) -> Value:
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if not pid:
+        keep_inherited()
         os.close(ours)
         _answer(make, theirs)
     os.close(theirs)

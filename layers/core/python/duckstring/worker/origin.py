@@ -24,6 +24,7 @@ from typing import NoReturn
 from duckstring.errors import TransientError
 from duckstring.worker.descendants import close_to_others
 from duckstring.worker.forkserver_process import Start, let_go, line, serve
+from duckstring.worker.inherited import keep_inherited
 
 _SERVE = b"s"
 _STREAMS = (1, 2)
@@ -124,6 +125,7 @@ def _close(orders: socket.socket, pid: int, owner: int) -> None:
 def _live(orders: socket.socket, prepare: Callable[[], None], begin: Start) -> NoReturn:
     """The process's own life: until nobody is left who could want a fork server."""
     try:
+        keep_inherited()
         let_go(orders.fileno())
         close_to_others(closed=False)
         prepare()
