@@ -51,7 +51,7 @@ class Campaign:
             lane.deploy()
 
     def play(self, batch: Sequence[Round]) -> None:
-        """SweepPorts side by side; then what must not be left anywhere."""
+        """Rounds side by side; then what must not be left anywhere."""
         # What strikes one lane alone strikes all of the Catchment: the others are at work
         # meanwhile, and are judged as well.
         idle = self.lanes[1:] if BY_NAME[batch[0].fault].pace == "alone" else []
