@@ -48,7 +48,9 @@ class Handle:
         self._dropped: set[str] = set()
         self._read: set[str] = set()
         self._bare: dict[str, set[str]] = {}
+        self._read_own: set[str] = set()
         self.reads: tuple[str, ...] | None = None
+        self.may_have_read: tuple[str, ...] | None = ()
         self._skipped = False
         self._shown = self._has_sql = False
         self._paused: Paused | None = None

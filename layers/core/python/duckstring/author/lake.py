@@ -25,6 +25,7 @@ from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import OF_ANY_TYPE, fingerprint, row_hashes
 from duckstring.author.incoming import reading, registered, selected
 from duckstring.author.naming import TableRef
+from duckstring.author.used import views_used
 from duckstring.author.writing import Writing, check_reserved, prepare
 from duckstring.errors import TransientError
 from duckstring.model.catalog import TableVersion
@@ -89,6 +90,10 @@ class Lake:
         self._views: dict[TableRef, str] = {}
         self._keys: set[str] = set()
         self._offers = False
+        self.used: dict[TableRef, str] = {}
+        """The views that were read by SQL, as far as it is known, and the keys of their tables."""
+        self.used_more = False
+        """Whether SQL was used of which that is not known."""
         # Threads of the author's share the connection, and the view that a COPY reads.
         self.one_writes = RLock()
 
@@ -322,15 +327,30 @@ class Lake:
         match data:
             case str():
                 with self.one_writes:
-                    yield self.con, selected(table, self.con.sql(data))
+                    relation = selected(table, self.con.sql(data))
+                    self._note_used(data)
+                    yield self.con, relation
             case DuckDBPyRelation() if self._is_ours(data):
                 with self.one_writes:
+                    self._note_used(data)
                     yield self.con, data
             case _:
                 # What comes as a stream is copied by a connection of its own: the author's may be
                 # busy making the stream.
                 with self.con.cursor() as other, reading(other, table, data):
                     yield other, registered(other, table, data)
+
+    def _note_used(self, data: str | DuckDBPyRelation) -> None:
+        """Note what SQL reads. Nothing depends on it: what cannot be found out is not known."""
+        try:
+            sql = data if isinstance(data, str) else data.sql_query()
+            found = views_used(self.con, sql, self._views)
+        except Exception:  # noqa: BLE001 - whatever DuckDB does not like
+            self.used_more = True
+            return
+        self.used_more = self.used_more or not found.is_all
+        for ref in found.refs:
+            self.used.setdefault(ref, self._views[ref])
 
     def _is_ours(self, relation: DuckDBPyRelation) -> bool:
         """Whether what it makes in its own connection is found in ours: a relation of another

@@ -30,6 +30,11 @@ def lists_tables(text: str) -> bool:
     return _LISTS_TABLES.search(text) is not None
 
 
+def runs_text(text: str) -> bool:
+    """Whether a text may have DuckDB run another text, which names other tables."""
+    return _RUNS_TEXT.search(text) is not None
+
+
 def named_in(sql: str, refs: Iterable[TableRef]) -> set[TableRef]:
     """Those of ``refs`` that one statement may read.
 
@@ -38,7 +43,7 @@ def named_in(sql: str, refs: Iterable[TableRef]) -> set[TableRef]:
         refs: all that it could read.
     """
     refs = set(refs)
-    if lists_tables(sql) or _RUNS_TEXT.search(sql):
+    if lists_tables(sql) or runs_text(sql):
         return refs
     schemas = {schema for schema, _ in refs} - {"main"}
     pairs = _NAMES.findall(sql.lower())

@@ -108,9 +108,10 @@ class Pond(Growing):
         self._check_alive("pond.read_table")
         source, _, table = ref.rpartition(".")
         if not source:
-            return self._lake.read(
-                ("main", table), own_version(self._around, self._own, self._dropped, table)
-            )
+            own = own_version(self._around, self._own, self._dropped, table)
+            if table not in self._written:
+                self._read_own.add(table)
+            return self._lake.read(("main", table), own)
         found = source_version(self._around, source, table)
         self._read.add(ref)
         relation = self._lake.read((source, table), found)
@@ -357,6 +358,36 @@ class Pond(Growing):
         is not among them.
         """
         return frozenset(self._read)
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The tables that it has read for sure: own ones (``orders``) as they were before it wrote
+        them, those of Sources as ``sales.orders``.
+        """
+        around = self._around
+        by_sql = {
+            table if schema == "main" else f"{schema}.{table}"
+            for (schema, table), key in self._lake.used.items()
+            if schema != "main" or (table in around.own and around.own[table].key == key)
+        }
+        return frozenset(by_sql | self._read_own | self._read)
+
+    @property
+    def used_more(self) -> bool:
+        """Whether it could read other tables, too: it has had ``con``, or SQL that is not clear."""
+        return self._shown or self._lake.used_more
+
+    @property
+    def names_seen(self) -> frozenset[str]:
+        """All tables that it can see, by the names of ``used``."""
+        own = set(self._around.own)
+        return frozenset(
+            own.union(
+                f"{source}.{table}"
+                for source, held in self._around.sources.items()
+                for table in held.tables or ()
+            )
+        )
 
     @property
     def has_sql(self) -> bool:

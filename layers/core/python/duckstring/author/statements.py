@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from duckstring.author.columns import OWN
 from duckstring.errors import AuthorError
 from duckstring.model.sql import literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _NAMED_BY_ARGUMENT = frozenset(
     {
@@ -88,13 +92,13 @@ class StatementError(AuthorError):
 
 
 class Statements:
-    """DuckDB's parser, in a database without tables."""
+    """DuckDB's parser."""
 
-    def __init__(self) -> None:
-        """Open the database."""
+    def __init__(self, con: DuckDBPyConnection | None = None) -> None:
+        """Use a connection's parser. None: that of a new database without tables."""
         from duckdb import connect  # noqa: PLC0415 - the worker starts without DuckDB
 
-        self._con = connect(config={"threads": 1})
+        self._con = connect(config={"threads": 1}) if con is None else con
 
     def select(self, sql: str) -> Select:
         """Parse one SELECT.
@@ -103,7 +107,7 @@ class Statements:
             StatementError: it is not SQL, not one statement, or not a SELECT.
         """
         # Not as a parameter: DuckDB would import pandas to look at its type.
-        asked = f"SELECT json_serialize_sql({literal(sql)})"
+        asked = f"SELECT {OWN}json_serialize_sql({literal(sql)})"
         (answer,) = self._con.execute(asked).fetchone() or ("",)
         parsed = json.loads(str(answer))
         if parsed["error"]:

@@ -246,13 +246,35 @@ class TableSize(TypedDict):
     bytes: int
 
 
+class TableReadTold(TypedDict):
+    """A table that an attempt has read, ``orders`` of its own Pond or ``sales@1.orders``.
+    ``sure``: otherwise it may have been read. ``writers``: ``RUN-RIPPLE-ATTEMPT`` of each attempt
+    that wrote objects of the version, the last one at the end.
+    """
+
+    table: str
+    sure: bool
+    writers: list[str]
+
+
+class LineageTold(TypedDict):
+    """What an attempt has read. ``open``: also any other table that it could see, it may be.
+    ``left_off``: so many tables more.
+    """
+
+    reads: list[TableReadTold]
+    open: bool
+    left_off: int
+
+
 class AttemptRow(TypedDict):
     """A row of attempt history. Null: it has not happened, or is not known.
 
     ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
-    ``reads``: the Sources' tables that it read, or may have read. ``used``: what its invocations
-    used of AWS, by kind. ``checks``: how each check ended, if it made checks. Its ``message`` has
-    what they found, in words.
+    ``reads``: the Sources' tables that it read, or may have read. ``lineage``: more closely, and of
+    its own Pond, too. ``package``: the SHA-256 of the package that it ran. ``used``: what its
+    invocations used of AWS, by kind. ``checks``: how each check ended, if it made checks. Its
+    ``message`` has what they found, in words.
     """
 
     run: str
@@ -284,6 +306,8 @@ class AttemptRow(TypedDict):
     on_kill_message: str | None
     used: NotRequired[Mapping[Kind, float] | None]
     checks: NotRequired[list[CheckTold] | None]
+    lineage: NotRequired[LineageTold | None]
+    package: NotRequired[str | None]
 
 
 class TableWriter(TypedDict):

@@ -11,6 +11,7 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.checks import CheckResult
 from duckstring.model.costs import Used
 from duckstring.model.instants import Instant
+from duckstring.model.lineage import Lineage
 
 TAKEN = frozenset({"killed", "lost", "crashed"})
 """The statuses of a row that was closed by somebody other than its worker. The attempt is no longer
@@ -102,7 +103,8 @@ class AttemptFinished:
     """An attempt ended; ``error`` is the exception's class name, ``message`` its words, unchanged.
 
     ``reads``: the Sources' tables that it may have read, as ``source.table``; None: any.
-    ``checks``: how each check ended, if the attempt made checks.
+    ``checks``: how each check ended, if the attempt made checks. ``lineage``: what it has read, and
+    ``package`` the SHA-256 of the package that it ran, if it succeeded.
     """
 
     run: int
@@ -118,6 +120,8 @@ class AttemptFinished:
     reads: tuple[str, ...] | None = None
     used: Used = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
+    lineage: Lineage | None = None
+    package: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from duckstring.worker.calling import (
 )
 from duckstring.worker.channel import KEY_BYTES, Reader, Writer, frame
 from duckstring.worker.forkserver_process import LIBRARIES, Folders
-from duckstring.worker.mentions import tables_read
+from duckstring.worker.mentions import may_have_read, tables_read
 from duckstring.worker.output import begin_output, end_output, reset_loggers
 from duckstring.worker.project import Project
 from duckstring.worker.self_ended import SelfEnded
@@ -310,6 +310,7 @@ class _Attempt:
                 return Cut(_cut_frames(error, self._project))
             return self._outage(error) or judged(self._explained(error), self._project)
         self._pond.reads = self._reads()
+        self._pond.may_have_read = self._may_have_read()
         # A bare except in author code may swallow Paused; honour the recorded pause anyway.
         if self._pond.paused:
             return Pauses(self._pond.paused.seconds)
@@ -332,6 +333,17 @@ class _Attempt:
         try:
             return tables_read(self._pond, self._project.root)
         except (OSError, RecursionError):
+            return None
+
+    def _may_have_read(self) -> tuple[str, ...] | None:
+        if self._order.killed or self._order.around.checks:
+            return ()
+        try:
+            declared = self._project.find(self._order.around.ripple)
+            if declared is None:
+                return None
+            return may_have_read(self._pond, self._project.root, declared.function)
+        except BaseException:  # noqa: BLE001 - whatever the author's code has left
             return None
 
     def _explained(self, error: BaseException) -> BaseException:
@@ -429,6 +441,8 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
             ]
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
+            may = None if pond.may_have_read is None else list(pond.may_have_read)
+            lineage = {"used": sorted(pond.used), "may": may}
             said = {
                 "value": value,
                 "requested": requested,
@@ -436,7 +450,14 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
                 "taken": sorted(pond.taken),
             }
             skipped = pond.skipped
-            return {"end": "returned", "tables": tables, "skipped": skipped, **said, **names}
+            return {
+                "end": "returned",
+                "tables": tables,
+                "skipped": skipped,
+                "lineage": lineage,
+                **said,
+                **names,
+            }
         case Pauses(seconds):
             return {"end": "paused", "seconds": seconds, "discarded": sorted(pond.written)}
         case Fault(error, message, traceback, memory):

@@ -36,7 +36,8 @@ _PAUSED: Used = {"stepfunctions_transitions": 3}
 @dataclass(frozen=True, slots=True)
 class Work:
     """An attempt under way. ``ripples``: how many Ripples its run has; ``tried``: which try of its
-    Ripple it belongs to; ``found``: the older runs in flight whose tables it sees.
+    Ripple it belongs to; ``found``: the older runs in flight whose tables it sees; ``package``: the
+    SHA-256 of its package, in hexadecimal digits.
     """
 
     order: Order
@@ -46,6 +47,7 @@ class Work:
     meter: Meter
     tried: int = 1
     found: tuple[int, ...] = ()
+    package: str = ""
 
     @property
     def deadline(self) -> Instant:
@@ -217,6 +219,8 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
         reads=done.reads,
         used=plus(work.began.used, work.meter.report(ROW_WRITTEN, LETTER_SENT)),
         checks=done.checks,
+        lineage=done.lineage,
+        package=work.package,
     )
     if not worker.history.finished(order.line, row):
         return abandon(order, worker, work)

@@ -20,6 +20,7 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import Position, TableVersion
 from duckstring.model.checks import CheckResult
 from duckstring.model.foreign import Redactor
+from duckstring.model.lineage import Lineage, TableRead, writers_of
 from duckstring.model.names import POND_NAME, parse_table_key
 from duckstring.model.parts import MOST_POSITIONS, part_faults, position_of
 from duckstring.worker.attempt_process import MUTE_EXIT, TABLE_FIELDS
@@ -56,6 +57,7 @@ class Done:
     reads: tuple[str, ...] | None = None
     positions: Mapping[str, Position] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
+    lineage: Lineage | None = None
 
 
 Known = Done | Fault | Cut | Pauses
@@ -149,6 +151,7 @@ def _returned(
         _reads(end.get("reads")),
         taken,
         checks,
+        _lineage(end.get("lineage"), around),
     )
 
 
@@ -242,6 +245,36 @@ def _positions(found: object, around: Surroundings | None) -> dict[str, Position
             return None
         positions[ref] = position_of(held.tables[table])
     return positions
+
+
+def _lineage(found: object, around: Surroundings | None) -> Lineage | None:
+    """What it has read. It says of which tables; who wrote them follows from what it could see.
+    None: it says of none that it could see.
+    """
+    match found:
+        case {"used": list() as used, "may": list() | None as may} if around is not None:
+            reads = _reads_of(used, around, is_sure=True)
+            others = _reads_of(may or [], around, is_sure=False)
+            if reads is None or others is None:
+                return None
+            return Lineage((*reads, *others), is_open=may is None)
+        case _:
+            return None
+
+
+def _reads_of(
+    names: list[object], around: Surroundings, *, is_sure: bool
+) -> list[TableRead] | None:
+    reads: list[TableRead] = []
+    for name in names:
+        source, _, table = name.rpartition(".") if isinstance(name, str) else ("", "", "")
+        held = around.sources.get(source)
+        tables = (held.tables or {}) if held else ({} if source else around.own)
+        if (version := tables.get(table)) is None:
+            return None
+        line = (held.line or "") if held else ""
+        reads.append(TableRead(line, table, writers_of(version), is_sure))
+    return reads
 
 
 def _died(outcome: Outcome, ripple: str, memory: Memory) -> Fault:

@@ -1,4 +1,7 @@
-"""Which of its Sources' tables a Ripple's SQL may read: those whose names its package has anywhere.
+"""Which tables a Ripple's SQL may read.
+
+Of its Sources those whose names its package has anywhere: what may not be removed follows from
+that. For its lineage it is looked at more closely, at the code that this Ripple can reach.
 
 SQL reaches DuckDB in many ways (relations made of relations, text put together), and not all of
 them can be read back. A name that a statement uses must come from somewhere, so a name that is in
@@ -9,16 +12,19 @@ counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from duckstring.author.naming import lists_tables
+from duckstring.author.naming import TableRef, lists_tables, named_in, runs_text
 from duckstring.author.pond import Pond
 from duckstring.author.tables import SourceTables
+from duckstring.worker.reachable import Text, texts_of
 
 _MOST_BYTES = 5_000_000
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
+_MOVES = re.compile(r"\b(?:use|schema|search_path)\b", re.IGNORECASE)
+"""Statements after which names without a schema mean something else."""
 
 
 def tables_read(pond: Pond, root: Path) -> tuple[str, ...] | None:
@@ -31,6 +37,47 @@ def tables_read(pond: Pond, root: Path) -> tuple[str, ...] | None:
     if named is None:
         return None
     return tuple(sorted(pond.read | _named(pond.sources, named)))
+
+
+def may_have_read(
+    pond: Pond, root: Path, function: Callable[..., object]
+) -> tuple[str, ...] | None:
+    """The tables that a Ripple may have read beside those that it has read for sure
+    (``Pond.used``): the Pond's own as ``orders``, those of Sources as ``sales.orders``. None: any
+    that it can see.
+    """
+    if not pond.used_more:
+        return ()
+    seen = pond.names_seen
+    texts = texts_of(function, root)
+    if texts is not None:
+        found = _named_by(texts, seen)
+    elif (words := words_of(root)) is not None:
+        found = {name for name in seen if name.rpartition(".")[2] in words}
+    else:
+        found = None
+    # Its own output is there since its last run. Code that reads it says so by read_table.
+    return None if found is None else tuple(sorted(found - pond.used - pond.written.keys()))
+
+
+def _named_by(texts: Iterable[Text], seen: frozenset[str]) -> set[str] | None:
+    refs: dict[TableRef, str] = {}
+    for name in seen:
+        source, _, table = name.rpartition(".")
+        refs[source or "main", table] = name
+    texts = list(texts)
+    # Then a name alone may be that of any Source's table.
+    moves = any(_MOVES.search(text) for text, _ in texts)
+    found: set[str] = set()
+    for text, is_whole in texts:
+        if lists_tables(text) or runs_text(text):
+            return None
+        if is_whole and not moves:
+            found |= {refs[ref] for ref in named_in(text, refs)}
+        else:
+            words = set(_WORD.findall(text.lower()))
+            found |= {name for (_, table), name in refs.items() if table in words}
+    return found
 
 
 def _named(sources: Mapping[str, SourceTables], named: frozenset[str]) -> set[str]:

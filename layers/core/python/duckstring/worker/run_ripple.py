@@ -142,8 +142,17 @@ def _work(order: Order, state: PondState, began: Began, meter: Meter) -> Work:
     specs = {spec.name: spec for spec in state.release.ripples} if state.release else {}
     asked = specs[order.ripple].timeout_seconds if order.ripple in specs else None
     timeout = LONGEST if asked is None else timedelta(seconds=asked)
-    found = found_runs(state, state.runs[order.run])
-    return Work(order, timeout, len(state.ripples), began, meter, try_of(order, state), found)
+    run = state.runs[order.run]
+    return Work(
+        order,
+        timeout,
+        len(state.ripples),
+        began,
+        meter,
+        try_of(order, state),
+        found_runs(state, run),
+        PurePosixPath(run.artifact).stem,
+    )
 
 
 def _limits(work: Work, left: float) -> list[Limit]:

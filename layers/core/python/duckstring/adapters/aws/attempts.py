@@ -38,6 +38,7 @@ from duckstring.model.costs import to_text as used_text
 from duckstring.model.failures import Failure
 from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant, from_text, to_text
+from duckstring.model.lineage import to_text as lineage_to_text
 from duckstring.model.names import Line, run_key
 
 if TYPE_CHECKING:
@@ -165,6 +166,10 @@ class AttemptRows:
             values["checks"] = results_to_text(row.checks)
         if row.status == "success":
             values["reads"] = json.dumps(row.reads, separators=(",", ":"))
+            if row.lineage is not None:
+                values["lineage"] = lineage_to_text(row.lineage)
+            if row.package:
+                values["package"] = row.package
         if row.status != "success" or row.message:  # of checks that warn
             clean = self._redactor.text
             row = replace(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -20,6 +21,8 @@ from duckstring.model.checks import from_text as results_from_text
 from duckstring.model.checks import to_object as result_to_object
 from duckstring.model.costs import from_text as used_from_text
 from duckstring.model.instants import from_text
+from duckstring.model.lineage import from_text as lineage_from_text
+from duckstring.model.lineage import to_object as lineage_to_object
 from duckstring.model.names import Line, run_key
 
 if TYPE_CHECKING:
@@ -30,10 +33,12 @@ FIELDS = (
     *("started", "finished", "where", "memory_mib", "log_group", "log_stream", "request_id"),
     *("error", "message", "traceback", "rows", "bytes", "tables", "reads", "seconds", "peak_mib"),
     *("pauses", "resumes", "invocations", "left", "on_kill", "on_kill_message", "used", "checks"),
+    *("lineage", "package"),
 )
 """What an answer tells of an attempt, besides which one it is, and its status."""
 _MOST = 2**53
 _LONGEST_NAME = 1024
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def complete(row: Mapping[str, object]) -> AttemptRow:
@@ -172,6 +177,16 @@ def _reads(value: object) -> object:
     return [name for name in found if _name(name) is not None] if isinstance(found, list) else None
 
 
+def _lineage(value: object) -> object:
+    """What it has read, out of JSON text."""
+    found = lineage_from_text(value) if isinstance(value, str) else None
+    return None if found is None else lineage_to_object(found)
+
+
+def _digest(value: object) -> object:
+    return value if isinstance(value, str) and _DIGEST.fullmatch(value) else None
+
+
 def _checks(value: object) -> object:
     """How each check ended, out of JSON text."""
     found = results_from_text(value) if isinstance(value, str) else None
@@ -192,4 +207,6 @@ _FIELDS: Mapping[str, Callable[[object], object]] = {
     **dict.fromkeys(("sizes", "tables"), _sizes),
     "used": used_from_text,
     "checks": _checks,
+    "lineage": _lineage,
+    "package": _digest,
 }
