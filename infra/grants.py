@@ -57,7 +57,7 @@ ATTEMPT_ATTRIBUTES = (
         "log_group",
         "log_stream",
     ),
-    *("request_id", "rows", "bytes", "sizes", "reads", "checks"),
+    *("request_id", "rows", "bytes", "sizes", "reads", "checks", "lineage", "package"),
     *("error", "message", "traceback", "overflow"),
     *(
         "seconds",

@@ -45,6 +45,8 @@ NAMES = (
         "tables",
         "sizes",
         "reads",
+        "lineage",
+        "package",
         "error",
         "message",
         "traceback",

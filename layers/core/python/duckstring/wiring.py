@@ -113,6 +113,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     """
     from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
+    from duckstring.adapters.aws.lineage import DynamoLineage  # noqa: PLC0415
     from duckstring.adapters.aws.published import DynamoPublished  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, MachineReader  # noqa: PLC0415
@@ -133,6 +134,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         history=DynamoHistoryReader(clients, table, bucket),
         snapshots=DynamoStateStore(clients, table),
         published=DynamoPublished(clients, table),
+        lineage=DynamoLineage(clients, table),
         attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
         artifacts=BucketArtifacts(clients, bucket),

@@ -15,12 +15,14 @@ from duckstring.api import (
     control,
     cost,
     history,
+    lineage,
     remove,
     remove_table,
     requests,
     snapshots,
     status,
     tables,
+    trace,
     trigger,
     windows,
 )
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         DoctorAnswer,
         Fault,
         HelloAnswer,
+        LineageAnswer,
         Refused,
         RemoveAnswer,
         RunAnswer,
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
         SnapshotsAnswer,
         StatusAnswer,
         TablesAnswer,
+        TraceAnswer,
         TriggerAnswer,
         WindowAnswer,
     )
@@ -252,6 +256,18 @@ def _snapshots(asked: requests.SnapshotsRequest, ports: ApiPorts) -> SnapshotsAn
     )
 
 
+def _lineage(asked: requests.LineageRequest, ports: ApiPorts) -> LineageAnswer:
+    return lineage.lineage(
+        asked, catalog=ports.catalog, states=ports.states, recorded=ports.lineage
+    )
+
+
+def _trace(asked: requests.TraceRequest, ports: ApiPorts) -> TraceAnswer:
+    return trace.trace(
+        asked, catalog=ports.catalog, removals=ports.removals, recorded=ports.lineage
+    )
+
+
 def _remove(asked: requests.RemoveRequest, ports: ApiPorts) -> RemoveAnswer:
     if asked.table is not None:
         if asked.version is not None:
@@ -304,6 +320,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "run": Operation(requests.RunRequest, _run),
     "tables": Operation(requests.TablesRequest, _tables),
     "snapshots": Operation(requests.SnapshotsRequest, _snapshots),
+    "lineage": Operation(requests.LineageRequest, _lineage),
+    "trace": Operation(requests.TraceRequest, _trace),
     "remove": Operation(requests.RemoveRequest, _remove),
     "arrival": Operation(requests.ArrivalRequest, _arrival),
     "doctor": Operation(requests.NothingAsked, _doctor),

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.model.as_of import Kept
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize
+from duckstring.model.lineage import Lineage
 from duckstring.model.names import Line
+from duckstring.model.permits import AttemptName
 from duckstring.model.settings import Settings
 from duckstring.ports import (
     Arrivals,
@@ -26,6 +28,9 @@ from duckstring.ports import (
     Snapshots,
     StateReader,
 )
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import RunRow
 
 
 class Artifacts(Protocol):
@@ -68,6 +73,32 @@ class PublishedReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempted:
+    """What the row of an attempt says of what it has read. ``lineage``: None if it does not say, as
+    those of releases that did not keep it. ``package``: empty, likewise.
+    """
+
+    status: str
+    lineage: Lineage | None = None
+    package: str = ""
+    started: str | None = None
+    finished: str | None = None
+
+
+class LineageReader(Protocol):
+    """What attempts have read. Many are read at once; a row that is no longer kept is left out."""
+
+    def attempts(self, names: Collection[AttemptName]) -> Mapping[AttemptName, Attempted]:
+        """These attempts."""
+
+    def attempts_of(self, runs: Collection[tuple[Line, int]]) -> Mapping[AttemptName, Attempted]:
+        """All attempts of these runs. A request for each run."""
+
+    def runs(self, runs: Collection[tuple[Line, int]]) -> Mapping[tuple[Line, int], RunRow]:
+        """The rows of these runs. Long texts in them are cut."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApiPorts:
     """What the api needs from outside."""
 
@@ -79,6 +110,7 @@ class ApiPorts:
     history: HistoryReader
     snapshots: Snapshots
     published: PublishedReader
+    lineage: LineageReader
     attempts: AttemptReader
     files: TableFiles
     artifacts: Artifacts

@@ -23,6 +23,7 @@ from duckstring.model.wire import shown, storable
 
 MOST_RUNS = 1000
 MOST_LINES = 200
+MOST_STEPS = 1000
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal"]
 Action = Literal["add", "list", "remove"]
 Asked = TypeVar("Asked", bound=Struct)
@@ -49,6 +50,17 @@ Schemas = Annotated[
         min_length=1,
         max_length=MOST_LINES,
         description=f"a list of 1 to {MOST_LINES} schemas, such as sales, sales_v1 or sales@1",
+    ),
+]
+Steps = Annotated[
+    int, Meta(ge=0, le=MOST_STEPS, description=f"whole numbers from 0 to {MOST_STEPS}")
+]
+Writers = Annotated[
+    list[Text],
+    Meta(
+        min_length=1,
+        max_length=MOST_LINES,
+        description=f"a list of 1 to {MOST_LINES} texts such as 42-load-1",
     ),
 ]
 RuleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,47}\Z", description=_RULE_NAME)]
@@ -179,6 +191,25 @@ class SnapshotsRequest(Struct, frozen=True):
     consistent: bool = False
     at: str | None = None
     after: Text | None = None
+
+
+class LineageRequest(Struct, frozen=True):
+    """``lineage``. ``up`` and ``down``: how many tables far."""
+
+    pond: Text
+    major: Major | None = None
+    table: Text | None = None
+    up: Steps = 1
+    down: Steps = 1
+
+
+class TraceRequest(Struct, frozen=True):
+    """``trace``. ``writers``: attempts of the line, as ``RUN-RIPPLE-ATTEMPT``."""
+
+    pond: Text
+    writers: Writers
+    major: Major | None = None
+    depth: Steps = MOST_STEPS
 
 
 class RemoveRequest(Struct, frozen=True):

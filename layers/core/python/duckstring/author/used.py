@@ -87,9 +87,7 @@ def _named(con: DuckDBPyConnection, reads: tuple[TableRead, ...]) -> Iterator[_N
     yield from (_Named(*row) for row in found.fetchall())
 
 
-def _ref_of(
-    read: TableRead, there: list[_Named], views: Mapping[TableRef, str]
-) -> TableRef | None:
+def _ref_of(read: TableRead, there: list[_Named], views: Mapping[TableRef, str]) -> TableRef | None:
     """The Pond's view that a name means. None: something else."""
     ref = (read.schema or _OWN_SCHEMA, read.table)
     alike = [one for one in there if one.name.lower() == read.table]

@@ -168,4 +168,3 @@ def _is_line(text: str) -> bool:
 
 def _are_writers(found: Sequence[Any]) -> bool:
     return all(isinstance(one, str) and _WRITER.fullmatch(one) for one in found)
-

@@ -150,21 +150,24 @@ def _strings(node: ast.AST) -> Iterator[Text]:
             continue
         match one:
             case ast.Call(func=ast.Attribute(attr=attr)) if attr in WRITES:
-                name = one.args[0] if one.args else None
-                skipped |= {id(name), *(id(k.value) for k in one.keywords if k.arg == "name")}
+                skipped |= set(map(id, _names_written(one)))
             case ast.Expr(value=ast.Constant(value=str())):
                 skipped.add(id(one.value))  # a docstring
             case ast.JoinedStr() | ast.BinOp():
-                for part in ast.walk(one):
-                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                        skipped.add(id(part))
-                        yield Text(part.value, is_whole=False)
+                pieces = [part for part in ast.walk(one) if isinstance(part, ast.Constant)]
+                skipped |= set(map(id, pieces))
+                yield from (Text(str(part.value), is_whole=False) for part in pieces)
             case ast.keyword(arg=str() as arg):
                 yield Text(arg, is_whole=False)
             case ast.Constant(value=str() as value):
                 yield Text(value, is_whole=any(map(str.isspace, value)))
             case _:
                 pass
+
+
+def _names_written(call: ast.Call) -> Iterator[ast.expr]:
+    yield from call.args[:1]
+    yield from (one.value for one in call.keywords if one.arg == "name")
 
 
 def _name_of(called: ast.expr) -> str:

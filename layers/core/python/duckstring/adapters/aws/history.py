@@ -112,7 +112,7 @@ class DynamoHistory:
             values |= {"ripple": failure.ripple, "error": _error(failure)} | self._message(
                 failure.message, where
             )
-        self._write(_run_key(line, row.run), values)
+        self._write(run_item_key(line, row.run), values)
 
     def record_attempt(self, line: Line, row: RecordAttempt) -> None:
         """Write how an attempt ended, unless its worker already did."""
@@ -190,8 +190,8 @@ class DynamoHistoryReader:
         A number has no row if its run is just beginning, or if it is a removal's. Such a line is
         asked for its newest row.
         """
-        keys = (_run_key(line, number) for line, number in numbers.items())
-        rows = map(_row, items(self._clients, self._table, keys))
+        keys = (run_item_key(line, number) for line, number in numbers.items())
+        rows = map(run_row, items(self._clients, self._table, keys))
         last = {Line(f"{row['pond']}@{row['major']}"): row for row in rows}
         rest = sorted(numbers.keys() - last.keys())
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
@@ -205,11 +205,11 @@ class DynamoHistoryReader:
     def run(self, line: Line, number: int) -> RunRow | None:
         """One run."""
         item = self._clients.dynamodb.get_item(
-            TableName=self._table, Key=_run_key(line, number), ConsistentRead=True
+            TableName=self._table, Key=run_item_key(line, number), ConsistentRead=True
         ).get("Item")
         if not item:
             return None
-        return next(self._with_overflow([_row(item)]))
+        return next(self._with_overflow([run_row(item)]))
 
     def attempts(self, line: Line, number: int) -> Sequence[AttemptRow]:
         """The attempts of one run, by when they started, with their full texts."""
@@ -317,7 +317,7 @@ class DynamoHistoryReader:
         if each_counts:
             query = {"Limit": most} | query
         for page in self._clients.dynamodb.get_paginator("query").paginate(**query):
-            yield from map(_row, page["Items"])
+            yield from map(run_row, page["Items"])
 
     def _with_overflow(self, rows: Iterable[Row]) -> Iterator[Row]:
         left = _PAYLOAD
@@ -391,7 +391,7 @@ def months_back(now: Instant) -> Iterator[str]:
         yield f"{year:04d}-{month + 1:02d}"
 
 
-def _row(item: Mapping[str, Any]) -> RunRow:
+def run_row(item: Mapping[str, Any]) -> RunRow:
     """A run's row with every field that docs/protocol.md names, None where the item has none
     yet.
     """
@@ -429,7 +429,8 @@ def _joined(earlier: dict[str, object] | None, row: dict[str, object]) -> dict[s
     return {name: value for name, value in earlier.items() if name != "resumes"} | row
 
 
-def _run_key(line: Line, number: int) -> Key:
+def run_item_key(line: Line, number: int) -> Key:
+    """Where a run's row lies."""
     return {"pk": {"S": line_partition(line)}, "sk": {"S": run_sort_key(number)}}
 
 
