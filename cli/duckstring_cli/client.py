@@ -22,6 +22,7 @@ from duckstring.model.answers import (
     DeployAnswer,
     DoctorAnswer,
     HelloAnswer,
+    LineageAnswer,
     RemoveAnswer,
     RunAnswer,
     RunRow,
@@ -29,6 +30,7 @@ from duckstring.model.answers import (
     SnapshotsAnswer,
     StatusAnswer,
     TablesAnswer,
+    TraceAnswer,
     TriggerAnswer,
     WindowAnswer,
 )
@@ -244,6 +246,35 @@ class Client:
             more = self._call(SnapshotsAnswer, "snapshots", schemas=asked, at=f, after=after)
             answer = {**more, "snapshots": [*answer["snapshots"], *more["snapshots"]]}
         return answer
+
+    def lineage(
+        self,
+        pond: str,
+        *,
+        major: int | None = None,
+        table: str | None = None,
+        up: int | None = None,
+        down: int | None = None,
+    ) -> LineageAnswer:
+        """Tables, those that they come from, and those that come of them: so many steps far, or
+        one.
+        """
+        return self._call(
+            LineageAnswer, "lineage", pond=pond, major=major, table=table, up=up, down=down
+        )
+
+    def trace(
+        self,
+        pond: str,
+        writers: Sequence[str],
+        *,
+        major: int | None = None,
+        depth: int | None = None,
+    ) -> TraceAnswer:
+        """Attempts of a line, and those by way of which their input was made."""
+        return self._call(
+            TraceAnswer, "trace", pond=pond, writers=list(writers), major=major, depth=depth
+        )
 
     def remove(
         self,

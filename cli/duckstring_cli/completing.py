@@ -205,6 +205,7 @@ class _Names:
             return self._catchments()
         ask: Callable[[], Iterable[str]] | None = {
             "POND": self._ponds,
+            "POND[.TABLE]": self._ponds,
             "RUN": self._runs,
             "RIPPLE": self._ripples,
             "TABLE": self._tables,

@@ -141,6 +141,18 @@ ENTRIES = (
         "Example: duckstring check sales --json",
     ),
     Entry(
+        "lineage",
+        "lineage:lineage",
+        "Show which tables a Pond's tables come from, and which come of them.",
+        "Example: duckstring lineage reports.worst_routes --up",
+    ),
+    Entry(
+        "trace",
+        "trace:trace",
+        "Show which runs, packages and Source snapshots rows of a table came through.",
+        "Example: duckstring trace reports worst_routes --where \"carrier = 'UA'\"",
+    ),
+    Entry(
         "ui",
         "ui:ui",
         "Show a Catchment in the browser: its pipeline, runs and tables, with all actions.",

@@ -66,7 +66,11 @@ A, B, MINE, OTHER = ("5-load-2",), ("7-load-2",), ("1-load-1",), ("1-load-1",)
         (["pond.read_delta('up.b')"], {"up@1.b": B}, []),
         (["pond.source_table('up.b')"], {"up@1.b": B}, []),
         (["pond.write_table('t', 'FROM up.a')"], {"up@1.a": A}, []),
-        (["pond.write_table('t', 'FROM UP.A SEMI JOIN Mine USING (one)')"], {"up@1.a": A, "mine": MINE}, []),
+        (
+            ["pond.write_table('t', 'FROM UP.A SEMI JOIN Mine USING (one)')"],
+            {"up@1.a": A, "mine": MINE},
+            [],
+        ),
         (["pond.append_table('t', 'FROM up.a')"], {"up@1.a": A}, []),
         (["pond.merge_table('t', 'SELECT one FROM up.a', key=['one'])"], {"up@1.a": A}, []),
         # Names that the statement makes itself are no tables.

@@ -27,6 +27,8 @@ CALLS = {
     "cost": lambda client: client.cost(limit=10),
     "tables": lambda client: client.tables("sales"),
     "snapshots": lambda client: client.snapshots(["sales"]),
+    "lineage": lambda client: client.lineage("sales"),
+    "trace": lambda client: client.trace("sales", ["1-load-1"]),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),
     "doctor": lambda client: client.doctor(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -174,7 +175,8 @@ def test_one_table_is_followed_as_far_as_is_asked(world, table, up, down, nodes)
 
 
 def test_what_reads_and_writes_no_table_is_found_below(world):
-    world.ripples["reports@1"] = tuple(map(RippleSpec, ("daily", "other", "send"))) + (
+    world.ripples["reports@1"] = (
+        *map(RippleSpec, ("daily", "other", "send")),
         RippleSpec("checks", checks=("c",)),
     )
     world.reads["reports@1", 9, "send"] = [of("sales@1.totals", "7-totals-1")]
@@ -215,15 +217,13 @@ def test_what_is_not_there_is_refused(world, pond, asked, error):
 def chain(ponds, tables=1):
     names = [f"p{number}@1" for number in range(ponds)]
     return World(
-        wrote={
-            name: {f"t{table}": (1, f"r{table}") for table in range(tables)} for name in names
-        },
+        wrote={name: {f"t{table}": (1, f"r{table}") for table in range(tables)} for name in names},
         reads={
             (name, 1, f"r{table}"): [of(f"{before}.t{table}", f"1-r{table}-1")] if before else []
             for before, name in zip([None, *names], names, strict=False)
             for table in range(tables)
         },
-        sources={name: [before] for before, name in zip(names, names[1:], strict=False)},
+        sources={name: [before] for before, name in pairwise(names)},
         ripples={name: tuple(RippleSpec(f"r{n}") for n in range(tables)) for name in names},
     )
 

@@ -91,6 +91,17 @@ def rows_of(content: Content, columns: ColumnTypes) -> str:
     )
 
 
+def rows_of_each(content: Content, columns: ColumnTypes) -> list[str]:
+    """SQL for each object: the table's rows that lie in it. Together they are ``rows_of``."""
+    objects = content.objects
+    return [
+        f"SELECT {_named('b', columns)} FROM {scan(one.uri)} AS b"  # noqa: S608 - quoted
+        f"{_without(_later(objects, place), columns, content)}"
+        f"{_only(one.kind, 'insert', 'update_after')}"
+        for place, one in enumerate(objects)
+    ]
+
+
 def last_states(content: Content, columns: ColumnTypes) -> str:
     """SQL: for each key that the objects name, what became of it last, and ``_change``: ``insert``,
     ``update_after`` or ``delete``. So it takes the place of all of them.
@@ -136,8 +147,11 @@ def _pieces(objects: Sequence[Object]) -> Iterator[tuple[PartKind, list[str], li
         places, lambda place: (objects[place].kind, objects[place].kind == "changes" and place)
     ):
         found = list(together)
-        later = [one.uri for one in objects[found[-1] + 1 :] if one.kind == "changes"]
-        yield kind[0], [objects[place].uri for place in found], later
+        yield kind[0], [objects[place].uri for place in found], _later(objects, found[-1])
+
+
+def _later(objects: Sequence[Object], place: int) -> list[str]:
+    return [one.uri for one in objects[place + 1 :] if one.kind == "changes"]
 
 
 def _uris(objects: Sequence[Object], *, before: str) -> list[str]:
