@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 MAKE = """
 @ripple
 def make(pond):
@@ -77,6 +79,36 @@ def test_sql_files_are_ripples_of_a_pond(driver):
     assert driver.line("ledger")["ripples"][1]["parents"] == ["paid"]
     driver.wait_fresh("ledger", driver.pulse("ledger"))
     assert driver.rows("ledger", "total") == [{"amount": 5}]
+    rows_are_traced_through_the_ripples_and_snapshots_that_they_came_through(driver)
+
+
+def rows_are_traced_through_the_ripples_and_snapshots_that_they_came_through(driver):
+    tables = json.loads(driver.run.done("lineage", "ledger.total", "--up", "--json"))["nodes"]
+    assert [(one["table"], one["ripple"], read_by(one)) for one in tables] == [
+        ("total", "total", [("ledger@1", "paid", True)]),
+        ("paid", "paid", [("till@1", "sales", True)]),
+        ("sales", "load", []),
+    ]
+    assert "to ledger@1.paid" in driver.run.done("lineage", "till", "--down")
+    traced = json.loads(
+        driver.run.done("trace", "ledger", "total", "--where", "amount = 5", "--json")
+    )
+    assert traced["origins"] == [{"rows": 1, "exact": True, "attempt": "ledger@1/1-total-1"}]
+    assert [(one["id"], one["version"]) for one in traced["attempts"]] == [
+        ("ledger@1/1-total-1", "1.0.0"),
+        ("ledger@1/1-paid-1", "1.0.0"),
+        ("till@1/1-load-1", "1.0.0"),
+    ]
+    assert [one["reads"][0]["snapshot"] for one in traced["attempts"][:2]] == [None, 1]
+    package = driver.client.status("till")["lines"][0]["package"]
+    assert traced["attempts"][2]["package"] == package
+    said = driver.run("trace", "ledger", "total", "--where", "amount = 5) OR (true")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("error: --where is not one expression")
+
+
+def read_by(node):
+    return [(read["line"], read["table"], read["sure"]) for read in node["reads"]]
 
 
 SHOP = """
@@ -142,3 +174,21 @@ def test_tables_grow_and_each_pond_reads_what_is_new(driver):
         row for row in driver.client.tables("growing_desk")["tables"] if row["table"] == "taken"
     )
     assert [part["rows"] for part in taken["parts"]] == [2, 2, 2]
+    rows_of_a_table_that_grows_are_traced_to_the_run_that_added_them(driver)
+
+
+def rows_of_a_table_that_grows_are_traced_to_the_run_that_added_them(driver):
+    moments = sorted({row["moment"] for row in driver.rows("growing_desk", "taken")})
+    for run, moment in enumerate(moments, 1):
+        where = f"moment = {moment}"
+        traced = json.loads(
+            driver.run.done("trace", "growing_desk", "taken", "--where", where, "--json")
+        )
+        attempt = 2 if run == 1 else 1  # the first one has failed
+        name = f"growing_desk@1/{run}-take-{attempt}"
+        assert traced["origins"] == [{"rows": 2, "exact": True, "attempt": name}]
+        (read,) = traced["attempts"][0]["reads"]
+        assert (read["table"], read["snapshot"]) == ("events", run)
+        assert read["writers"] == [f"growing_shop@1/{run}-events-1"]
+    merged = json.loads(driver.run.done("trace", "growing_desk", "customers", "--json"))
+    assert merged["origins"] == [{"rows": 3, "exact": True, "attempt": "growing_desk@1/3-copy-1"}]

@@ -8,9 +8,10 @@ import pytest
 from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import SourceTables
 from duckstring.engine.effects import PublishSnapshot
-from duckstring.model.catalog import Part, TableVersion
+from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.foreign import Redactor
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.worker.ends import Memory, known
 from duckstring.worker.watch import Outcome
 from tests.unit import worker_kit as kit
@@ -164,6 +165,26 @@ def test_each_writer_of_a_table_of_several_parts_is_kept_once(world):
     )
 
 
+def test_of_a_delta_the_writers_of_what_is_new_are_kept(world):
+    key = "data/up@1/a/0000000009-load-1-x.parquet"
+    parts = (Part("0000000005-load-2-x", 1, 9, use="start"), Part("0000000009-load-1-x", 1, 9))
+    table = TableVersion("a", key, 2, 18, "x", parts=parts)
+    for file in table.keys:
+        duckdb.sql("SELECT 1 AS one").write_parquet(world.storage.uri(file))
+    world.snapshots[UP, 7] = PublishSnapshot(7, NOON, {"a": table})
+    body = load("pond.read_delta('up.a')")
+    assert read_by(world, body) == ({"up@1.a": ("5-load-2", "9-load-1")}, [])
+    taken = {"load": {"up.a": Position(table.key_of(parts[0]), whole=True)}}
+    world.state = replace(world.state, positions=taken)
+    assert read_by(world, body) == ({"up@1.a": ("9-load-1",)}, [])
+    both = load("pond.read_delta('up.a')", "pond.read_table('up.a')")
+    assert read_by(world, both) == ({"up@1.a": ("5-load-2", "9-load-1")}, [])
+    full = load("pond.read_delta('up.a', full=True)")
+    assert read_by(world, full) == ({"up@1.a": ("5-load-2", "9-load-1")}, [])
+    world.state = replace(world.state, positions={"load": {"up.a": Position(key)}})
+    assert read_by(world, body) == ({"up@1.a": ()}, [])
+
+
 def test_the_package_of_an_attempt_is_kept(world):
     read_by(world, load("pass"))
     assert world.rows[-1].package in world.artifact
@@ -195,8 +216,8 @@ def said(lineage):
 
 
 def test_only_tables_that_the_attempt_could_see_are_kept():
-    assert [one.ref for one in said({"used": ["mine"], "may": []}).reads] == ["mine"]
-    assert said({"used": [], "may": None}).is_open
+    assert [one.ref for one in said({"used": ["mine"], "news": [], "may": []}).reads] == ["mine"]
+    assert said({"used": [], "news": [], "may": None}).is_open
 
 
 @pytest.mark.parametrize(
@@ -205,15 +226,15 @@ def test_only_tables_that_the_attempt_could_see_are_kept():
         None,
         7,
         {},
-        {"used": "mine", "may": []},
-        {"used": ["nobodys"], "may": []},
-        {"used": ["up.a"], "may": []},
-        {"used": ["late.a"], "may": []},
-        {"used": ["a.b.c"], "may": []},
-        {"used": [7], "may": []},
-        {"used": [["mine"]], "may": []},
-        {"used": ["mine"], "may": ["\x1b[2J"]},
-        {"used": [""], "may": []},
+        {"used": "mine", "news": [], "may": []},
+        {"used": ["nobodys"], "news": [], "may": []},
+        {"used": ["up.a"], "news": [], "may": []},
+        {"used": ["late.a"], "news": [], "may": []},
+        {"used": ["a.b.c"], "news": [], "may": []},
+        {"used": [7], "news": [], "may": []},
+        {"used": [["mine"]], "news": [], "may": []},
+        {"used": ["mine"], "news": [], "may": ["\x1b[2J"]},
+        {"used": [""], "news": [], "may": []},
     ],
 )
 def test_a_message_that_names_others_tables_is_no_record(lineage):

@@ -102,7 +102,7 @@ def test_answers_have_it_as_plain_values():
                 {"read": {"t": [7]}},
                 {"read": {"t": ["1-load-1\n"]}},
                 {"read": {"t": ["1-load"]}},
-                {"read": {"t": ["1-load-1"] * 9}},
+                {"read": {"t": ["1-load-1"] * 17}},
                 {"may": {"\u001b[2J": []}},
                 {"left_off": -1},
                 {"left_off": True},

@@ -49,6 +49,7 @@ class Handle:
         self._read: set[str] = set()
         self._bare: dict[str, set[str]] = {}
         self._read_own: set[str] = set()
+        self._read_whole: set[str] = set()
         self.reads: tuple[str, ...] | None = None
         self.may_have_read: tuple[str, ...] | None = ()
         self._skipped = False

@@ -114,6 +114,7 @@ class Pond(Growing):
             return self._lake.read(("main", table), own)
         found = source_version(self._around, source, table)
         self._read.add(ref)
+        self._read_whole.add(ref)
         relation = self._lake.read((source, table), found)
         self._offer(source, table, found)
         return relation
@@ -364,13 +365,21 @@ class Pond(Growing):
         """The tables that it has read for sure: own ones (``orders``) as they were before it wrote
         them, those of Sources as ``sales.orders``.
         """
-        around = self._around
-        by_sql = {
+        return frozenset(self._used_by_sql() | self._read_own | self._read)
+
+    @property
+    def used_news(self) -> frozenset[str]:
+        """Those of ``used`` of which it has read only what is new, by ``read_delta``."""
+        news = {ref for ref in self._taken if self._deltas[ref].news is not None}
+        return frozenset(news - self._read_whole - self._used_by_sql())
+
+    def _used_by_sql(self) -> set[str]:
+        own = self._around.own
+        return {
             table if schema == "main" else f"{schema}.{table}"
             for (schema, table), key in self._lake.used.items()
-            if schema != "main" or (table in around.own and around.own[table].key == key)
+            if schema != "main" or (table in own and own[table].key == key)
         }
-        return frozenset(by_sql | self._read_own | self._read)
 
     @property
     def used_more(self) -> bool:

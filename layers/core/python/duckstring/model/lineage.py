@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import Part, TableVersion
 from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
-from duckstring.model.parts import MOST_LIVE
+from duckstring.model.parts import MOST_PARTS
 from duckstring.model.permits import AttemptName
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class TableRead:
     """A table that an attempt has read. ``line``: whose it is; empty: of the attempt's own Pond.
 
     ``writers``: ``RUN-RIPPLE-ATTEMPT`` for each attempt that wrote objects of the version, in the
-    order of writing: the last one wrote it last. ``is_sure``: it was read. Otherwise it may have
+    order of writing: the last one wrote it last. Where only what is new was read (``read_delta``),
+    these objects alone; none: nothing was new. ``is_sure``: it was read. Otherwise it may have
     been: the code names it, and could reach it.
     """
 
@@ -60,9 +61,12 @@ class Lineage:
     left_off: int = 0
 
 
-def writers_of(version: TableVersion) -> tuple[str, ...]:
-    """Who wrote the objects that a version's rows lie in, each once, in order."""
-    keys = (parse_table_key(version.key_of(part)) for part in version.live)
+def writers_of(version: TableVersion, parts: Sequence[Part] | None = None) -> tuple[str, ...]:
+    """Who wrote the objects that a version's rows lie in, each once, in order. ``parts``: or these
+    objects of it.
+    """
+    wanted = version.live if parts is None else parts
+    keys = (parse_table_key(version.key_of(part)) for part in wanted)
     return tuple(
         dict.fromkeys(f"{key.run}-{key.ripple}-{key.attempt}" for key in keys if key is not None)
     )
@@ -153,7 +157,7 @@ def _read(ref: str, writers: object, *, is_sure: bool) -> TableRead | None:
     line, _, table = ref.rpartition(".")
     if not POND_NAME.fullmatch(table) or not (line == "" or _is_line(line)):
         return None
-    if not isinstance(writers, list) or len(writers) > MOST_LIVE or not _are_writers(writers):
+    if not isinstance(writers, list) or len(writers) > MOST_PARTS or not _are_writers(writers):
         return None
     return TableRead(line, table, tuple(writers), is_sure)
 

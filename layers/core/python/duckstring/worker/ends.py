@@ -22,7 +22,7 @@ from duckstring.model.checks import CheckResult
 from duckstring.model.foreign import Redactor
 from duckstring.model.lineage import Lineage, TableRead, writers_of
 from duckstring.model.names import POND_NAME, parse_table_key
-from duckstring.model.parts import MOST_POSITIONS, part_faults, position_of
+from duckstring.model.parts import MOST_POSITIONS, news_after, part_faults, position_of
 from duckstring.worker.attempt_process import MUTE_EXIT, TABLE_FIELDS
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.checked import received
@@ -252,8 +252,12 @@ def _lineage(found: object, around: Surroundings | None) -> Lineage | None:
     None: it says of none that it could see.
     """
     match found:
-        case {"used": list() as used, "may": list() | None as may} if around is not None:
-            reads = _reads_of(used, around, is_sure=True)
+        case {
+            "used": list() as used,
+            "news": list() as news,
+            "may": list() | None as may,
+        } if around is not None:
+            reads = _reads_of(used, around, news=news)
             others = _reads_of(may or [], around, is_sure=False)
             if reads is None or others is None:
                 return None
@@ -263,8 +267,13 @@ def _lineage(found: object, around: Surroundings | None) -> Lineage | None:
 
 
 def _reads_of(
-    names: list[object], around: Surroundings, *, is_sure: bool
+    names: list[object],
+    around: Surroundings,
+    *,
+    news: list[object] | tuple[()] = (),
+    is_sure: bool = True,
 ) -> list[TableRead] | None:
+    """``news``: tables of Sources of which only what is new was read."""
     reads: list[TableRead] = []
     for name in names:
         source, _, table = name.rpartition(".") if isinstance(name, str) else ("", "", "")
@@ -273,7 +282,9 @@ def _reads_of(
         if (version := tables.get(table)) is None:
             return None
         line = (held.line or "") if held else ""
-        reads.append(TableRead(line, table, writers_of(version), is_sure))
+        position = around.positions.get(str(name))
+        parts = news_after(version, position) if name in news else None
+        reads.append(TableRead(line, table, writers_of(version, parts), is_sure))
     return reads
 
 
