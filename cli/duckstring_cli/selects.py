@@ -61,6 +61,8 @@ def one_expression(text: str, *, what: str) -> str:
         text = text.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError as error:
         raise BadInputError(f"{what} is not UTF-8 text.") from error
+    if not text.strip():
+        raise BadInputError(f"{what} is empty.", hint=_LIKE_THIS)
     with duckdb.connect(":memory:", config={"threads": 1}) as con:
         node = _one_node(con, f"SELECT {text}\n", what)
         # What ends with ; or a comment stands alone, and not in brackets.
@@ -100,6 +102,8 @@ def _one_node(con: DuckDBPyConnection, sql: str, what: str) -> Mapping[str, Any]
     """The SELECT as DuckDB parses it."""
     (answer,) = con.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone() or ("",)
     parsed = json.loads(str(answer))
+    if parsed["error"] and parsed.get("error_type") != "parser":
+        raise _no_expression(what)  # statements of other kinds
     if parsed["error"]:
         why = " ".join(str(parsed["error_message"]).split())
         raise BadInputError(f"{what} is not one expression: {why}", hint=_LIKE_THIS)

@@ -247,6 +247,8 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "query": ["query", made, "made"],
         "get": ["get", made, "made", reader / "made.parquet"],
         "sql": ["sql", f"FROM {made}.made"],
+        "lineage": ["lineage", made],
+        "trace": ["trace", made, "made"],
         "pond hydrate": ["pond", "hydrate", reader, "--from-catchment"],
         "pond check": ["pond", "check", reader],
         "plan": ["plan", reader],

@@ -633,6 +633,17 @@ def test_runs_that_a_state_or_a_pin_names_stay():
     assert left == [3, 5, 6, 7, 8, 9, *range(50, 101)]
 
 
+def test_runs_that_wrote_the_rows_of_a_table_stay():
+    parts = (
+        Part("0000000004-load-1-x", 1, 1, use="news"),
+        Part("0000000007-load-1-x", 1, 1, use="start"),
+        Part("0000000011-load-1-x", 1, 1),
+    )
+    table = TableVersion("t", f"data/{SALES}/t/0000000011-load-1-x.parquet", 2, 2, "", parts=parts)
+    left, _ = left_of(pond(runs_started=100, snapshot=60, tables={"t": table}))
+    assert left == [7, 11, *range(50, 101)]
+
+
 def test_history_may_be_kept_for_ever():
     left, world = left_of(pond(runs_started=100), kept=None)
     assert (len(left), world.report["history"]) == (100, 0)

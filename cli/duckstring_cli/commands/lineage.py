@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from duckstring.model.answers import LineageAnswer, LineageNode, LineageRead
     from duckstring_cli.client import Client
 
-_EVERY = 1000
+_EVERY = 5000
 """Steps: as many as the Catchment allows."""
-_WIDE = 80
+_SMALL = 80
 _DEEPEST = 12
 """Steps that are shown by indenting; a number stands for those before."""
 
@@ -44,7 +44,7 @@ def _pond_and_table(word: str) -> str:
             f"POND is a Pond's name alone, found {word!r}.",
             hint=f"Its line is picked by its major: {name} -m {major.partition('.')[0] or 1}",
         )
-    if not pond.strip() or (table == "" and "." in word):
+    if not pond.strip() or "." in table or (not table and "." in word):
         raise BadInputError(
             f"POND[.TABLE] is a Pond, or a Pond and one of its tables, found {word!r}.",
             hint="For example: sales, or sales.orders",
@@ -153,13 +153,14 @@ class _Tree:
     def _follow(self, root: Place, way: Direction, most: int) -> None:
         """Depth first, without recursion: a chain may be long."""
         seen = {root}
-        ahead = [(place, read, 1) for place, read in reversed(self._next(root, way))]
+        ahead = [(*one, 1) for one in reversed(self._next(root, way)) if most]
         while ahead:
             place, read, depth = ahead.pop()
             again = place in seen
             seen.add(place)
-            self.rows.append(self._line(place, read, way, depth, again=again))
-            if again or depth >= most:
+            follows = depth < most and self._next(place, way)
+            self.rows.append(self._line(place, read, way, depth, again=bool(again and follows)))
+            if again or not follows:
                 continue
             ahead += [(*one, depth + 1) for one in reversed(self._next(place, way))]
 
@@ -178,7 +179,7 @@ class _Tree:
         indent = "  " * min(depth, _DEEPEST) + (f"[{depth}] " if depth > _DEEPEST else "")
         name = _styled(f"{indent}{words} {_name(place)}", "" if read["sure"] else "dim")
         node = self.nodes.get(place)
-        if again and (way == "down" or (node is not None and node["reads"])):
+        if again:
             name.append(" (above)", style="dim")
         if way == "up":
             # The version that was read, which may be an older one by now.
@@ -248,7 +249,7 @@ def _show(answer: LineageAnswer, table: str, *, up: int, down: int) -> None:
 
 
 def _print(rows: Iterable[_Row]) -> None:
-    """In a narrow terminal without versions."""
+    """A narrow terminal has no room for all columns."""
     console = render.out()
     columns: list[tuple[str, Callable[[_Row], Text | str]]] = [
         ("TABLE", lambda row: row.name),
@@ -256,8 +257,8 @@ def _print(rows: Iterable[_Row]) -> None:
         ("RUN", lambda row: row.run),
         ("VERSION", lambda row: row.version),
     ]
-    if console.is_terminal and console.width < _WIDE:
-        columns = columns[:3]
+    if console.is_terminal and console.width < render.NARROW:
+        columns = columns[:3] if console.width >= _SMALL else [columns[0], columns[2]]
     made = render.table(*(name for name, _ in columns))
     for row in rows:
         made.add_row(*(cell(row) for _, cell in columns))

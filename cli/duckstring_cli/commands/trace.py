@@ -5,7 +5,7 @@ through.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from duckstring_cli.origins import Origin
 
 _DIGITS = 12
+_SMALL = 80
 _MOST_WRITERS = 200
 """That one request may name."""
 
@@ -167,9 +168,9 @@ def _show(
     if not found:
         render.note(f"No row of {row['table']} fulfils the condition.")
         return
-    _show_origins(line, row["table"], found, by_id)
+    _show_origins(line, found, by_id)
     for one in answer["attempts"]:
-        _show_reads(one, by_id)
+        _show_reads(one)
     _show_notes(found, answer)
     noun = "row" if total == 1 else "rows"
     render.err().print(
@@ -179,24 +180,30 @@ def _show(
     )
 
 
-def _show_origins(
-    line: str, table: str, found: Sequence[Origin], by_id: dict[str, TracedAttempt]
-) -> None:
-    made = render.table(
-        "ROWS", "RUN", "RIPPLE", "VERSION", "PACKAGE", "FRESH AS OF", right=("ROWS",)
-    )
+def _show_origins(line: str, found: Sequence[Origin], by_id: Mapping[str, TracedAttempt]) -> None:
+    """A narrow terminal shows the rest further below only."""
+    console = render.out()
+    is_small = console.is_terminal and console.width < _SMALL
+    more = () if is_small else ("RIPPLE", "VERSION", "PACKAGE")
+    made = render.table("ROWS", "RUN", *more, "FRESH AS OF", right=("ROWS",))
     for one in found:
         told = by_id.get(f"{line}/{one.writer}")
         run, ripple, attempt = one.writer.split("-")
         made.add_row(
             render.count(one.rows),
             f"{line}/{run}" if one.is_exact else f"{line}/{run} or before",
-            ripple if attempt == "1" else f"{ripple} (attempt {attempt})",
-            _or_gone(told, told and told["version"]),
-            _package(told),
+            *(
+                ()
+                if is_small
+                else (
+                    ripple if attempt == "1" else f"{ripple} (attempt {attempt})",
+                    _or_gone(told, told and told["version"]),
+                    _package(told),
+                )
+            ),
             _or_gone(told, told and told["f"] and render.moment(told["f"])),
         )
-    render.out().print(made)
+    console.print(made)
 
 
 def _or_gone(told: TracedAttempt | None, value: str | None) -> Text | str:
@@ -215,7 +222,7 @@ def _package(told: TracedAttempt | None) -> Text | str:
     return (told["package"] or "")[:_DIGITS] or Text("not recorded", style="yellow")
 
 
-def _show_reads(one: TracedAttempt, by_id: dict[str, TracedAttempt]) -> None:
+def _show_reads(one: TracedAttempt) -> None:
     """One attempt, and what it has read."""
     from rich.text import Text
 
@@ -225,11 +232,11 @@ def _show_reads(one: TracedAttempt, by_id: dict[str, TracedAttempt]) -> None:
         head.append(f" · package {one['package'][:_DIGITS]}", style="dim")
     if one["f"]:
         head.append(f" · fresh as of {render.moment(one['f'])}", style="dim")
-    render.out().print(head, soft_wrap=True)
+    render.out().print(head)
     for read in sorted(one["reads"], key=lambda read: (not read["sure"], read["table"])):
         _show_read(one, read)
     for note in _notes_of(one):
-        render.out().print(Text(f"  {note}", style="yellow"), soft_wrap=True)
+        render.out().print(Text(f"  {note}", style="yellow"))
 
 
 def _show_read(one: TracedAttempt, read: TracedRead) -> None:
@@ -243,7 +250,7 @@ def _show_read(one: TracedAttempt, read: TracedRead) -> None:
         said.append(f" at snapshot {read['snapshot']}")
     if read["writers"]:
         said.append(f", written by {_writers(read['writers'])}")
-    render.out().print(said, soft_wrap=True)
+    render.out().print(said)
 
 
 def _writers(ids: Iterable[str]) -> str:
@@ -278,7 +285,9 @@ def _show_notes(found: Sequence[Origin], answer: TraceAnswer) -> None:
             "wrote each of them first is not known."
         )
     if answer["left_off"]:
+        left = answer["left_off"]
+        what = "attempt" if left == 1 else "attempts"
         render.note(
-            f"{answer['left_off']} attempts further up are left out. --depth says how many steps "
-            "are followed."
+            f"{left} {what} further up left out: --depth says how many steps are followed, and at "
+            "most 500 attempts are shown."
         )

@@ -68,8 +68,7 @@ def lineage(
     start = find_deployed(catalog, asked.pond, asked.major).line
     releases = catalog.releases()
     sinks = _sinks(releases)
-    # What a table of the last line further up comes from is not shown.
-    above = _walk([start], asked.up - 1, lambda line: _sources(releases, line))
+    above = _walk([start], asked.up, lambda line: _sources(releases, line))
     below = _walk([start], asked.down, lambda line: sinks.get(line, ()))
     lines = list(dict.fromkeys((start, *above, *below)))[:MOST_LINES]
     seen = states.read(lines)

@@ -23,7 +23,7 @@ from duckstring.model.wire import shown, storable
 
 MOST_RUNS = 1000
 MOST_LINES = 200
-MOST_STEPS = 1000
+MOST_STEPS = 5000
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal"]
 Action = Literal["add", "list", "remove"]
 Asked = TypeVar("Asked", bound=Struct)

@@ -59,8 +59,14 @@ def _in_turn(lines: list[Line], now: Instant) -> list[Line]:
 
 
 def _needed(state: PondState) -> set[int]:
-    """Runs that a state names: in flight, published, failed last, and those that wrote a table."""
-    wrote = {writer_of(version.key)[0] for version in state.tables.values()}
+    """Runs that a state names: in flight, published, failed last, and those that wrote what the
+    rows of a table lie in.
+    """
+    wrote = {
+        writer_of(version.key_of(part))[0]
+        for version in state.tables.values()
+        for part in version.live
+    }
     return {*state.runs, state.snapshot, state.failed_run, *wrote}
 
 
