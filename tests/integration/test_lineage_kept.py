@@ -30,7 +30,7 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 READ = Lineage(
     (
         TableRead("raw@1", "orders", ("5-load-1",)),
-        TableRead("", "own", ("2-load-1",), is_sure=False),
+        TableRead("", "own", ("2-clean-1",), is_sure=False),
     )
 )
 PACKAGE = "a" * 64

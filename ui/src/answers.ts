@@ -18,6 +18,8 @@ export type FindingKind = "deploy" | "outbox" | "alarm" | "execution";
 
 export type LineStatusWord = "undeployed" | "idle" | "waiting" | "running" | "failed" | "killed" | "blocked";
 
+export type Recorded = "yes" | "no" | "gone";
+
 /**
  * Why a request was refused. ``traceback``: the author's own, where code did not import.
  */
@@ -255,12 +257,34 @@ export interface TableSize {
 }
 
 /**
+ * A table that an attempt has read, ``orders`` of its own Pond or ``sales@1.orders``.
+ * ``sure``: otherwise it may have been read. ``writers``: ``RUN-RIPPLE-ATTEMPT`` of each attempt
+ * that wrote objects of the version, the last one at the end.
+ */
+export interface TableReadTold {
+  table: string;
+  sure: boolean;
+  writers: string[];
+}
+
+/**
+ * What an attempt has read. ``open``: also any other table that it could see, it may be.
+ * ``left_off``: so many tables more.
+ */
+export interface LineageTold {
+  reads: TableReadTold[];
+  open: boolean;
+  left_off: number;
+}
+
+/**
  * A row of attempt history. Null: it has not happened, or is not known.
  *
  * ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
- * ``reads``: the Sources' tables that it read, or may have read. ``used``: what its invocations
- * used of AWS, by kind. ``checks``: how each check ended, if it made checks. Its ``message`` has
- * what they found, in words.
+ * ``reads``: the Sources' tables that it read, or may have read. ``lineage``: more closely, and of
+ * its own Pond, too. ``package``: the SHA-256 of the package that it ran. ``used``: what its
+ * invocations used of AWS, by kind. ``checks``: how each check ended, if it made checks. Its
+ * ``message`` has what they found, in words.
  */
 export interface AttemptRow {
   run: string;
@@ -292,6 +316,8 @@ export interface AttemptRow {
   on_kill_message: string | null;
   used?: Record<Kind, number> | null;
   checks?: CheckTold[] | null;
+  lineage?: LineageTold | null;
+  package?: string | null;
 }
 
 /**
@@ -525,6 +551,88 @@ export interface SnapshotsAnswer {
   f: string | null;
   snapshots: PondSnapshot[];
   next?: string;
+}
+
+/**
+ * A table that a Ripple has read. ``sure``: otherwise it may have been. ``run`` and ``ripple``
+ * wrote last what was read.
+ */
+export interface LineageRead {
+  line: string;
+  table: string;
+  sure: boolean;
+  run: string | null;
+  ripple: string | null;
+}
+
+/**
+ * A published table, what wrote it last, and what that has read. ``table``: null for a Ripple
+ * that writes none. ``open``: it may have read any other table, too; ``left_off``: so many more.
+ */
+export interface LineageNode {
+  line: string;
+  table: string | null;
+  ripple: string;
+  run: string;
+  version: string | null;
+  f: string | null;
+  recorded: Recorded;
+  reads: LineageRead[];
+  open: boolean;
+  left_off: number;
+}
+
+/**
+ * ``lineage``. ``left_off``: so many tables were not looked at, because there are too many.
+ */
+export interface LineageAnswer {
+  line: string;
+  f: string;
+  nodes: LineageNode[];
+  left_off: number;
+}
+
+/**
+ * A table that an attempt has read. ``snapshot``: that of a Source, which its run had pinned.
+ * ``writers``: the ``id`` of each attempt that wrote objects of it, the last one at the end.
+ */
+export interface TracedRead {
+  line: string;
+  table: string;
+  sure: boolean;
+  snapshot: number | null;
+  writers: string[];
+}
+
+/**
+ * An attempt and its run. ``id``: ``sales@1/42-load-1``. ``run_kept``: the run's row is there.
+ * ``package``: the SHA-256 of the package. ``steps``: how many from the rows that were asked for.
+ */
+export interface TracedAttempt {
+  id: string;
+  run: string;
+  ripple: string;
+  attempt: number;
+  steps: number;
+  run_kept: boolean;
+  f: string | null;
+  version: string | null;
+  package: string | null;
+  started: string | null;
+  finished: string | null;
+  recorded: Recorded;
+  reads: TracedRead[];
+  open: boolean;
+  left_off: number;
+}
+
+/**
+ * ``trace``. ``left_off``: so many attempts are further up than was asked for, or too many.
+ */
+export interface TraceAnswer {
+  line: string;
+  attempts: TracedAttempt[];
+  left_off: number;
 }
 
 /**

@@ -27,6 +27,7 @@ from duckstring.author.tables import (
     missing,
     source_table,
 )
+from duckstring.author.used import Uses
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Position, TableVersion
 from duckstring.model.checks import CheckWarning
@@ -361,17 +362,23 @@ class Pond(Growing):
         return frozenset(self._read)
 
     @property
-    def used(self) -> frozenset[str]:
-        """The tables that it has read for sure: own ones (``orders``) as they were before it wrote
-        them, those of Sources as ``sales.orders``.
+    def uses(self) -> Uses:
+        """What it has read so far, for its lineage. Own tables count as they were before it wrote
+        them.
         """
-        return frozenset(self._used_by_sql() | self._read_own | self._read)
-
-    @property
-    def used_news(self) -> frozenset[str]:
-        """Those of ``used`` of which it has read only what is new, by ``read_delta``."""
+        around, by_sql = self._around, self._used_by_sql()
+        seen = {
+            f"{source}.{table}"
+            for source, held in around.sources.items()
+            for table in held.tables or ()
+        }
         news = {ref for ref in self._taken if self._deltas[ref].news is not None}
-        return frozenset(news - self._read_whole - self._used_by_sql())
+        return Uses(
+            frozenset(by_sql | self._read_own | self._read),
+            frozenset(news - self._read_whole - by_sql),
+            frozenset(seen.union(around.own)),
+            is_all=not (self._shown or self._lake.used_more),
+        )
 
     def _used_by_sql(self) -> set[str]:
         own = self._around.own
@@ -380,23 +387,6 @@ class Pond(Growing):
             for (schema, table), key in self._lake.used.items()
             if schema != "main" or (table in own and own[table].key == key)
         }
-
-    @property
-    def used_more(self) -> bool:
-        """Whether it could read other tables, too: it has had ``con``, or SQL that is not clear."""
-        return self._shown or self._lake.used_more
-
-    @property
-    def names_seen(self) -> frozenset[str]:
-        """All tables that it can see, by the names of ``used``."""
-        own = set(self._around.own)
-        return frozenset(
-            own.union(
-                f"{source}.{table}"
-                for source, held in self._around.sources.items()
-                for table in held.tables or ()
-            )
-        )
 
     @property
     def has_sql(self) -> bool:

@@ -32,6 +32,21 @@ class Used(NamedTuple):
 NOT_KNOWN = Used()
 
 
+class Uses(NamedTuple):
+    """What an attempt has read: the Pond's own tables as ``orders``, those of Sources as
+    ``sales.orders``.
+
+    ``tables``: those that it has read for sure. ``news``: those of them of which it has read what
+    is new, and nothing else. ``seen``: all that it could read. ``is_all``: it has read no others;
+    otherwise it has had ``con``, or SQL that is not clear.
+    """
+
+    tables: frozenset[str]
+    news: frozenset[str]
+    seen: frozenset[str]
+    is_all: bool
+
+
 class _Named(NamedTuple):
     """Something of the database's with a name that a statement uses."""
 

@@ -442,7 +442,8 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
             may = None if pond.may_have_read is None else list(pond.may_have_read)
-            lineage = {"used": sorted(pond.used), "news": sorted(pond.used_news), "may": may}
+            uses = pond.uses
+            lineage = {"used": sorted(uses.tables), "news": sorted(uses.news), "may": may}
             said = {
                 "value": value,
                 "requested": requested,

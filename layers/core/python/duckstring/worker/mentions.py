@@ -42,13 +42,13 @@ def tables_read(pond: Pond, root: Path) -> tuple[str, ...] | None:
 def may_have_read(
     pond: Pond, root: Path, function: Callable[..., object]
 ) -> tuple[str, ...] | None:
-    """The tables that a Ripple may have read beside those that it has read for sure
-    (``Pond.used``): the Pond's own as ``orders``, those of Sources as ``sales.orders``. None: any
-    that it can see.
+    """The tables that a Ripple may have read beside those that it has read for sure, by the names
+    of ``Pond.uses``. None: any that it can see.
     """
-    if not pond.used_more:
+    uses = pond.uses
+    if uses.is_all:
         return ()
-    seen = pond.names_seen
+    seen = uses.seen
     texts = texts_of(function, root)
     if texts is not None:
         found = _named_by(texts, seen)
@@ -57,7 +57,7 @@ def may_have_read(
     else:
         found = None
     # Its own output is there since its last run. Code that reads it says so by read_table.
-    return None if found is None else tuple(sorted(found - pond.used - pond.written.keys()))
+    return None if found is None else tuple(sorted(found - uses.tables - pond.written.keys()))
 
 
 def _named_by(texts: Iterable[Text], seen: frozenset[str]) -> set[str] | None:
