@@ -63,6 +63,8 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "snapshots"},
     {"op": "snapshots", "schemas": ["sales", "sales_v1"], "consistent": True},
     {"op": "snapshots", "schemas": ["sales"], "at": "2030-01-01T12:00:00Z"},
+    {"op": "lineage", "pond": "sales", "up": 9, "down": 9},
+    {"op": "trace", "pond": "sales", "writers": ["1-load-1"]},
     {"op": "doctor"},
     {"op": "cost"},
     {"op": "cost", "pond": "sales"},

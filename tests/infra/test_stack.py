@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
@@ -26,6 +27,7 @@ from duckstring.model.attempts import (
     Usage,
 )
 from duckstring.model.checks import CheckResult
+from duckstring.model.lineage import Lineage, TableRead
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
 from duckstring.ports import SOON
@@ -484,7 +486,9 @@ def attributes_of_an_attempt() -> set[str]:
         line, AttemptFinished(1, "load", 1, "failed", now, "ValueError", "long " * 20_000, "", {})
     )
     rows.started(line, AttemptStarted(1, "sum", 1, now, Site()))
-    rows.finished(line, AttemptFinished(1, "sum", 1, "success", now, reads=("orders.orders",)))
+    read = Lineage((TableRead("orders@1", "orders", ("1-load-1",)),))
+    done = AttemptFinished(1, "sum", 1, "success", now, reads=("orders.orders",), lineage=read)
+    rows.finished(line, replace(done, package="a" * 64))
     rows.started(line, AttemptStarted(1, "checks", 1, now, Site()))
     checks = (CheckResult("late", rows=1),)
     rows.finished(line, AttemptFinished(1, "checks", 1, "success", now, checks=checks))
