@@ -241,6 +241,17 @@ def test_a_chain_of_500_ponds_takes_three_requests():
     assert len(world.nodes("p250", up=1000, down=1000)) == 500
 
 
+def test_tables_that_are_reached_in_many_ways_are_looked_at_once():
+    world = chain(60, tables=2)
+    for (line, _, _), reads in world.reads.items():
+        if reads:
+            before = reads[0].line
+            reads[:] = [of(f"{before}.t0", "1-r0-1"), of(f"{before}.t1", "1-r1-1")]
+            assert line != before
+    assert len(world.nodes("p59", up=1000, down=0)) == 120
+    assert len(world.trace("p59", "1-r0-1")["attempts"]) == 119
+
+
 def test_a_catchment_of_too_many_tables_says_so():
     world = chain(60, tables=100)
     answer = world.lineage("p59", up=1000, down=0)

@@ -98,6 +98,23 @@ def test_of_rows_that_were_folded_no_more_is_said_than_the_parts_tell(sales: San
     assert found_in(sales, "n = 29") == [(29, 1, True)]
 
 
+def test_rows_of_each_folded_object_are_told_apart_by_the_parts_that_went_into_it(
+    sales: Sandbox,
+) -> None:
+    """A large object stays as it is, and small ones behind it are folded among themselves."""
+    noise = "SELECT (hash(range + 10000 * {}) % 1000000007)::BIGINT + 10 AS n FROM range(9000)"
+    for run in range(1, 10):
+        rows = f"{noise.format(run)} UNION ALL SELECT 1"
+        sales.ran(lambda pond, rows=rows: pond.append_table("t", rows))
+    for _ in range(9):
+        append(sales, 1)
+    assert [part.use for part in sales.tables["t"].live].count("base") > 1
+    found = found_in(sales, "n = 1")
+    assert sum(rows for _, rows, _ in found) == 18
+    assert {rows for _, rows, exact in found if exact} == {1}
+    assert all(rows > 0 for _, rows, _ in found)
+
+
 def test_a_merged_row_is_that_of_its_last_change(sales: Sandbox) -> None:
     merge(sales, {1: 10, 2: 10, 3: 10})
     merge(sales, {2: 20, 4: 20, 1: 10})  # what stays as it is, is no change
