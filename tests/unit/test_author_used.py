@@ -60,7 +60,7 @@ def test_names_are_resolved_as_the_database_does(con, sql, refs):
         "no SQL",
         "SELECT 1; SELECT 2",
         "",
-        "x" * 1_000_001,
+        "x" * 100_001,
     ],
 )
 def test_what_cannot_be_known_is_not_said(con, sql):

@@ -114,6 +114,21 @@ def test_an_sql_ripple_has_read_what_its_select_names(world):
     assert read_by(world, "", files=files, ripple="sums") == ({"mine": MINE, "up@1.b": B}, [])
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["type(pond).uses = property(lambda self: 7)"],
+        ["pond._lake.used = {('nobody', 'x'): 'y'}"],
+        ["import duckstring.author.lake as lake", "lake.views_used = None", "pond.con"],
+        ["pond.con.close()"],
+    ],
+)
+def test_no_attempt_fails_for_its_lineage(world, lines):
+    world.deploy(HEAD + load(*lines, "open"))
+    world.open_run(2, pins={UP: 7})
+    assert world.run(number=2) == {"outcome": "ok"}
+
+
 def test_names_in_other_ripples_are_not_counted_but_those_in_what_it_calls_are(world):
     source = """
 TABLE = "b"

@@ -47,6 +47,10 @@ search path: whatever the Pond or its author has under such a name comes first.
 """
 
 _INCOMING = "~incoming"
+_LONGEST_RELATION = 20_000
+"""Of its SQL. A relation that is made of hundreds, one of the other, takes seconds to look through;
+what is cut is no SQL.
+"""
 _AT_ONCE = 8
 
 
@@ -343,7 +347,7 @@ class Lake:
     def _note_used(self, data: str | DuckDBPyRelation) -> None:
         """Note what SQL reads. Nothing depends on it: what cannot be found out is not known."""
         try:
-            sql = data if isinstance(data, str) else data.sql_query()
+            sql = data if isinstance(data, str) else data.sql_query()[:_LONGEST_RELATION]
             found = views_used(self.con, sql, self._views)
         except Exception:  # noqa: BLE001 - whatever DuckDB does not like
             self.used_more = True

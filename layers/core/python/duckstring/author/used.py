@@ -18,7 +18,7 @@ from duckstring.model.sql import literal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_LONGEST = 1_000_000
+_LONGEST = 100_000
 _OWN_SCHEMA = "main"
 
 

@@ -432,6 +432,19 @@ def _restore_interpreter() -> None:
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000))
 
 
+def _lineage(pond: Pond) -> Mapping[str, object] | None:
+    """What it has read, by names. None: the author's code has replaced what tells it."""
+    try:
+        uses, may = pond.uses, pond.may_have_read
+        return {
+            "used": sorted(uses.tables),
+            "news": sorted(uses.news),
+            "may": None if may is None else list(may),
+        }
+    except BaseException:  # noqa: BLE001 - no attempt fails for it
+        return None
+
+
 def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
     match ended:
         case Returned(value, requested):
@@ -441,9 +454,6 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
             ]
             reads = None if pond.reads is None else list(pond.reads)
             names = {"kept": sorted(pond.kept), "dropped": sorted(pond.dropped), "reads": reads}
-            may = None if pond.may_have_read is None else list(pond.may_have_read)
-            uses = pond.uses
-            lineage = {"used": sorted(uses.tables), "news": sorted(uses.news), "may": may}
             said = {
                 "value": value,
                 "requested": requested,
@@ -455,7 +465,7 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
                 "end": "returned",
                 "tables": tables,
                 "skipped": skipped,
-                "lineage": lineage,
+                "lineage": _lineage(pond),
                 **said,
                 **names,
             }
