@@ -178,6 +178,7 @@ def test_each_writer_of_a_table_of_several_parts_is_kept_once(world):
         {"up@1.a": ("5-load-2", "9-load-1")},
         [],
     )
+    assert world.rows[-1].lineage.reads[0].and_earlier
 
 
 def test_of_a_delta_the_writers_of_what_is_new_are_kept(world):

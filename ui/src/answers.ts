@@ -259,12 +259,14 @@ export interface TableSize {
 /**
  * A table that an attempt has read, ``orders`` of its own Pond or ``sales@1.orders``.
  * ``sure``: otherwise it may have been read. ``writers``: ``RUN-RIPPLE-ATTEMPT`` of each attempt
- * that wrote objects of the version, the last one at the end.
+ * that wrote objects of the version, the last one at the end. ``earlier``: rows of earlier
+ * attempts lie in these, too, which are not named.
  */
 export interface TableReadTold {
   table: string;
   sure: boolean;
   writers: string[];
+  earlier: boolean;
 }
 
 /**
@@ -595,6 +597,7 @@ export interface LineageAnswer {
 /**
  * A table that an attempt has read. ``snapshot``: that of a Source, which its run had pinned.
  * ``writers``: the ``id`` of each attempt that wrote objects of it, the last one at the end.
+ * ``earlier``: rows of earlier attempts lie in these, too, which are not named.
  */
 export interface TracedRead {
   line: string;
@@ -602,6 +605,7 @@ export interface TracedRead {
   sure: boolean;
   snapshot: number | null;
   writers: string[];
+  earlier: boolean;
 }
 
 /**

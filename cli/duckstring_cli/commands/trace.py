@@ -250,6 +250,8 @@ def _show_read(one: TracedAttempt, read: TracedRead) -> None:
         said.append(f" at snapshot {read['snapshot']}")
     if read["writers"]:
         said.append(f", written by {_writers(read['writers'])}")
+    if read["writers"] and read["earlier"]:
+        said.append(" and earlier ones")
     render.out().print(said)
 
 

@@ -224,7 +224,7 @@ def traced(*attempts: dict[str, object], left_off: int = 0) -> dict[str, object]
 
 RAW = {
     "line": "raw@1", "table": "orders", "sure": True, "snapshot": 55,
-    "writers": ["raw@1/50-load-1", "raw@1/54-load-2", "raw@1/54-fill-1"],
+    "writers": ["raw@1/50-load-1", "raw@1/54-load-2", "raw@1/54-fill-1"], "earlier": False,
 }  # fmt: skip
 
 
@@ -241,7 +241,7 @@ def test_rows_are_counted_by_run_and_followed_up(
         traced(
             attempt("sales@1/40-load-1", RAW),
             attempt("sales@1/41-load-2", {**RAW, "sure": False, "writers": []}),
-            attempt("raw@1/50-load-1"),
+            attempt("raw@1/50-load-1", {**RAW, "earlier": True}),
         )
     )
     code, out, err = bench.run("trace", "sales", "orders", "--where", "id = 7", "--depth", "4")
@@ -255,9 +255,13 @@ def test_rows_are_counted_by_run_and_followed_up(
         ["2", "sales@1/41", "load", "(attempt"],
     ]
     assert "  read raw@1.orders at snapshot 55, written by raw@1/50, 54 load; raw@1/54 fill" in out
+    assert "raw@1/50, 54 load; raw@1/54 fill\n" in out
+    assert (
+        "  read orders at snapshot 55, written by raw@1/50, 54 load; raw@1/54 fill and earlier"
+        in out
+    )
     assert "  may have read raw@1.orders at snapshot 55\n" in out
     assert "raw@1/50 load 1.2.0 · package abcdef012345 · fresh as of 2030-01-01 12:00:00Z" in out
-    assert "  read no table of a Pond" in out
     assert "6 rows of sales@1 orders, snapshot 9" in err
     assert "or before: these rows lie in an object that earlier ones were folded into" in err
 

@@ -14,6 +14,7 @@ from duckstring.model.lineage import (
     Lineage,
     TableRead,
     from_text,
+    has_earlier,
     to_object,
     to_text,
     writer_name,
@@ -29,6 +30,7 @@ _reads = st.builds(
     st.just("") | st.builds("{}@{}".format, _names, st.integers(0, 3)),
     _names,
     st.lists(_writers, max_size=8, unique=True).map(tuple),
+    st.booleans(),
     st.booleans(),
 )
 
@@ -50,6 +52,9 @@ def test_a_table_of_parts_names_each_live_writer_once():
     )
     version = TableVersion("t", "data/a@1/t/0000000009-fold-2-xp2.parquet", 1, 1, "", parts=parts)
     assert writers_of(version) == ("3-load-1", "9-fold-2")
+    assert has_earlier(version)
+    assert writers_of(version, parts[3:]) == ("9-fold-2",)
+    assert not has_earlier(version, parts[3:])
     assert writer_name(Line("a@1"), "9-fold-2") == AttemptName(Line("a@1"), 9, "fold", 2)
 
 
@@ -59,6 +64,7 @@ def test_what_is_too_much_loses_earlier_writers_then_what_may_have_been_read_the
     kept = from_text(to_text(Lineage(tuple(some))))
     assert kept is not None
     assert (len(kept.reads), {one.writers for one in kept.reads}) == (300, {("8-load-1",)})
+    assert all(one.and_earlier for one in kept.reads)
     long = [TableRead("a" * 48 + "@1", f"t{n:047d}", ("8-load-1",), n < 50) for n in range(300)]
     text = to_text(Lineage(tuple(reversed(long)), left_off=2))
     kept = from_text(text)
@@ -75,7 +81,7 @@ def test_what_is_too_much_loses_earlier_writers_then_what_may_have_been_read_the
 def test_answers_have_it_as_plain_values():
     lineage = Lineage((TableRead("a@1", "t", ("1-load-1",)),), is_open=True, left_off=3)
     assert to_object(lineage) == {
-        "reads": [{"table": "a@1.t", "sure": True, "writers": ["1-load-1"]}],
+        "reads": [{"table": "a@1.t", "sure": True, "writers": ["1-load-1"], "earlier": False}],
         "open": True,
         "left_off": 3,
     }
@@ -102,6 +108,8 @@ def test_answers_have_it_as_plain_values():
                 {"read": {"t": [7]}},
                 {"read": {"t": ["1-load-1\n"]}},
                 {"read": {"t": ["1-load"]}},
+                {"read": {"t": ["1-load-1", "*"]}},
+                {"read": {"t": ["*", "*"]}},
                 {"read": {"t": ["1-load-1"] * 17}},
                 {"may": {"\u001b[2J": []}},
                 {"left_off": -1},

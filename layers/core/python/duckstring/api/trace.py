@@ -109,6 +109,7 @@ def _read(line: Line, read: TableRead, pins: Mapping[str, int]) -> TracedRead:
         "sure": read.is_sure,
         "snapshot": pins.get(of) if read.line else None,
         "writers": [_id(one) for one in writers],
+        "earlier": read.and_earlier,
     }
 
 

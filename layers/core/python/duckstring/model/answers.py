@@ -249,12 +249,14 @@ class TableSize(TypedDict):
 class TableReadTold(TypedDict):
     """A table that an attempt has read, ``orders`` of its own Pond or ``sales@1.orders``.
     ``sure``: otherwise it may have been read. ``writers``: ``RUN-RIPPLE-ATTEMPT`` of each attempt
-    that wrote objects of the version, the last one at the end.
+    that wrote objects of the version, the last one at the end. ``earlier``: rows of earlier
+    attempts lie in these, too, which are not named.
     """
 
     table: str
     sure: bool
     writers: list[str]
+    earlier: bool
 
 
 class LineageTold(TypedDict):
@@ -535,6 +537,7 @@ class LineageAnswer(TypedDict):
 class TracedRead(TypedDict):
     """A table that an attempt has read. ``snapshot``: that of a Source, which its run had pinned.
     ``writers``: the ``id`` of each attempt that wrote objects of it, the last one at the end.
+    ``earlier``: rows of earlier attempts lie in these, too, which are not named.
     """
 
     line: str
@@ -542,6 +545,7 @@ class TracedRead(TypedDict):
     sure: bool
     snapshot: int | None
     writers: list[str]
+    earlier: bool
 
 
 class TracedAttempt(TypedDict):

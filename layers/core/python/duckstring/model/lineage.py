@@ -26,6 +26,7 @@ MOST_BYTES = 16_000
 _LONGEST = 4 * MOST_BYTES
 """What is longer was not written by ``to_text``."""
 _SHORT = (",", ":")
+_EARLIER = "*"
 _WRITER = re.compile(r"([1-9][0-9]{0,14})-([a-z][a-z0-9_]{0,47})-([1-9][0-9]{0,8})", re.ASCII)
 
 
@@ -36,13 +37,15 @@ class TableRead:
     ``writers``: ``RUN-RIPPLE-ATTEMPT`` for each attempt that wrote objects of the version, in the
     order of writing: the last one wrote it last. Where only what is new was read (``read_delta``),
     these objects alone; none: nothing was new. ``is_sure``: it was read. Otherwise it may have
-    been: the code names it, and could reach it.
+    been: the code names it, and could reach it. ``and_earlier``: rows of earlier attempts lie in
+    it, too, which are not named: of parts that were folded, or for which there was no room.
     """
 
     line: str
     table: str
     writers: tuple[str, ...]
     is_sure: bool = True
+    and_earlier: bool = False
 
     @property
     def ref(self) -> str:
@@ -72,6 +75,11 @@ def writers_of(version: TableVersion, parts: Sequence[Part] | None = None) -> tu
     )
 
 
+def has_earlier(version: TableVersion, parts: Sequence[Part] | None = None) -> bool:
+    """Whether rows of attempts that ``writers_of`` does not name may lie in these objects."""
+    return any(part.use == "base" for part in (version.live if parts is None else parts))
+
+
 def writer_name(of: Line, writer: str) -> AttemptName | None:
     """The attempt that a text of ``writers_of`` names. None: it names none."""
     if not (found := _WRITER.fullmatch(writer)):
@@ -85,9 +93,7 @@ def to_text(lineage: Lineage) -> str:
     """
     kept = replace(lineage, reads=tuple(sorted(lineage.reads, key=_by_certainty)))
     if len(text := _text(kept)) > MOST_BYTES:
-        kept = replace(
-            kept, reads=tuple(replace(one, writers=one.writers[-1:]) for one in kept.reads)
-        )
+        kept = replace(kept, reads=tuple(map(_with_last_writer, kept.reads)))
         text = _text(kept)
     while len(text) > MOST_BYTES:
         fewer = max(1, len(kept.reads) * (len(text) - MOST_BYTES) // len(text))
@@ -121,12 +127,22 @@ def to_object(lineage: Lineage) -> LineageTold:
     """As answers have it."""
     return {
         "reads": [
-            {"table": one.ref, "sure": one.is_sure, "writers": list(one.writers)}
+            {
+                "table": one.ref,
+                "sure": one.is_sure,
+                "writers": list(one.writers),
+                "earlier": one.and_earlier,
+            }
             for one in lineage.reads
         ],
         "open": lineage.is_open,
         "left_off": lineage.left_off,
     }
+
+
+def _with_last_writer(read: TableRead) -> TableRead:
+    some = read.and_earlier or len(read.writers) > 1
+    return replace(read, writers=read.writers[-1:], and_earlier=some)
 
 
 def _by_certainty(read: TableRead) -> tuple[bool, str]:
@@ -135,7 +151,11 @@ def _by_certainty(read: TableRead) -> tuple[bool, str]:
 
 def _text(lineage: Lineage) -> str:
     values: dict[str, object] = {
-        name: {one.ref: list(one.writers) for one in lineage.reads if one.is_sure is sure}
+        name: {
+            one.ref: [*([_EARLIER] if one.and_earlier else []), *one.writers]
+            for one in lineage.reads
+            if one.is_sure is sure
+        }
         for name, sure in (("read", True), ("may", False))
     }
     if lineage.is_open:
@@ -157,9 +177,12 @@ def _read(ref: str, writers: object, *, is_sure: bool) -> TableRead | None:
     line, _, table = ref.rpartition(".")
     if not POND_NAME.fullmatch(table) or not (line == "" or _is_line(line)):
         return None
-    if not isinstance(writers, list) or len(writers) > MOST_PARTS or not _are_writers(writers):
+    if not isinstance(writers, list):
         return None
-    return TableRead(line, table, tuple(writers), is_sure)
+    named = writers[1:] if writers[:1] == [_EARLIER] else writers
+    if len(named) > MOST_PARTS or not _are_writers(named):
+        return None
+    return TableRead(line, table, tuple(named), is_sure, len(named) < len(writers))
 
 
 def _is_line(text: str) -> bool:

@@ -20,7 +20,7 @@ from duckstring.errors import TransientError
 from duckstring.model.catalog import Position, TableVersion
 from duckstring.model.checks import CheckResult
 from duckstring.model.foreign import Redactor
-from duckstring.model.lineage import Lineage, TableRead, writers_of
+from duckstring.model.lineage import Lineage, TableRead, has_earlier, writers_of
 from duckstring.model.names import POND_NAME, parse_table_key
 from duckstring.model.parts import MOST_POSITIONS, news_after, part_faults, position_of
 from duckstring.worker.attempt_process import MUTE_EXIT, TABLE_FIELDS
@@ -284,7 +284,8 @@ def _reads_of(
         line = (held.line or "") if held else ""
         position = around.positions.get(str(name))
         parts = news_after(version, position) if name in news else None
-        reads.append(TableRead(line, table, writers_of(version, parts), is_sure))
+        writers, earlier = writers_of(version, parts), has_earlier(version, parts)
+        reads.append(TableRead(line, table, writers, is_sure, earlier))
     return reads
 
 
