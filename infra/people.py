@@ -17,7 +17,7 @@ from constructs import Construct
 from infra.accepted import accept_wildcards
 from infra.doors import Doors
 from infra.messaging import Messaging
-from infra.storage import Storage
+from infra.storage import TABLES, Storage
 from infra.tasks import Tasks
 
 DATA = "data"
@@ -143,7 +143,9 @@ def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
             Statement("TakeDeadLettersAway", ["sqs:DeleteMessage"], to.dead),
             Statement("SendDeadEventsBack", ["lambda:InvokeFunction"], [to.orchestrator]),
         ),
-        DATA: (Statement("ReadTables", ["s3:GetObject"], [f"{to.bucket}/data/*.parquet"]),),
+        DATA: (
+            Statement("ReadTables", ["s3:GetObject"], [f"{to.bucket}/{key}" for key in TABLES]),
+        ),
     }
 
 

@@ -316,8 +316,8 @@ def test_without_isolation_workers_have_the_rights_of_attempts_and_there_is_no_v
 @pytest.mark.parametrize(
     ("name", "action", "keys"),
     [
-        ("attempt", "s3:GetObject", ["/artifacts/*.zip", "/data/*.parquet"]),
-        ("attempt", "s3:PutObject", ["/data/*.parquet", "/errors/*.txt"]),
+        ("attempt", "s3:GetObject", ["/artifacts/*.zip", "/data/*.parquet", "/data/*/*/*/*"]),
+        ("attempt", "s3:PutObject", ["/data/*.parquet", "/data/*/*/*/*", "/errors/*.txt"]),
         ("ripple", "s3:GetObject", []),
         ("task", "s3:GetObject", []),
         ("orchestrator", "s3:PutObject", ["/errors/*.txt"]),
@@ -372,7 +372,6 @@ def test_a_users_policies_are_the_attempts_alone(tmp_path, isolation, roles):
             {
                 "states:SendTaskSuccess",
                 "s3:DeleteObject",
-                "s3:ListBucket",
                 "events:PutEvents",
                 "lambda:InvokeFunction",
                 "secretsmanager:GetSecretValue",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from duckstring.engine.state import PondState
 from duckstring.engine.visible import visible_positions, visible_tables
 from duckstring.model.catalog import Part, Release, TableVersion
-from duckstring.model.names import Line, file_of_key, table_key
+from duckstring.model.names import Line, file_of_key, location_of_key, table_key
 from duckstring.model.parts import (
     MOST_PARTS,
     first_to_fold,
@@ -68,15 +68,37 @@ class Rows:
         parts = (*parts, Part(file_of_key(key), size, size))
         version = TableVersion(table, key, size, size, key, parts=parts if there else ())
         assert not list(part_faults(version))
-        assert len(version.contents) <= MOST_PARTS
+        assert sum(not part.is_adopted for part in version.contents) <= MOST_PARTS
+        self.whole[key] = self.of(version)
+        return version
+
+    def adopted(
+        self, there: TableVersion | None, rows: Counter[str], one: Attempted, table: str
+    ) -> TableVersion:
+        """The table as files of another engine, which the first attempt of its run has started."""
+        line, run, ripple, attempt = one
+        first, key = (
+            table_key(line, table, run=run, ripple=ripple, attempt=number, invocation="x")
+            for number in (1, attempt)
+        )
+        file, old = f"{location_of_key(first)}part-0", self.of(there) if there else Counter()
+        self.held[file], self.held[key] = old + rows, Counter()
+        size = self.held[file].total()
+        parts = (
+            Part(file_of_key(file), size, size, use="base"),
+            Part(file_of_key(key), 0, 0, use="start"),
+        )
+        version = TableVersion(table, key, size, size, key, parts=parts)
+        assert not list(part_faults(version))
         self.whole[key] = self.of(version)
         return version
 
 
 @dataclass
 class Authors:
-    """The Source's ``load`` appends a row in each run. The Sink's ``add`` reads what is new of it,
-    and appends some of the rows to each of its tables; everything it writes anew.
+    """The Source's ``load`` appends a row in each run, or has another engine write all of them. The
+    Sink's ``add`` reads what is new of it, and appends some of the rows to each of its tables;
+    everything it writes anew.
     """
 
     world: World
@@ -94,7 +116,8 @@ class Authors:
         tables = visible_tables(found, run)
         if ripple == "load":
             row = Counter([f"{number}/{attempt}"])
-            return Work({"t": self.rows.added(tables.get("t"), row, one, "t")})
+            write = self.rows.adopted if number % 5 == 0 else self.rows.added
+            return Work({"t": write(tables.get("t"), row, one, "t")})
         snapshot = self.world.snapshots.get((SOURCE, run.pins.get(SOURCE, 0)))
         if snapshot is None or "t" not in snapshot.tables:
             return Work({})

@@ -10,7 +10,14 @@ from duckstring.engine.state import Attempt, PondState, RippleState, Run, Source
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Part, Position, Removal, TableVersion
 from duckstring.model.instants import to_text
-from duckstring.model.names import Line, artifact_key, file_of_key, parse_line, table_key
+from duckstring.model.names import (
+    Line,
+    artifact_key,
+    file_of_key,
+    location_of_key,
+    parse_line,
+    table_key,
+)
 from duckstring.model.values import replace
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, Seen
@@ -368,6 +375,29 @@ def test_parts_of_tables_and_whole_tables_that_a_ripple_has_taken_stay_and_other
         garbage=garbage,
     ).letters()
     assert kept(garbage) == [1, 2, 4, 5, 6, 8, 9, 10, 11]
+
+
+def test_files_of_other_engines_stay_as_long_as_a_table_has_them_then_their_location_goes():
+    def located(number, file):
+        return f"{location_of_key(key(number))}{file}"
+
+    files = ("part-0", "day=1/x.parquet", "_SUCCESS", "_temporary/0/a b", "a*", "")
+    garbage = stored(range(1, 11))
+    for number in (3, 10, 11, 12):
+        garbage.written |= {located(number, file): OLD for file in files}
+        garbage.written[f"{location_of_key(key(number))[:-1]}_$folder$"] = OLD
+    adopted = Part(file_of_key(located(10, "part-0")), 1, 1, use="base")
+    table = replace(version(10), parts=(adopted, Part(file_of_key(key(10)), 0, 1, use="start")))
+    world = World(
+        Seen(pond(snapshot=10, runs_started=11, tables={"t": table}, runs={11: run(11)})),
+        garbage=garbage,
+    )
+    world.letters()
+
+    left = {name for name in garbage.written if name not in map(key, range(1, 11))}
+    young = {located(number, file) for number in (11, 12) for file in files}
+    marks = {f"{location_of_key(key(number))[:-1]}_$folder$" for number in (11, 12)}
+    assert left == {located(10, "part-0"), *young, *marks}  # a run in flight, and one not known yet
 
 
 def test_a_table_written_long_ago_and_still_published_stays():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duckstring.errors import OperatorError
-from duckstring.model.names import table_of_key
+from duckstring.model.names import key_of_file, table_of_key
 from duckstring_cli.stores.held import Stores
 
 Item = dict[str, Any]
@@ -197,5 +197,5 @@ def _objects_of(value: Mapping[str, Any]) -> Iterator[str]:
     if "table" in value or "whole" in value:
         yield key
     for file, *_ in value.get("parts", ()):
-        if (part := f"{table_of_key(key)}/{file}.parquet") != key:
+        if (part := key_of_file(table_of_key(key), file)) != key:
             yield part

@@ -15,7 +15,7 @@ from duckstring.engine.state import PondState
 from duckstring.model.as_of import KEPT_FOR, KEPT_SNAPSHOTS
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line, parse_table_key
+from duckstring.model.names import Line, attempt_of_key
 from duckstring.ports import Seen
 from duckstring.sweep.ports import GarbageStore, SweepPorts
 from duckstring.sweep.report import Report
@@ -191,9 +191,9 @@ def _named(state: PondState) -> Iterator[str]:
 
 def _may_be_wanted(key: str, states: Mapping[Line, PondState]) -> bool:
     """Whether to keep an object: it is of an unknown line, of a run in flight or not known yet, or
-    not a table version.
+    no attempt has brought it about.
     """
-    if (written := parse_table_key(key)) is None:
+    if (written := attempt_of_key(key)) is None:
         return True
     state = states.get(written.line)
     return state is None or written.run in state.runs or written.run > state.runs_started
