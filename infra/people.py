@@ -26,6 +26,7 @@ _WILDCARDS = {
     r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
     r"/artifacts/\*\.zip": "One package for each version of each Pond.",
     r"/data/\*\.parquet": "One object for each table of each attempt.",
+    r"/data/\*/\*/\*/\*": "Files of other engines: what they are called, only the engine knows.",
     r"^\*": "AWS has no narrower resource for lists and alarms. They show no data.",
     r":\*": "A log group's streams, or the id that CloudFormation puts after a stack's name.",
     r"/\*": "The id that CloudFormation puts after a stack's name.",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import sleep as real_sleep
 
+import duckdb
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
@@ -40,7 +41,7 @@ from duckstring.external import (
     aws,
     core,
 )
-from duckstring.external.fake.pond import FakePond
+from duckstring.external.fake.pond import FakePond, WorkerLost
 from duckstring.external.glue import KEY_ARGUMENT
 from tests.integration.aws import CREDENTIALS, REGION
 from tests.unit.external_kit import MemoryPond, Paused, turns, virtual_time
@@ -569,6 +570,40 @@ def test_the_example_of_the_docs_runs_and_tells_of_its_run(kind, time):
 
     (run,) = engine.ids()
     assert f"'{run}' AS run_id" in pond.tables["run"]
+
+
+def adopting_examples() -> list[str]:
+    section = DOCS.partition("\n## Tables that another engine writes\n")[2].partition("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", [Athena, Emr])
+def test_the_example_that_adopts_gives_the_engine_the_location_and_takes_what_it_wrote(kind, time):
+    """moto runs nothing: the test writes what the engine would, where it was told to."""
+    engine = kind()
+    (code,) = (one for one in adopting_examples() if kind.__name__ in one)
+    scope = {name: getattr(external, name) for name in external.__all__} | {"ripple": ripple}
+    with collecting():
+        exec(compile(code, "external.md", "exec"), scope)
+    pond = FakePond({"SALES_SPARK_ROLE": f"arn:aws:iam::{ACCOUNT}:role/spark"})
+    if kind is Athena:
+        client("athena").create_work_group(Name="sales", Configuration={})
+    else:
+        pond.environment["SALES_APPLICATION"] = engine.application
+    pond.lose_worker()  # after the start: the next call attaches, and finds what was written
+    with pytest.raises(WorkerLost):
+        scope["totals"](pond)
+    if kind is Athena:
+        (query,) = engine._queries().values()
+        (to,) = re.findall(r"TO '(.+?)' WITH", query.query)
+    else:
+        (run,) = engine._runs()
+        (to,) = run.job_driver["sparkSubmit"]["entryPointArguments"]
+    duckdb.sql("SELECT 1 AS day, 'eu' AS region, 7 AS amount").write_parquet(f"{to}part-0")
+    pond.call(scope["totals"])
+
+    assert len(engine.ids()) == 1
+    assert duckdb.sql(pond.tables["totals"]).fetchall() == [(1, "eu", 7)]
 
 
 # How it ends
