@@ -4,8 +4,10 @@ and found again by a later attempt of the same try.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import struct
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -181,6 +183,96 @@ def test_a_reader_that_took_it_finds_what_was_appended_since(box, tmp_path):
         sink.succeed(pond)
 
 
+WRITTEN_ELSEWHERE = {
+    "INT96, as Spark writes it": (
+        pa.table({"a": pa.array([1_900_000_000_123_456, None], pa.timestamp("us"))}),
+        {"use_deprecated_int96_timestamps": True},
+    ),
+    "instants": (
+        pa.table(
+            {
+                unit: pa.array([1, None], pa.timestamp(unit, zone))
+                for unit, zone in (("ms", None), ("us", "UTC"), ("ns", None))
+            }
+        ),
+        {},
+    ),
+    "decimals": (
+        pa.table(
+            {
+                "a": pa.array([Decimal("1.23"), None], pa.decimal128(38, 10)),
+                "b": pa.array([Decimal("1.2"), None], pa.decimal128(9, 1)),
+            }
+        ),
+        {"store_decimal_as_integer": True},
+    ),
+    "numbers": (
+        pa.table(
+            {
+                name: pa.array([1, None], getattr(pa, name)())
+                for name in ("uint8", "uint16", "uint32", "uint64", "int8", "float16", "float32")
+            }
+        ),
+        {},
+    ),
+    "floating points": (pa.table({"a": [float("nan"), -0.0, 0.0, float("-inf")]}), {}),
+    "bytes and texts": (
+        pa.table(
+            {
+                "a": pa.array([b"abc", None], pa.binary(3)),
+                "b": pa.array(["x", None]).dictionary_encode(),
+                "c": pa.array([b"0" * 16, None], pa.uuid()),
+                "d": pa.array(["{}", None], pa.json_()),
+            }
+        ),
+        {"compression": "brotli"},
+    ),
+    "nested": (
+        pa.table(
+            {
+                "l": pa.array([[1, None], [], None]),
+                "s": pa.array(
+                    [{"x": 1, "y": None}, None, {"x": None, "y": ["q"]}],
+                    pa.struct([("x", pa.int32()), ("y", pa.list_(pa.string()))]),
+                ),
+                "m": pa.array([[("k", 1)], None, []], pa.map_(pa.string(), pa.int64())),
+            }
+        ),
+        {"compression": "lz4", "data_page_version": "2.0"},
+    ),
+    "never NULL": (
+        pa.Table.from_arrays(
+            [pa.array([1, 2])], schema=pa.schema([pa.field("a", pa.int64(), nullable=False)])
+        ),
+        {},
+    ),
+    "only NULL": (pa.table({"a": pa.array([None, None], pa.null()), "b": [1, 2]}), {}),
+    "odd names": (pa.table({'a b"c': [1], "select": [2], "ü": [3], "_change": [4]}), {}),
+    "many columns": (pa.table({f"c{number}": [number] for number in range(1_000)}), {}),
+}
+
+
+@pytest.mark.parametrize("what", WRITTEN_ELSEWHERE)
+def test_each_type_is_read_as_the_file_has_it_and_counts_as_if_it_had_been_written_here(
+    box, tmp_path, what
+):
+    table, options = WRITTEN_ELSEWHERE[what]
+    pond = box.attempt()
+    to = pond.location("orders")
+    for file in ("part-0", "part-1"):
+        pq.write_table(table, f"{to}{file}", **options)
+    pond.adopt_table("orders")
+    version, found = pond.written["orders"], pond.read_table("orders")
+    direct = pond.con.sql(f"FROM read_parquet(['{to}part-0', '{to}part-1'])")
+
+    assert (found.columns, found.types) == (direct.columns, direct.types)
+    assert repr(rows_of(found)) == repr(rows_of(direct))
+    assert pond.con.sql(f"FROM '{box.path(version)}'").types == direct.types
+    other = Sandbox(tmp_path / "other").attempt()
+    other.write_table("orders", f"FROM read_parquet('{to}part-*')")
+    assert other.written["orders"].fingerprint == version.fingerprint
+
+
 # The contract.
 
 
@@ -215,6 +307,39 @@ def test_what_the_files_hold_is_published_and_what_no_row_ever_held_may_change(b
         box.attempt().write_table(
             "orders", "SELECT 1::BIGINT id, 1 never, ['x'] a_list, {'a': 1::BIGINT, 'b': 1} deep"
         )
+
+
+def test_what_an_author_has_set_or_called_like_duckdb_s_own_changes_nothing(box):
+    pond = box.attempt()
+    written(pond.location("orders"), SPARK, ATHENA)
+    for statement in (
+        'CREATE MACRO "glob"(x) AS TABLE SELECT 7 AS file',
+        "CREATE MACRO parquet_schema(x) AS TABLE SELECT 1 AS one",
+        "CREATE MACRO count() AS 7",
+        "SET default_collation = 'nocase'",
+        "SET binary_as_string = true",
+        "SET errors_as_json = true",
+        "SET preserve_insertion_order = false",
+        "CREATE TABLE orders AS SELECT 'mine' AS whose",
+    ):
+        pond.con.execute(statement)
+    pond.adopt_table("orders")
+
+    assert sorted(pond.read_table("orders").fetchall()) == [(i, f"n{i}") for i in range(20)]
+
+
+def test_files_that_say_more_rows_than_they_have_are_broken(box, monkeypatch):
+    from duckstring.author import adopted
+
+    footers = adopted._footers
+    lied = lambda *asked: [replace_rows(one) for one in footers(*asked)]  # noqa: E731
+    replace_rows = lambda one: dataclasses.replace(one, rows=one.rows + 1)  # noqa: E731
+    monkeypatch.setattr(adopted, "_footers", lied)
+    refused(
+        box,
+        r"its files have 10 rows, and say that they have 11",
+        make=lambda to: written(to, SPARK),
+    )
 
 
 # Retries: which location it is.

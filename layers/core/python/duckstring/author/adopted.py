@@ -22,7 +22,6 @@ from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import fingerprint
 from duckstring.author.keeping import changed_forms
 from duckstring.author.writing import check_names, folded, kept_columns
-from duckstring.errors import TransientError
 from duckstring.model.catalog import Part, TableVersion
 from duckstring.model.names import file_of_key, is_path
 from duckstring.model.parts import MOST_ADOPTED
@@ -308,9 +307,9 @@ def _measured(lake: Lake, table: str, content: Content, columns: ColumnTypes) ->
     rows, total = lake.measured(f"FROM {scan(*(one.uri for one in content.objects))}")
     expected = sum(one.rows for one in content.objects)
     if rows != expected:
-        raise TransientError(
-            f"Files of table {table!r} gave {rows} rows, and say that they have {expected}.",
-            hint="The attempt is made again.",
+        raise WriteError(
+            f"Table {table!r}: its files have {rows} rows, and say that they have {expected}.",
+            hint="They are broken. Let the engine write them again.",
         )
     return rows, total
 

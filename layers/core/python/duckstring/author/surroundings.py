@@ -64,12 +64,9 @@ class Surroundings:
     def is_own(self, key: str) -> bool:
         """Whether only this attempt can have written the object."""
         written = parse_table_key(key)
-        return (
-            written is not None
-            and not written.path
-            and key
-            in {self.key_of(written.table, part) for part in (0, *_number(written.invocation))}
-        )
+        return written is not None and key in {
+            self.key_of(written.table, part) for part in (0, *_number(written.invocation))
+        }
 
     def may_adopt(self, key: str) -> bool:
         """Whether another engine has written the object for this Ripple in this run: into a
