@@ -193,10 +193,11 @@ def _reading(lake: Lake, table: str, uris: Mapping[str, str]) -> Iterator[None]:
         message = duckdb_message(error).partition("\n")[0]
         path = next((path for path, uri in uris.items() if uri in message), "")
         which = f"the file {_shown(path)}" if path else "one of its files"
+        message = message.replace(uris.get(path, path), path)
         raise WriteError(
             f"Table {table!r}: {which} cannot be read as Parquet: {_cut(message)}",
             hint="Adopt a table when its job has ended. Allowed: Parquet that is not encrypted.",
-        ) from error
+        ) from None
 
 
 def _footers(con: DuckDBPyConnection, table: str, uris: Mapping[str, str]) -> Iterator[_File]:
