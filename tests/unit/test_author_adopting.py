@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import struct
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from duckstring.author.check_pond import CheckPond
 from duckstring.author.errors import CheckError, ContractError, WriteError
@@ -466,6 +469,86 @@ def test_a_memory_that_is_no_location_of_this_try_is_refused(box, remembered):
     pond.remember("location/orders", remembered)
     with pytest.raises(InvariantError, match=r"remembers .*, which is no location of this try"):
         pond.location("orders")
+
+
+class Died(BaseException):
+    """A worker, between any two lines."""
+
+
+@dataclass
+class Writers:
+    """A Ripple that has a job of another engine write its table, or writes the files itself. Its
+    worker dies at some of the places that it passes.
+    """
+
+    by_job: bool
+    deaths: list[bool]
+    given: str = ""
+    attempts: int = 0
+
+    def passes(self):
+        if self.deaths and self.deaths.pop():
+            raise Died
+
+    def ripple(self, pond):
+        self.attempts += 1
+        to = pond.location("orders")
+        self.passes()
+        if not self.by_job:
+            self.write(to, self.attempts)
+        else:
+            if pond.recall("external/job") is None:
+                pond.remember("external/job", {"since": 1.0, "run": ""})
+            self.passes()
+            if not self.given:  # an engine starts one run for one key
+                self.given = to
+                self.write(to, self.attempts)
+                self.passes()
+            pond.remember("external/job", {"since": 1.0, "run": "r"})
+        pond.adopt_table("orders")
+        self.passes()
+
+    def write(self, to, stamp):
+        for number in range(2):
+            written(to, (f"part-{stamp}-{number}", f"SELECT {stamp} AS of, {number} AS part"))
+            if not self.by_job:  # a job does not die with the worker that has started it
+                self.passes()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    by_job=st.booleans(),
+    earlier=st.booleans(),
+    deaths=st.lists(st.booleans(), max_size=9),
+    fails=st.integers(0, 2),
+)
+def test_a_table_has_what_one_writer_has_written_and_all_of_it_whoever_dies(
+    tmp_path_factory, by_job, earlier, deaths, fails
+):
+    """Whatever is lost, paused or tried again. ``earlier``: another job has ended before."""
+    box = Sandbox(tmp_path_factory.mktemp("box"))
+    writers = Writers(by_job, deaths)
+    pond = box.attempt()
+    while True:
+        if earlier and pond.recall("external/first") is None:
+            pond.remember("external/first", {"since": 1.0, "run": "f"})
+        try:
+            writers.ripple(pond)
+        except Died:
+            box.invocation = f"{writers.attempts:08x}"
+            pond = box.attempt(lost=True)
+        else:
+            if not fails:
+                break
+            fails -= 1
+            writers.given = ""  # another try is another run
+            pond = box.attempt(again=True)
+
+    rows = pond.read_table("orders").fetchall()
+    assert sorted(part for _, part in rows) == [0, 1]
+    assert len({of for of, _ in rows}) == 1
+    if not by_job:
+        assert rows[0][0] == writers.attempts
 
 
 # What cannot be adopted, each in one line that says what and where.
