@@ -744,7 +744,9 @@ def test_more_files_than_all_tables_of_a_pond_may_have(box):
         for n in range(many)
     }
     refused(
-        box, r"has 1 files; allowed: 0, with the adopted ones", make=lambda to: written(to, SPARK)
+        box,
+        r"has 1 files; allowed: 0: the Pond's other tables have the rest\.",
+        make=lambda to: written(to, SPARK),
     )
 
 

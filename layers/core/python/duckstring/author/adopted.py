@@ -87,10 +87,10 @@ def adopt(lake: Lake, of: Adoption, *, room: int) -> TableVersion:
         ContractError: they would not keep to what is published. Nothing was stored.
     """
     uris = _uris(lake, of, room)
+    published = lake.published(of.published) if of.published else None
     with _reading(lake, of.table, uris):
         files = list(_footers(lake.con, of.table, uris))
         columns = _columns(lake.con, of.table, uris)
-        published = lake.published(of.published) if of.published else None
         if published is not None:
             check_contract(of.table, published, columns)
         content = Content([Object(one.uri, "rows", one.rows) for one in files if one.rows])
@@ -141,11 +141,7 @@ def _uris(lake: Lake, of: Adoption, room: int) -> Mapping[str, str]:
     if len(taken) > room:
         raise WriteError(
             f"Table {of.table!r}: {start} has {len(taken)} files; allowed: {room}"
-            + (
-                "."
-                if room == MOST_ADOPTED
-                else ", with the adopted ones of the Pond's other tables."
-            ),
+            + ("." if room == MOST_ADOPTED else ": the Pond's other tables have the rest."),
             hint=_FEWER,
         )
     return {path: f"{start}{path}" for path in taken}

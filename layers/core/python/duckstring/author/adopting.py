@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from duckstring.author.adopted import Adoption, adopt
@@ -15,6 +16,7 @@ from duckstring.model.parts import MOST_ADOPTED, MOST_ADOPTED_OF_POND
 _MEMORY = "location/"
 _JOBS = "external/"
 """What the names of memories begin with, of this module and of jobs of other engines."""
+_DIGEST = 10
 
 
 class Adopting(Growing):
@@ -99,9 +101,11 @@ class Adopting(Growing):
         return bool(self._jobs() - set(found["before"]))
 
     def _jobs(self) -> set[str]:
-        """What is remembered of external runs that were started, or may have been."""
+        """What is remembered of external runs that were started, or may have been: short, for it is
+        remembered with each location.
+        """
         return {
-            key
+            sha256(key.encode()).hexdigest()[:_DIGEST]
             for key, value in self._memo.known().items()
             if key.startswith(_JOBS) and value is not None
         }
