@@ -135,6 +135,12 @@ ENTRIES = (
         "Example: duckstring get reports worst_routes routes.csv",
     ),
     Entry(
+        "snapshots",
+        "snapshots:snapshots",
+        "The snapshots of a Pond that are kept, newest first.",
+        "Example: duckstring snapshots sales --limit 5",
+    ),
+    Entry(
         "check",
         "check_published:check",
         "Make the checks of a deployed Pond on what it has published now.",

@@ -15,6 +15,7 @@ from duckstring.api import (
     control,
     cost,
     history,
+    kept,
     remove,
     remove_table,
     requests,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         DoctorAnswer,
         Fault,
         HelloAnswer,
+        KeptAnswer,
         Refused,
         RemoveAnswer,
         RunAnswer,
@@ -252,6 +254,17 @@ def _snapshots(asked: requests.SnapshotsRequest, ports: ApiPorts) -> SnapshotsAn
     )
 
 
+def _kept(asked: requests.KeptRequest, ports: ApiPorts) -> KeptAnswer:
+    return kept.kept(
+        asked,
+        catalog=ports.catalog,
+        states=ports.states,
+        published=ports.published,
+        whole=ports.settings.retention,
+        clock=ports.clock,
+    )
+
+
 def _remove(asked: requests.RemoveRequest, ports: ApiPorts) -> RemoveAnswer:
     if asked.table is not None:
         if asked.version is not None:
@@ -304,6 +317,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "run": Operation(requests.RunRequest, _run),
     "tables": Operation(requests.TablesRequest, _tables),
     "snapshots": Operation(requests.SnapshotsRequest, _snapshots),
+    "kept": Operation(requests.KeptRequest, _kept),
     "remove": Operation(requests.RemoveRequest, _remove),
     "arrival": Operation(requests.ArrivalRequest, _arrival),
     "doctor": Operation(requests.NothingAsked, _doctor),

@@ -20,7 +20,15 @@ def level_for(request: Mapping[str, object]) -> Level:
     """
     match request:
         case {
-            "op": "hello" | "status" | "runs" | "run" | "tables" | "snapshots" | "doctor" | "cost"
+            "op": "hello"
+            | "status"
+            | "runs"
+            | "run"
+            | "tables"
+            | "snapshots"
+            | "kept"
+            | "doctor"
+            | "cost"
         }:
             return "viewer"
         case {"op": "window" | "arrival", "action": "list"} | {"op": "remove", "dry": True}:

@@ -22,6 +22,7 @@ from duckstring.adapters.aws.layout import (
     parse_memo_key,
     work_partition,
 )
+from duckstring.adapters.aws.published import dropped_key, read_dropped
 from duckstring.adapters.aws.rows import attempt_row, complete
 from duckstring.adapters.aws.schemas import readable
 from duckstring.adapters.aws.state import manifest_key
@@ -142,6 +143,30 @@ class AwsGarbageStore:
             for found in page["Items"]
             for item in (readable(found, f"{found['sk']['S']} of {line}"),)
         }
+
+    def dropped(self, lines: Collection[Line]) -> Mapping[Line, int]:
+        """The greatest number of a manifest that was forgotten, of each line for which that is
+        recorded.
+        """
+        return read_dropped(self._clients, self._table, lines)
+
+    def record_dropped(self, line: Line, number: int) -> None:
+        """Record that manifests up to this number were forgotten, unless a greater one is
+        recorded.
+        """
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key=dropped_key(line),
+                **update(
+                    "SET #number = :number",
+                    "attribute_not_exists(#number) OR #number < :number",
+                    {"number": number},
+                ),
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
 
     def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
         """Forget manifests."""
