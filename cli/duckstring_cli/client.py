@@ -23,6 +23,7 @@ from duckstring.model.answers import (
     DoctorAnswer,
     HelloAnswer,
     KeptAnswer,
+    PublishAnswer,
     RemoveAnswer,
     RunAnswer,
     RunRow,
@@ -256,6 +257,20 @@ class Client:
             shown = answer["snapshots"][:limit]
             answer = {**answer, "snapshots": shown, "next": shown[-1]["snapshot"]}
         return answer
+
+    def publish(
+        self,
+        pond: str,
+        *,
+        major: int | None = None,
+        at: str | None = None,
+        snapshot: int | None = None,
+        dry: bool = False,
+    ) -> PublishAnswer:
+        """Publish an earlier snapshot again. ``dry``: only say what it would change."""
+        return self._call(
+            PublishAnswer, "publish", pond=pond, major=major, at=at, snapshot=snapshot, dry=dry
+        )
 
     def remove(
         self,

@@ -28,6 +28,7 @@ CALLS = {
     "tables": lambda client: client.tables("sales"),
     "snapshots": lambda client: client.snapshots(["sales"]),
     "kept": lambda client: client.kept("sales", limit=20),
+    "publish": lambda client: client.publish("sales", snapshot=4),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),
     "doctor": lambda client: client.doctor(),

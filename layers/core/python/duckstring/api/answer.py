@@ -16,6 +16,7 @@ from duckstring.api import (
     cost,
     history,
     kept,
+    publish,
     remove,
     remove_table,
     requests,
@@ -25,7 +26,14 @@ from duckstring.api import (
     trigger,
     windows,
 )
-from duckstring.api.ports import ApiPorts, ControlPorts, DeployPorts, RemovePorts, RemoveTablePorts
+from duckstring.api.ports import (
+    ApiPorts,
+    ControlPorts,
+    DeployPorts,
+    PublishPorts,
+    RemovePorts,
+    RemoveTablePorts,
+)
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.access import Level, covers, level_for
 from duckstring.model.find import find_deployed
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
         Fault,
         HelloAnswer,
         KeptAnswer,
+        PublishAnswer,
         Refused,
         RemoveAnswer,
         RunAnswer,
@@ -265,6 +274,13 @@ def _kept(asked: requests.KeptRequest, ports: ApiPorts) -> KeptAnswer:
     )
 
 
+def _publish(asked: requests.PublishRequest, ports: ApiPorts) -> PublishAnswer:
+    return publish.publish(
+        asked,
+        PublishPorts(ports.catalog, ports.states, ports.published, ports.mailbox, ports.clock),
+    )
+
+
 def _remove(asked: requests.RemoveRequest, ports: ApiPorts) -> RemoveAnswer:
     if asked.table is not None:
         if asked.version is not None:
@@ -318,6 +334,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "tables": Operation(requests.TablesRequest, _tables),
     "snapshots": Operation(requests.SnapshotsRequest, _snapshots),
     "kept": Operation(requests.KeptRequest, _kept),
+    "publish": Operation(requests.PublishRequest, _publish),
     "remove": Operation(requests.RemoveRequest, _remove),
     "arrival": Operation(requests.ArrivalRequest, _arrival),
     "doctor": Operation(requests.NothingAsked, _doctor),

@@ -130,6 +130,17 @@ class ControlPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishPorts:
+    """What publishing an earlier snapshot needs from outside."""
+
+    catalog: Catalog
+    states: StateReader
+    published: PublishedReader
+    mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveTablePorts:
     """What removing a table needs from outside."""
 

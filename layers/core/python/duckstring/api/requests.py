@@ -23,7 +23,7 @@ from duckstring.model.wire import shown, storable
 
 MOST_RUNS = 1000
 MOST_LINES = 200
-RunWord = Literal["running", "success", "pass", "failed", "killed", "removal"]
+RunWord = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
 Action = Literal["add", "list", "remove"]
 Asked = TypeVar("Asked", bound=Struct)
 
@@ -188,6 +188,16 @@ class KeptRequest(Struct, frozen=True):
     pond: Text
     major: Major | None = None
     before: Number | None = None
+
+
+class PublishRequest(Struct, frozen=True):
+    """``publish``. ``at`` is an instant, ``snapshot`` the number of one: give one of them."""
+
+    pond: Text
+    major: Major | None = None
+    at: Text | None = None
+    snapshot: Number | None = None
+    dry: bool = False
 
 
 class RemoveRequest(Struct, frozen=True):

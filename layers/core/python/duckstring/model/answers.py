@@ -508,6 +508,31 @@ class KeptAnswer(TypedDict):
     next: int | None
 
 
+class PublishedTables(TypedDict):
+    """What publishing an earlier snapshot does to tables, by name: they are as they were, are the
+    same, are published no longer, or are published again.
+    """
+
+    back: list[str]
+    same: list[str]
+    gone: list[str]
+    returned: list[str]
+
+
+class PublishAnswer(TypedDict):
+    """``publish``: an earlier snapshot, the freshness ``f`` of its data, and whether the line has
+    received it. ``run``: the number under which it is published again.
+    """
+
+    line: str
+    snapshot: int
+    f: str
+    run: str | None
+    tables: PublishedTables
+    warnings: list[str]
+    applied: bool
+
+
 class DeployedPond(TypedDict):
     """What a deploy did to one line.
 
