@@ -92,5 +92,5 @@ def _why(one: KeptSnapshot, retention: RetentionRow) -> str:
 
 def _rule(retention: RetentionRow) -> str:
     number, days = retention["snapshots"], retention["days"]
-    last = "the last snapshot" if number == 1 else f"the last {number} snapshots"
-    return f"{last}, and those that are younger than {days} day{'' if days == 1 else 's'}"
+    last = "the last one" if number == 1 else f"the last {number}"
+    return f"{last}, and all younger than {days} day{'' if days == 1 else 's'}"

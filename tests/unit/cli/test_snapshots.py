@@ -79,7 +79,7 @@ def test_each_snapshot_says_why_it_is_kept(show: Shown) -> None:
         "read by costs@2, reports@1",
         "the next sweep deletes it",
     ]
-    said = "sales@1 keeps the last 3 snapshots, and those that are younger than 4 days."
+    said = "sales@1 keeps the last 3, and all younger than 4 days."
     assert " ".join(err.split()) == said
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,12 +58,13 @@ def kept(
     page = published.kept(line, below=below, most=_PAGE + 1)
     numbers = [one.number for one in page[:_PAGE]]
     found = published.read_many([(line, number) for number in (below, *numbers)])
-    newer = found.get((line, below))
+    newer = {key for version in state.tables.values() for key in version.keys}
+    newer |= set(_objects(found.get((line, below))))
     rows: list[KeptSnapshot] = []
     for number in numbers:
         if (manifest := found.get((line, number))) is not None:  # the sweep may be at work
             rows.append(row.of(manifest, newer))
-            newer = manifest
+            newer |= _objects(manifest).keys()
     return {
         "line": line,
         "now": to_text(row.now),
@@ -83,14 +84,13 @@ class _Row:
     now: Instant
     readers: Mapping[int, frozenset[Line]]
 
-    def of(self, one: PublishSnapshot, newer: PublishSnapshot | None) -> KeptSnapshot:
-        """``newer``: the snapshot that is kept after it."""
+    def of(self, one: PublishSnapshot, newer: Collection[str]) -> KeptSnapshot:
+        """``newer``: the objects of newer snapshots."""
         number = one.run
         reasons = self.retention.reasons(
             number, one.f, published=self.state.snapshot, last=self.last, now=self.now
         )
         objects = _objects(one)
-        alone = objects.keys() - (_objects(newer).keys() if newer is not None else frozenset())
         return {
             "snapshot": number,
             "run": run_key(self.state.line, number),
@@ -99,17 +99,17 @@ class _Row:
             "tables": len(one.tables),
             "rows": sum(version.rows for version in one.tables.values()),
             "bytes": sum(objects.values()),
-            "bytes_alone": sum(objects[key] for key in alone) if newer is not None else 0,
+            "bytes_alone": sum(size for key, size in objects.items() if key not in newer),
             "reasons": list(reasons),
             "read_by": sorted(self.readers.get(number, frozenset())),
             "warnings": len(one.warnings),
         }
 
 
-def _objects(one: PublishSnapshot) -> Mapping[str, int]:
+def _objects(one: PublishSnapshot | None) -> Mapping[str, int]:
     return {
         version.key_of(part): part.bytes
-        for version in one.tables.values()
+        for version in (one.tables.values() if one is not None else ())
         for part in version.contents
     }
 
