@@ -55,11 +55,13 @@ class World:
         self.requests.append("states")
         last = max(self.manifests, default=0)
         sinks = {self.reader.line: (1, 1)} if self.reader else {}
+        _, tables = self.manifests.get(last, (0, []))
         sales = PondState(
             SALES,
             snapshot=last,
             sinks=sinks,
             release=replace(release("sales@1"), retention=self.of),
+            tables={one.table: one for one in tables},
         )
         there = {SALES: Seen(sales)} | ({self.reader.line: Seen(self.reader)} if sinks else {})
         return {line: there[line] for line in lines if line in there}
@@ -118,6 +120,12 @@ def test_each_snapshot_says_what_it_is_and_what_only_it_has():
     assert (older["rows"], older["bytes"], older["bytes_alone"]) == (20, 10, 0)
     rewritten = World({3: (2, [version(3)]), 4: (2, [version(3)]), 7: (1, [version(7)])})
     assert [one["bytes_alone"] for one in rewritten.ask()["snapshots"]] == [0, 5, 0]
+
+
+def test_what_was_published_again_is_not_alone_in_the_snapshot_that_it_comes_from():
+    first, second = [version(1)], [version(2)]
+    world = World({1: (3, first), 2: (2, second), 3: (1, first)})
+    assert [one["bytes_alone"] for one in world.ask()["snapshots"]] == [0, 5, 0]
 
 
 def test_a_snapshot_that_wrote_nothing_has_no_version():
