@@ -207,3 +207,38 @@ def test_files_of_another_engine_are_a_table_that_sinks_and_people_read(driver):
         row for row in driver.client.tables("engine_made")["tables"] if row["table"] == "made"
     )
     assert [part["rows"] for part in made["parts"]] == [2, 2, 0]
+
+
+def test_an_earlier_snapshot_is_published_again_and_no_row_is_lost_or_doubled(driver):
+    shop, desk = SHOP, DESK.replace("growing_", "back_")
+    driver.deploy(
+        driver.pond("back_shop", shop),
+        driver.pond("back_desk", desk, sources=["back_shop"], immediate_retries=2),
+    )
+    (driver.ledger / "failed").touch()  # no attempt fails here
+    for _ in range(3):
+        driver.wait_fresh("back_desk", driver.pulse("back_desk"))
+    driver.wait_at_rest("back_shop", "back_desk")
+
+    def taken():
+        return sorted(row["moment"] for row in driver.rows("back_desk", "taken"))
+
+    def events():
+        return sorted(row["moment"] for row in driver.rows("back_shop", "events"))
+
+    all_three = taken()
+    assert all_three == events()
+    kept = driver.run("snapshots", "back_desk", "--json").json["snapshots"]
+    assert [one["reasons"] for one in kept] == [
+        ["published", "last", "young"],
+        *[["last", "young"]] * 2,
+    ]
+    first = kept[-1]["run"]
+    told = driver.run.done("publish", "back_desk", "--run", first, "-y")
+    assert "as it was: customers, taken" in told
+    assert taken() == all_three[:2]
+    assert driver.statuses("back_desk")[-1] == "rollback"
+    assert driver.line("back_desk")["end_f"] == kept[0]["f"]
+
+    driver.wait_fresh("back_desk", driver.pulse("back_desk"))
+    assert (len(taken()), taken()) == (8, events()), "what came since was taken in again, once"

@@ -61,6 +61,7 @@ OUTPUTS = (
         "Ephemeral",
     ),
 )
+KEEPS = {"retention_snapshots", "retention_days"}
 EVERYONE = {"catchment", "table", "bucket", "mailbox"}
 SIZES = {"function_memory_mib", "function_timeout_seconds"}
 KNOWS = {
@@ -72,6 +73,7 @@ KNOWS = {
     "vendor": {"catchment", "table", "table_arn", "mailbox_arn", "secret", "attempt_role"},
     "discovery": {"catchment"},
     "api": EVERYONE
+    | KEEPS
     | {
         "machine",
         "discovery_function",
@@ -80,9 +82,9 @@ KNOWS = {
         "function_memory_mib",
         "function_timeout_seconds",
     },
-    "operators": EVERYONE | SIZES | {"machine"},
-    "viewers": EVERYONE - {"mailbox"} | SIZES | {"machine"},
-    "sweep": EVERYONE | {"delays", "machine", "history_days"},
+    "operators": EVERYONE | SIZES | KEEPS | {"machine"},
+    "viewers": EVERYONE - {"mailbox"} | SIZES | KEEPS | {"machine"},
+    "sweep": EVERYONE | KEEPS | {"delays", "machine", "history_days"},
 }
 
 

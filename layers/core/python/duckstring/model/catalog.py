@@ -7,6 +7,7 @@ from typing import Literal
 from duckstring.model.compute import Place
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, file_of_key, is_located, key_of_file, table_of_key
+from duckstring.model.retention import Retention
 from duckstring.model.values import Value
 
 PondKind = Literal["inlet", "pond", "outlet"]
@@ -63,6 +64,7 @@ class Release(Value, frozen=True):
     immediate_retries: int
     source_retries: int
     deployed: Instant
+    retention: Retention = Retention()
 
     @property
     def check_ripple(self) -> str:
