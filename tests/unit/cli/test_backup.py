@@ -462,3 +462,5 @@ def test_all_objects_of_a_table_with_parts_are_named_and_of_positions_the_whole_
     state = PondState(SALES, tables={"t": table}, positions=taken)
     item = {"state": {"S": codec.state_to_text(state)}}
     assert sorted(set(cut.names_in(item))) == [(key(run), True) for run in (1, 2, 3, 4)]
+    manifest = {"positions": {"S": codec.positions_to_text(taken)}}
+    assert list(cut.names_in(manifest)) == [(key(4), True)]
