@@ -165,7 +165,7 @@ def names_in(item: Item) -> Iterator[tuple[str, bool]]:
     """The keys of the objects that an item names, and whether it cannot do without them: the rest
     of a long text in history is no loss.
     """
-    for attribute in ("state", "tables", "release"):
+    for attribute in ("state", "tables", "positions", "release"):
         if text := item.get(attribute, {}).get("S"):
             for key in _keys_in(json.loads(text)):
                 yield key, True

@@ -468,3 +468,5 @@ def test_all_objects_of_a_table_with_parts_are_named_and_of_positions_the_whole_
     assert sorted(set(cut.names_in(item))) == sorted(
         (one, True) for one in (adopted, *map(key, (1, 2, 3, 4)))
     )
+    manifest = {"positions": {"S": codec.positions_to_text(taken)}}
+    assert list(cut.names_in(manifest)) == [(key(4), True)]
