@@ -107,10 +107,11 @@ def _parts(row: TableRow) -> list[_Part]:
 
 
 def _part(row: TableRow, uri: str, found: Object, *, use: str) -> _Part:
-    key = parse_table_key(f"data/{reading.address(row, uri).rpartition('/data/')[2]}")
+    key = parse_table_key(f"data/{reading.address(row, uri).partition('/data/')[2]}")
     assert key is not None  # noqa: S101 - ``address`` has checked it
     writer = f"{key.run}-{key.ripple}-{key.attempt}"
-    return _Part(found, writer, is_live=use != "news", is_folded=use == "base")
+    # What another engine has written (``key.path``) is of one attempt.
+    return _Part(found, writer, is_live=use != "news", is_folded=use == "base" and not key.path)
 
 
 def _look(con: DuckDBPyConnection, row: TableRow, parts: Sequence[_Part], where: str) -> _Table:

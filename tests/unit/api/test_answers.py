@@ -29,10 +29,15 @@ CALLS = {
     "snapshots": lambda client: client.snapshots(["sales"]),
     "lineage": lambda client: client.lineage("sales"),
     "trace": lambda client: client.trace("sales", ["1-load-1"]),
+    "kept": lambda client: client.kept("sales", limit=20),
+    "publish": lambda client: client.publish("sales", snapshot=4),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),
     "doctor": lambda client: client.doctor(),
 }
+
+
+EMPTY = {"runs": [], "snapshots": [], "next": None}
 
 
 def test_the_command_knows_every_operation():
@@ -45,7 +50,7 @@ def test_the_command_reads_the_shape_that_the_api_answers_with(op, monkeypatch):
     monkeypatch.setattr(
         Client,
         "_call",
-        lambda _, shape, asked_op, **__: asked.append((asked_op, shape)) or {"runs": []},
+        lambda _, shape, asked_op, **__: asked.append((asked_op, shape)) or EMPTY,
     )
     CALLS[op](Client(Catchment(name="dev", kind="local", stack="Duckstring-dev")))
     assert asked == [(op, shape_of(op))]

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from duckstring_cli import bucket, origins, reading
@@ -113,6 +114,24 @@ def test_rows_of_each_folded_object_are_told_apart_by_the_parts_that_went_into_i
     assert sum(rows for _, rows, _ in found) == 18
     assert {rows for _, rows, exact in found if exact} == {1}
     assert all(rows > 0 for _, rows, _ in found)
+
+
+def test_rows_that_another_engine_has_written_are_of_the_attempt_that_adopted_them(
+    sales: Sandbox, tmp_path: Path
+) -> None:
+    append(sales, 1)
+    append(sales, 2)
+    row = row_of(sales)
+    for number in (0, 1):
+        file = tmp_path / f"data/sales@1/t/0000000009-write-2-x/eu/data/part-{number}.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        duckdb.sql(f"SELECT {number + 2} AS n").write_parquet(str(file))
+        part = {"uri": str(file), "rows": 1, "bytes": 1, "kind": "rows", "use": "base"}
+        row["parts"].insert(number, part)
+    assert find_origins(DEV, row, "n = 2") == [
+        Origin("2-load-1", 1, is_exact=True),
+        Origin("9-write-2", 1, is_exact=True),
+    ]
 
 
 def test_a_merged_row_is_that_of_its_last_change(sales: Sandbox) -> None:

@@ -58,6 +58,16 @@ def test_a_table_of_parts_names_each_live_writer_once():
     assert writer_name(Line("a@1"), "9-fold-2") == AttemptName(Line("a@1"), 9, "fold", 2)
 
 
+def test_what_another_engine_has_written_is_of_the_attempt_that_adopted_it():
+    parts = (
+        Part("0000000003-load-1-x/eu/part-0.parquet", 1, 1, use="base"),
+        Part("0000000003-load-1-x/eu/part-1.parquet", 1, 1, use="base"),
+        Part("0000000003-load-1-x", 0, 1, use="start"),
+    )
+    version = TableVersion("t", "data/a@1/t/0000000003-load-1-x.parquet", 2, 1, "", parts=parts)
+    assert (writers_of(version), has_earlier(version)) == (("3-load-1",), False)
+
+
 def test_what_is_too_much_loses_earlier_writers_then_what_may_have_been_read_then_the_rest():
     eight = tuple(f"{n}-load-1" for n in range(1, 9))
     some = [TableRead("", f"t{n:03d}", eight, n % 2 == 0) for n in range(300)]
@@ -110,7 +120,7 @@ def test_answers_have_it_as_plain_values():
                 {"read": {"t": ["1-load"]}},
                 {"read": {"t": ["1-load-1", "*"]}},
                 {"read": {"t": ["*", "*"]}},
-                {"read": {"t": ["1-load-1"] * 17}},
+                {"read": {"t": ["1-load-1"] * 117}},
                 {"may": {"\u001b[2J": []}},
                 {"left_off": -1},
                 {"left_off": True},

@@ -15,7 +15,9 @@ from duckstring.api import (
     control,
     cost,
     history,
+    kept,
     lineage,
+    publish,
     remove,
     remove_table,
     requests,
@@ -26,7 +28,14 @@ from duckstring.api import (
     trigger,
     windows,
 )
-from duckstring.api.ports import ApiPorts, ControlPorts, DeployPorts, RemovePorts, RemoveTablePorts
+from duckstring.api.ports import (
+    ApiPorts,
+    ControlPorts,
+    DeployPorts,
+    PublishPorts,
+    RemovePorts,
+    RemoveTablePorts,
+)
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.access import Level, covers, level_for
 from duckstring.model.find import find_deployed
@@ -44,7 +53,9 @@ if TYPE_CHECKING:
         DoctorAnswer,
         Fault,
         HelloAnswer,
+        KeptAnswer,
         LineageAnswer,
+        PublishAnswer,
         Refused,
         RemoveAnswer,
         RunAnswer,
@@ -256,6 +267,24 @@ def _snapshots(asked: requests.SnapshotsRequest, ports: ApiPorts) -> SnapshotsAn
     )
 
 
+def _kept(asked: requests.KeptRequest, ports: ApiPorts) -> KeptAnswer:
+    return kept.kept(
+        asked,
+        catalog=ports.catalog,
+        states=ports.states,
+        published=ports.published,
+        whole=ports.settings.retention,
+        clock=ports.clock,
+    )
+
+
+def _publish(asked: requests.PublishRequest, ports: ApiPorts) -> PublishAnswer:
+    return publish.publish(
+        asked,
+        PublishPorts(ports.catalog, ports.states, ports.published, ports.mailbox, ports.clock),
+    )
+
+
 def _lineage(asked: requests.LineageRequest, ports: ApiPorts) -> LineageAnswer:
     return lineage.lineage(
         asked, catalog=ports.catalog, states=ports.states, recorded=ports.lineage
@@ -320,6 +349,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "run": Operation(requests.RunRequest, _run),
     "tables": Operation(requests.TablesRequest, _tables),
     "snapshots": Operation(requests.SnapshotsRequest, _snapshots),
+    "kept": Operation(requests.KeptRequest, _kept),
+    "publish": Operation(requests.PublishRequest, _publish),
     "lineage": Operation(requests.LineageRequest, _lineage),
     "trace": Operation(requests.TraceRequest, _trace),
     "remove": Operation(requests.RemoveRequest, _remove),

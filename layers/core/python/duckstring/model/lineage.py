@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from duckstring.model.catalog import Part, TableVersion
 from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key
-from duckstring.model.parts import MOST_PARTS
+from duckstring.model.parts import MOST_ADOPTED, MOST_PARTS
 from duckstring.model.permits import AttemptName
 
 if TYPE_CHECKING:
@@ -76,8 +76,11 @@ def writers_of(version: TableVersion, parts: Sequence[Part] | None = None) -> tu
 
 
 def has_earlier(version: TableVersion, parts: Sequence[Part] | None = None) -> bool:
-    """Whether rows of attempts that ``writers_of`` does not name may lie in these objects."""
-    return any(part.use == "base" for part in (version.live if parts is None else parts))
+    """Whether rows of attempts that ``writers_of`` does not name may lie in these objects. What
+    another engine has written is of one attempt.
+    """
+    wanted = version.live if parts is None else parts
+    return any(part.use == "base" and not part.is_adopted for part in wanted)
 
 
 def writer_name(of: Line, writer: str) -> AttemptName | None:
@@ -180,7 +183,7 @@ def _read(ref: str, writers: object, *, is_sure: bool) -> TableRead | None:
     if not isinstance(writers, list):
         return None
     named = writers[1:] if writers[:1] == [_EARLIER] else writers
-    if len(named) > MOST_PARTS or not _are_writers(named):
+    if len(named) > MOST_PARTS + MOST_ADOPTED or not _are_writers(named):
         return None
     return TableRead(line, table, tuple(named), is_sure, len(named) < len(writers))
 
