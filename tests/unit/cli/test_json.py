@@ -18,19 +18,8 @@ prints.
 """
 
 ELSEWHERE = {"catchment start", "catchment connect", "catchment env", "doctor", "doctor redrive"}
-ELSEWHERE |= {
-    "logs",
-    "query",
-    "sql",
-    "get",
-    "lineage",
-    "trace",
-    "check",
-    "plan",
-    "pond run",
-    "pond hydrate",
-    "ui",
-}
+ELSEWHERE |= {"logs", "query", "sql", "get", "check", "plan", "pond run", "pond hydrate", "ui"}
+ELSEWHERE |= {"lineage", "trace", "snapshots", "publish"}
 ELSEWHERE |= {"catchment protect", "catchment destroy", "catchment backup", "catchment restore"}
 ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
 ELSEWHERE |= {"secret set", "secret ls", "secret rm"}
