@@ -267,12 +267,14 @@ class Client:
         major: int | None = None,
         at: str | None = None,
         snapshot: int | None = None,
+        over: int | None = None,
         dry: bool = False,
     ) -> PublishAnswer:
-        """Publish an earlier snapshot again. ``dry``: only say what it would change."""
-        return self._call(
-            PublishAnswer, "publish", pond=pond, major=major, at=at, snapshot=snapshot, dry=dry
-        )
+        """Publish an earlier snapshot again, if ``over`` is what is published. ``dry``: only say
+        what it would change.
+        """
+        which = {"at": at, "snapshot": snapshot, "over": over}
+        return self._call(PublishAnswer, "publish", pond=pond, major=major, dry=dry, **which)
 
     def lineage(
         self,

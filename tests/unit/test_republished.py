@@ -66,7 +66,7 @@ class Line9:
 
 
 def test_what_is_published_again_is_the_manifest_whatever_the_letter_says() -> None:
-    forged = Republished(4, NOON, {"orders": version(5)}, TAKEN)
+    forged = Republished(4, 9, NOON, {"orders": version(5)}, TAKEN)
     state = Line9(snapshot(4)).receive(forged)
     assert (state.snapshot, state.tables, state.positions) == (10, {"orders": version(4)}, {})
     assert state.held_f == NOON - 5 * HOUR
@@ -74,9 +74,9 @@ def test_what_is_published_again_is_the_manifest_whatever_the_letter_says() -> N
 
 def test_a_letter_that_is_delivered_twice_changes_nothing_more() -> None:
     line = Line9(snapshot(4))
-    first = line.receive(Republished(4))
+    first = line.receive(Republished(4, 9))
     line.sent -= 1
-    assert line.receive(Republished(4)) == first
+    assert line.receive(Republished(4, 9)) == first
 
 
 @pytest.mark.parametrize("kept", [(), (PublishSnapshot(4, NOON, {}),)], ids=["gone", "of before"])
@@ -85,7 +85,7 @@ def test_a_letter_whose_snapshot_is_gone_is_logged_and_dropped(
 ) -> None:
     line = Line9(*kept)
     with caplog.at_level(logging.ERROR):
-        assert line.receive(Republished(4)).snapshot == 9
+        assert line.receive(Republished(4, 9)).snapshot == 9
     assert "snapshot 4 is not kept" in caplog.text
 
 
@@ -94,8 +94,8 @@ def test_the_next_attempt_goes_on_from_the_freshness_of_the_data() -> None:
     before = Line9(snapshot(4))
     run = Run(11, NOON + HOUR, NOON, timedelta(0), "1.0.0", "k", "m", 0, NOON)
     assert previous_freshness(before.store.load(SALES).state, run, "load") == NOON
-    after = before.receive(Republished(4))
+    after = before.receive(Republished(4, 9))
     assert previous_freshness(after, run, "load") == NOON - 5 * HOUR
-    twice = Line9(snapshot(4), snapshot(7, held_f=NOON - 8 * HOUR)).receive(Republished(7))
+    twice = Line9(snapshot(4), snapshot(7, held_f=NOON - 8 * HOUR)).receive(Republished(7, 9))
     assert previous_freshness(twice, run, "load") == NOON - 8 * HOUR
     assert twice.held_f != NEVER

@@ -653,6 +653,7 @@ export interface RetentionRow {
 /**
  * A snapshot that is kept. ``version``: what wrote it, if it wrote a table.
  *
+ * ``held_f``: the freshness of its data, if it was published again; otherwise ``f``.
  * ``bytes``: of all its objects. ``bytes_alone``: of those that no newer snapshot has; they are
  * deleted with this one, unless an older one is kept that has them. ``reasons``: why it is kept
  * (``published``, ``last``, ``young``). ``read_by``: lines that read it, or will with their next
@@ -662,6 +663,7 @@ export interface KeptSnapshot {
   snapshot: number;
   run: string;
   f: string;
+  held_f: string;
   version: string | null;
   tables: number;
   rows: number;
@@ -697,11 +699,13 @@ export interface PublishedTables {
 
 /**
  * ``publish``: an earlier snapshot, the freshness ``f`` of its data, and whether the line has
- * received it. ``run``: the number under which it is published again.
+ * received it. ``over``: what was published before. ``run``: the number under which it is
+ * published again.
  */
 export interface PublishAnswer {
   line: string;
   snapshot: number;
+  over: number;
   f: string;
   run: string | null;
   tables: PublishedTables;

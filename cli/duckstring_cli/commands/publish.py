@@ -37,7 +37,7 @@ def publish(
         typer.Option(
             "--at",
             metavar="WHEN",
-            help="What was published then: 2d (ago), 02:00, 2030-01-31T02:00. UTC.",
+            help="Fresh as of then: 2d (ago), 02:00, 2030-01-31T02:00. UTC.",
         ),
     ] = None,
     run: Annotated[
@@ -71,19 +71,23 @@ def publish(
     would = client.publish(pond, major=picked, at=when, snapshot=number, dry=True)
     if not dry:
         _confirm(client.catchment, would, yes=yes)
-        # By number: another snapshot could hold as of that time by now.
-        would = client.publish(pond, major=picked, snapshot=would["snapshot"])
+        # What was shown, and nothing else, however long somebody has thought about it.
+        _, its_major = names.parse_line(would["line"])
+        would = client.publish(
+            pond, major=its_major, snapshot=would["snapshot"], over=would["over"]
+        )
     if as_json:
         render.print_json(would)
     else:
-        _show(would, dry=dry)
+        _show(would, dry=dry, was_told=not (dry or yes))
 
 
-def _show(answer: PublishAnswer, *, dry: bool) -> None:
-    for line in _changes(answer):
-        render.out().print(line, markup=False, soft_wrap=True)
-    for warning in answer["warnings"]:
-        render.warn(warning)
+def _show(answer: PublishAnswer, *, dry: bool, was_told: bool) -> None:
+    if not was_told:
+        for line in _changes(answer):
+            render.out().print(line, markup=False, soft_wrap=True)
+        for warning in answer["warnings"]:
+            render.warn(warning)
     if answer["run"]:
         render.say(
             f"[green]✓[/] [bold]{escape(answer['run'])}[/] is published, with the data of "

@@ -43,37 +43,39 @@ def snapshots(
         render.print_json(answer)
         return
     console = render.out()
-    console.print(_table(answer, narrow=console.width < render.NARROW))
+    console.print(_table(answer, width=console.width))
     more = f" The first {limit}: -n shows more." if answer["next"] is not None else ""
     render.note(f"{answer['line']} keeps {_rule(answer['retention'])}.{more}")
 
 
-def _table(answer: KeptAnswer, *, narrow: bool) -> Table:
-    made = render.table(
+_WIDE, _NARROW = 130, 70
+"""Columns of a terminal. KEPT FOR takes what the others leave."""
+
+
+def _table(answer: KeptAnswer, *, width: int) -> Table:
+    shown = [
         "RUN",
         "AGE",
-        *([] if narrow else ["FRESHNESS", "VERSION", "TABLES", "ROWS"]),
-        "SIZE",
+        *(["FRESHNESS", "VERSION", "TABLES", "ROWS"] if width >= _WIDE else []),
+        *(["SIZE"] if width >= _NARROW else []),
         "ALONE",
         "KEPT FOR",
-        right=("AGE", "TABLES", "ROWS", "SIZE", "ALONE"),
-        last="wrapped",
-    )
+    ]
+    made = render.table(*shown, right=("AGE", "TABLES", "ROWS", "SIZE", "ALONE"), last="wrapped")
     for one in answer["snapshots"]:
-        wide = [
-            render.moment(one["f"]),
-            one["version"] or "-",
-            str(one["tables"]),
-            render.count(one["rows"]),
-        ]
-        made.add_row(
-            one["run"],
-            durations.age(render.between(one["f"], answer["now"])),
-            *([] if narrow else wide),
-            render.size(one["bytes"]),
-            render.size(one["bytes_alone"]) if one["bytes_alone"] else "-",
-            _why(one, answer["retention"]),
-        )
+        f = one.get("held_f", one["f"])
+        cells = {
+            "RUN": one["run"],
+            "AGE": durations.age(render.between(f, answer["now"])),
+            "FRESHNESS": render.moment(f),
+            "VERSION": one["version"] or "-",
+            "TABLES": str(one["tables"]),
+            "ROWS": render.count(one["rows"]),
+            "SIZE": render.size(one["bytes"]),
+            "ALONE": render.size(one["bytes_alone"]) if one["bytes_alone"] else "-",
+            "KEPT FOR": _why(one, answer["retention"]),
+        }
+        made.add_row(*(cells[name] for name in shown))
     return made
 
 
@@ -86,6 +88,8 @@ def _why(one: KeptSnapshot, retention: RetentionRow) -> str:
     found = [words[reason] for reason in one["reasons"]]
     if "published" in one["reasons"]:
         found = ["published"]
+    if one.get("held_f", one["f"]) != one["f"]:
+        found.append("rollback")
     readers = [f"read by {', '.join(one['read_by'])}"] if one["read_by"] else []
     return "; ".join([*found, *readers]) or "the next sweep deletes it"
 

@@ -108,6 +108,7 @@ def test_each_snapshot_says_what_it_is_and_what_only_it_has():
         "snapshot": 7,
         "run": "sales@1/7",
         "f": to_text(NOON - DAY / 2),
+        "held_f": to_text(NOON - DAY / 2),
         "version": "1.0.7",
         "tables": 2,
         "rows": 40,

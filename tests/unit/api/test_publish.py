@@ -98,7 +98,8 @@ class World:
         if self.begins:
             self.state = replace(self.state, runs={9: run(9)})
         if not self.busy:
-            found = again(self.read_many([(SALES, letter.signal.snapshot)]).popitem()[1])
+            (kept,) = self.read_many([(SALES, letter.signal.snapshot)]).values()
+            found = again(kept, over=letter.signal.over)
             self.state = step(self.state, found, NOON).state
             self.marks = 1
         return ["1"]
@@ -120,13 +121,14 @@ def test_an_earlier_snapshot_is_published_under_a_new_number():
     assert answer == {
         "line": SALES,
         "snapshot": 4,
+        "over": 6,
         "f": to_text(ago(4)),
         "run": "sales@1/9",
         "tables": {"back": ["orders"], "same": ["same"], "gone": ["new"], "returned": ["old"]},
         "warnings": [],
         "applied": True,
     }
-    assert world.sent == [Republished(4)]
+    assert world.sent == [Republished(4, 6)]
     assert world.state.tables == SNAPSHOTS[1].tables
 
 
@@ -158,6 +160,7 @@ def test_what_was_published_again_keeps_the_freshness_of_its_data():
         ({"snapshot": 5}, "sales@1 has no snapshot 5"),
         ({"snapshot": 7}, "sales@1 has no snapshot 7"),
         ({"snapshot": 2}, "published by an earlier release"),
+        ({"snapshot": 4, "over": 5}, "sales@1 publishes sales@1/6 by now, not sales@1/5"),
         ({"at": to_text(NOON - 9 * HOUR)}, "has no snapshot as of 2030-01-01T03:00:00"),
         ({"at": to_text(NOON + HOUR)}, "lies in the future"),
         ({"at": "yesterday"}, "at: "),
@@ -199,9 +202,13 @@ def test_a_line_that_is_busy_has_not_received_it_yet():
 @pytest.mark.parametrize("trigger", [Wave(), Tide(HOUR)])
 def test_what_will_be_published_over_it_and_who_reads_it_when_are_said(trigger):
     sinks = {Line(f"s{at}@1"): (1, 1) for at in range(5)}
-    first, second = World(more={"trigger": trigger, "sinks": sinks}).ask(snapshot=4)["warnings"]
-    assert f"has a {type(trigger).__name__}, whose next run is published over it" in first
+    world = World(more={"trigger": trigger, "sinks": sinks})
+    first, second, third = world.ask(snapshot=4, dry=True)["warnings"]
+    assert f"has a {type(trigger).__name__}: its next run is published over it" in first
     assert second.startswith("s0@1, s1@1, s2@1 and 2 more read it with their next run")
+    assert third == "A Sink that reads new fails: that was not there yet."
+    (waits,) = World(more={"pull": NOON}).ask(snapshot=4, dry=True)["warnings"]
+    assert waits.startswith("sales@1 is asked for more: its next run is published over it")
 
 
 def test_a_pond_that_there_is_not_or_that_has_no_snapshot_is_refused():

@@ -14,6 +14,7 @@ from tests.unit.cli.published_kit import DEV
 ANSWER = {
     "line": "sales@1",
     "snapshot": 7,
+    "over": 9,
     "f": "2030-01-07T12:00:00.000000Z",
     "run": None,
     "tables": {
@@ -38,7 +39,11 @@ class Bench:
 
     def answer(self, request: Mapping[str, Any]) -> Mapping[str, object]:
         self.asked.append(
-            {name: value for name, value in request.items() if name in {"at", "snapshot", "major"}}
+            {
+                name: value
+                for name, value in request.items()
+                if name in {"at", "snapshot", "over", "major"}
+            }
             | {"dry": bool(request.get("dry"))}
         )
         done = not request.get("dry") and not self.busy
@@ -71,7 +76,7 @@ def test_it_says_what_it_did_and_what_will_happen_next(bench: Bench) -> None:
     assert "sales@1 has a Wave." in err
     assert bench.asked == [
         {"major": 1, "snapshot": 7, "dry": True},
-        {"major": 1, "snapshot": 7, "dry": False},
+        {"major": 1, "snapshot": 7, "over": 9, "dry": False},
     ]
 
 
@@ -80,7 +85,7 @@ def test_what_holds_as_of_a_time_is_published_by_its_number(bench: Bench) -> Non
     bench.run("--at", "2030-01-07T13:00", "-y", "-m", "1")
     assert bench.asked == [
         {"major": 1, "at": "2030-01-07T13:00:00.000000Z", "dry": True},
-        {"major": 1, "snapshot": 7, "dry": False},
+        {"major": 1, "snapshot": 7, "over": 9, "dry": False},
     ]
 
 

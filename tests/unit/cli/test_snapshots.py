@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from duckstring_cli import catchments, client, main
+from duckstring_cli import catchments, client, main, render
 from tests.unit.cli.published_kit import DEV
 
 Shown = Callable[..., tuple[int, str, str]]
@@ -19,6 +21,7 @@ def row(number: int, **more: object) -> dict[str, object]:
         "snapshot": number,
         "run": f"sales@1/{number}",
         "f": f"2030-01-{number:02}T12:00:00.000000Z",
+        "held_f": f"2030-01-{number:02}T12:00:00.000000Z",
         "version": "1.2.0",
         "tables": 2,
         "rows": 1_234_567,
@@ -33,7 +36,12 @@ def row(number: int, **more: object) -> dict[str, object]:
 
 ROWS = [
     row(9, reasons=["published", "last", "young"], read_by=["reports@1"]),
-    row(8, reasons=["last", "young"], bytes_alone=40_000_000),
+    row(
+        8,
+        reasons=["last", "young"],
+        bytes_alone=40_000_000,
+        held_f="2030-01-01T12:00:00.000000Z",
+    ),
     row(5, reasons=["young"], version=None, bytes_alone=10_000),
     row(4, read_by=["costs@2", "reports@1"], bytes_alone=10_000),
     row(2, bytes_alone=10_000),
@@ -74,13 +82,31 @@ def test_each_snapshot_says_why_it_is_kept(show: Shown) -> None:
     assert [line.split("  ")[-1].strip() for line in out.splitlines()] == [
         "KEPT FOR",
         "published; read by reports@1",
-        "the last 3; its age",
+        "the last 3; its age; rollback",
         "its age",
         "read by costs@2, reports@1",
         "the next sweep deletes it",
     ]
     said = "sales@1 keeps the last 3, and all younger than 4 days."
     assert " ".join(err.split()) == said
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 110, 129, 130, 160])
+def test_why_it_is_kept_can_be_read_in_every_terminal(
+    show: Shown, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    def console() -> Console:
+        return Console(file=sys.stdout, width=width, force_terminal=True, color_system=None)
+
+    monkeypatch.setattr(render, "out", console)
+    _, out, _ = show()
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= 1 + 2 * len(ROWS), out
+    for word in ("published", "reports@1", "the last 3", "its age", "costs@2"):
+        assert word in out
+    assert ("VERSION" in lines[0], "SIZE" in lines[0]) == (width >= 130, width >= 70)
+    assert "8d" in next(line for line in lines if "sales@1/8" in line), "as old as its data"
 
 
 def test_as_many_are_shown_as_are_asked_for(show: Shown) -> None:

@@ -89,7 +89,7 @@ def test_how_far_ripples_had_read_their_sources_goes_back_too_but_of_those_that_
     world = three()
     key = table_key(LINE, "a", run=1, ripple="load", attempt=1, invocation="x")
     held = {"load": {"s.a": Position(key, whole=True)}, "gone": {"s.a": Position(key)}}
-    wanted = again(replace(world.snapshots[LINE, 1], positions=held))
+    wanted = again(replace(world.snapshots[LINE, 1], positions=held), over=3)
     assert wanted is not None
     stepped = step(world.states[A], wanted, world.now)
     assert stepped.state.positions == {"load": held["load"]}
@@ -114,7 +114,7 @@ def test_a_removed_table_comes_back_and_the_next_run_says_what_to_do_with_it() -
 @pytest.mark.parametrize("snapshot", [0, -1, 3, 4])
 def test_what_is_published_or_was_never_is_not_published_again(snapshot: int) -> None:
     world = three()
-    signal = Republished(snapshot, world.now, world.states[A].tables)
+    signal = Republished(snapshot, 3, world.now, world.states[A].tables)
     stepped = step(world.states[A], signal, world.now)
     assert stepped == (replace(world.states[A]), ())
 
@@ -124,7 +124,7 @@ def test_nothing_goes_back_under_a_run_in_flight_or_where_nothing_is_deployed() 
     pulse(world)
     world.trigger(B, "pulse")
     world.run_until(world.now + seconds(3))
-    wanted = again(world.snapshots[LINE, 1])
+    wanted = again(world.snapshots[LINE, 1], over=2)
     assert wanted is not None
     before = world.states[A]
     assert before.runs
@@ -142,7 +142,46 @@ def test_a_failed_or_killed_line_goes_back_and_stays_down() -> None:
 
 
 def test_a_manifest_of_the_release_before_keeps_too_little() -> None:
-    assert again(PublishSnapshot(1, NEVER)) is None
+    assert again(PublishSnapshot(1, NEVER), over=2) is None
+
+
+def test_a_letter_that_comes_late_does_not_roll_back_what_was_published_meanwhile() -> None:
+    world = three()
+    wanted = again(world.snapshots[LINE, 1], over=3)
+    assert wanted is not None
+    pulse(world)
+    assert not _published(step(world.states[A], wanted, world.now).effects)
+    assert not _published(step(world.states[A], replace(wanted, over=1), world.now).effects)
+
+
+def test_what_the_version_has_written_once_need_not_be_written_again() -> None:
+    world = made({1: ("a", "b"), 2: ("a", "b"), 3: ("a",)})
+    world.deploy(pond(A, version="1.1.0", ripples=chain_of("load")))
+    pulse(pulse(world))
+    world.publish_again(A, 1)
+    world.run_until()
+    pulse(world)
+    assert (world.states[A].health, set(world.states[A].tables)) == ("ok", {"a", "b"})
+
+
+def test_positions_of_a_source_that_was_removed_and_came_again_do_not_come_back() -> None:
+    world = made({1: ("a",)})
+    key = table_key(LINE, "a", run=1, ripple="load", attempt=1, invocation="x")
+    newer = table_key(LINE, "a", run=9, ripple="load", attempt=1, invocation="x")
+    held = {B: {"a.a": Position(key, whole=True), "a.b": Position(newer)}}
+    pulse(world)
+    world.order(B, "force")
+    world.run_until()
+    world.remove(A)
+    world.run_until()
+    world.deploy(pond(A))
+    pulse(world)
+    state = world.states[B]
+    ripple = next(iter(state.ripples))
+    kept = replace(world.snapshots[Line(B), 1], positions={ripple: held[B]})
+    wanted = again(kept, over=state.snapshot)
+    assert wanted is not None
+    assert step(state, wanted, world.now).state.positions == {ripple: {"a.b": Position(newer)}}
 
 
 def _published(effects: tuple[object, ...]) -> list[object]:

@@ -13,7 +13,7 @@ from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.pins import pinned, retention_of
 from duckstring.engine.state import PondState
 from duckstring.model.find import find_deployed
-from duckstring.model.instants import Instant, to_text
+from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, run_key, writer_of
 from duckstring.model.retention import Retention
 from duckstring.ports import Catalog, Clock, StateReader
@@ -95,6 +95,7 @@ class _Row:
             "snapshot": number,
             "run": run_key(self.state.line, number),
             "f": to_text(one.f),
+            "held_f": to_text(one.f if one.held_f == NEVER else one.held_f),
             "version": _version(one),
             "tables": len(one.tables),
             "rows": sum(version.rows for version in one.tables.values()),

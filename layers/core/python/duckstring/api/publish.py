@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from duckstring.api.ports import PublishPorts
@@ -62,6 +62,12 @@ def publish(asked: PublishRequest, ports: PublishPorts) -> PublishAnswer:
     if not state.snapshot:
         raise NotPublishedError(line, running=bool(state.runs))
     number = _number(asked, state, ports)
+    if asked.over not in {None, state.snapshot}:
+        raise StateConflictError(
+            f"{line} publishes {run_key(line, state.snapshot)} by now, not "
+            f"{run_key(line, asked.over or 0)}.",
+            hint="Look at what it is, and ask again.",
+        )
     if number == state.snapshot:
         raise OperatorError(
             f"{run_key(line, number)} is what {line} publishes now.", hint="Choose an earlier one."
@@ -69,7 +75,7 @@ def publish(asked: PublishRequest, ports: PublishPorts) -> PublishAnswer:
     kept = ports.published.read_many([(line, number)]).get((line, number))
     if kept is None or number > state.snapshot:
         raise SnapshotNotKeptError(line, f"snapshot {number}")
-    if (wanted := again(kept)) is None:
+    if (wanted := again(kept, over=state.snapshot)) is None:
         raise OperatorError(
             f"{run_key(line, number)} was published by an earlier release, which did not keep how "
             "far its Ripples had read their Sources.",
@@ -81,10 +87,11 @@ def publish(asked: PublishRequest, ports: PublishPorts) -> PublishAnswer:
     return {
         "line": line,
         "snapshot": number,
+        "over": state.snapshot,
         "f": to_text(wanted.held_f),
         "run": run_key(line, new) if new else None,
         "tables": _changes(state, wanted),
-        "warnings": list(_warnings(state)),
+        "warnings": list(_warnings(state, wanted)),
         "applied": applied,
     }
 
@@ -100,21 +107,31 @@ def _changes(state: PondState, wanted: Republished) -> PublishedTables:
     }
 
 
-def _warnings(state: PondState) -> Iterator[str]:
-    if state.trigger is not None:
-        kind = "Wave" if isinstance(state.trigger, Wave) else "Tide"
+def _warnings(state: PondState, wanted: Republished) -> Iterator[str]:
+    """What will happen next, as far as the line knows. Sinks may ask for a run at any time."""
+    if state.trigger is not None or state.pull is not None or state.targets or state.force:
+        kind = "is asked for more"
+        if state.trigger is not None:
+            kind = "has a Wave" if isinstance(state.trigger, Wave) else "has a Tide"
         yield (
-            f"{state.line} has a {kind}, whose next run is published over it. To keep it: "
+            f"{state.line} {kind}: its next run is published over it. To keep it: "
             f"{commands.sleep(state.line)}"
         )
-    if state.sinks:
-        names = ", ".join(sorted(state.sinks)[:_MOST_NAMED])
-        left = len(state.sinks) - _MOST_NAMED
-        more = f" and {left} more" if left > 0 else ""
-        yield (
-            f"{names}{more} read it with their next run, and have what was published before until "
-            "then. To run one at once: duckstring control force POND"
-        )
+    if not state.sinks:
+        return
+    names = _first(sorted(state.sinks))
+    yield (
+        f"{names} read it with their next run, and have what was published before until then. "
+        "To run one at once: duckstring control force POND. One with a Wave or Tide asks for a run "
+        "that is published over it."
+    )
+    if gone := sorted(state.tables.keys() - wanted.tables.keys()):
+        yield f"A Sink that reads {_first(gone)} fails: that was not there yet."
+
+
+def _first(names: Sequence[str]) -> str:
+    left = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {left} more" if left > 0 else "")
 
 
 def _read(line: Line, ports: PublishPorts) -> PondState:
@@ -167,7 +184,7 @@ def _post(state: PondState, wanted: Republished, ports: PublishPorts) -> tuple[b
     """
     posted = post_and_wait(
         state.line,
-        Republished(wanted.snapshot),
+        Republished(wanted.snapshot, wanted.over),
         mailbox=ports.mailbox,
         states=ports.states,
         clock=ports.clock,

@@ -203,12 +203,15 @@ class KeptRequest(Struct, frozen=True):
 
 
 class PublishRequest(Struct, frozen=True):
-    """``publish``. ``at`` is an instant, ``snapshot`` the number of one: give one of them."""
+    """``publish``. ``at`` is an instant, ``snapshot`` the number of one: give one of them.
+    ``over``: what is published now, as far as the caller knows.
+    """
 
     pond: Text
     major: Major | None = None
     at: Text | None = None
     snapshot: Number | None = None
+    over: Number | None = None
     dry: bool = False
 
 

@@ -212,14 +212,16 @@ class TableRemoved(Tagged, frozen=True):
 
 
 class Republished(Tagged, frozen=True):
-    """An operator wants an earlier snapshot to be published again: the one of run ``snapshot``. The
-    signal is ignored if a run is in flight.
+    """An operator wants an earlier snapshot to be published again: the one of run ``snapshot``, in
+    place of ``over``. The signal is ignored if a run is in flight, or if something else than
+    ``over`` is published by now.
 
     The rest is what its manifest has. A letter has none of it: the orchestrator reads the manifest.
     ``held_f`` is the freshness of the data.
     """
 
     snapshot: int
+    over: int
     held_f: Instant = NEVER
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
     positions: Mapping[str, Positions] = field(default_factory=dict)

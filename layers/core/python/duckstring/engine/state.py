@@ -131,6 +131,7 @@ def bounded(report: SourceReport) -> SourceReport:
 class SourceView(Value, frozen=True):
     """A Source's last report, and what we last took of it.
 
+    ``former``: its newest snapshot before it was removed and came again.
     ``heard`` is the report's stamp. ``asked``: the newest of the Source's outputs that was no newer
     than this line, and for which the Source has been asked for more.
     """
@@ -142,6 +143,7 @@ class SourceView(Value, frozen=True):
     taken: Instant = NEVER
     asked: Instant = NEVER
     heard: Stamp = UNHEARD
+    former: int = 0
 
     @property
     def has_nothing_new(self) -> bool:

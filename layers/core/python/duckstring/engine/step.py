@@ -207,6 +207,7 @@ def _take_report(turn: Turn, signal: SourceTold) -> None:
             taken=NEVER if starts_over else view.taken,
             asked=NEVER if starts_over else view.asked,
             heard=signal.stamp,
+            former=max(view.former, view.report.snapshot) if starts_over else view.former,
         )
     )
     turn.reporter = signal.source

@@ -184,14 +184,14 @@ def publish_removals(turn: Turn) -> bool:
     return True
 
 
-def again(kept: PublishSnapshot) -> Republished | None:
-    """The signal that publishes an earlier snapshot, with what its manifest has. None: the manifest
-    is of the release before, which kept too little.
+def again(kept: PublishSnapshot, *, over: int) -> Republished | None:
+    """The signal that publishes an earlier snapshot in place of ``over``, with what its manifest
+    has. None: the manifest is of the release before, which kept too little.
     """
     if kept.positions is None:
         return None
     held_f = kept.f if kept.held_f == NEVER else kept.held_f
-    return Republished(kept.run, held_f, kept.tables, kept.positions, kept.warnings)
+    return Republished(kept.run, over, held_f, kept.tables, kept.positions, kept.warnings)
 
 
 def publish_again(turn: Turn, wanted: Republished) -> None:
@@ -202,12 +202,21 @@ def publish_again(turn: Turn, wanted: Republished) -> None:
     run takes in again what came since, and it may not pass.
     """
     release = turn.release
-    if turn.runs or release is None or not 0 < wanted.snapshot < turn.snapshot:
+    if turn.runs or release is None or not 0 < wanted.snapshot < wanted.over == turn.snapshot:
         return
     turn.positions, turn.held_f = wanted.positions, wanted.held_f
     visible.forget_ripples(turn)
+    visible.forget_former_sources(turn)
     turn.published_artifact = ""
-    _publish_without_a_run(turn, release, wanted.tables, wanted.warnings, "rollback")
+    package = package_id(release.artifact)
+    tables = {
+        # What this package has written or kept since need not be written again by its next run.
+        name: replace(version, package=package)
+        if name in turn.tables and turn.tables[name].package == package
+        else version
+        for name, version in wanted.tables.items()
+    }
+    _publish_without_a_run(turn, release, tables, wanted.warnings, "rollback")
 
 
 def _publish_without_a_run(

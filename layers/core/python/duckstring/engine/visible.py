@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from duckstring.engine.state import PondState, Positions, Run
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import DroppedTable, TableVersion
-from duckstring.model.names import Line, writer_of
+from duckstring.model.names import Line, parse_table_key, writer_of
 from duckstring.model.values import replace
 
 
@@ -83,6 +83,18 @@ def forget_source(turn: Turn, line: Line) -> None:
     if turn.positions:
         start = f"data/{line}/"
         turn.positions = _only(turn.positions, lambda _, key: not key.startswith(start))
+
+
+def forget_former_sources(turn: Turn) -> None:
+    """The same for positions of the past, which a rollback brings back."""
+    former = {view.line: view.former for view in turn.sources.values() if view.former}
+
+    def is_former(key: str) -> bool:
+        written = parse_table_key(key)
+        return written is not None and written.run <= former.get(written.line, 0)
+
+    if former:
+        turn.positions = _only(turn.positions, lambda _, key: not is_former(key))
 
 
 def forget_ripples(turn: Turn) -> None:

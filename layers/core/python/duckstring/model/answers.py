@@ -591,6 +591,7 @@ class RetentionRow(TypedDict):
 class KeptSnapshot(TypedDict):
     """A snapshot that is kept. ``version``: what wrote it, if it wrote a table.
 
+    ``held_f``: the freshness of its data, if it was published again; otherwise ``f``.
     ``bytes``: of all its objects. ``bytes_alone``: of those that no newer snapshot has; they are
     deleted with this one, unless an older one is kept that has them. ``reasons``: why it is kept
     (``published``, ``last``, ``young``). ``read_by``: lines that read it, or will with their next
@@ -600,6 +601,7 @@ class KeptSnapshot(TypedDict):
     snapshot: int
     run: str
     f: str
+    held_f: str
     version: str | None
     tables: int
     rows: int
@@ -635,11 +637,13 @@ class PublishedTables(TypedDict):
 
 class PublishAnswer(TypedDict):
     """``publish``: an earlier snapshot, the freshness ``f`` of its data, and whether the line has
-    received it. ``run``: the number under which it is published again.
+    received it. ``over``: what was published before. ``run``: the number under which it is
+    published again.
     """
 
     line: str
     snapshot: int
+    over: int
     f: str
     run: str | None
     tables: PublishedTables

@@ -126,7 +126,7 @@ def _with_manifest(line: Line, letter: Received, store: StateStore) -> Received 
     if not isinstance(letter.signal, Republished):
         return letter
     kept = store.read(line, letter.signal.snapshot)
-    wanted = again(kept) if kept is not None else None
+    wanted = again(kept, over=letter.signal.over) if kept is not None else None
     if wanted is None:
         why = f"snapshot {letter.signal.snapshot} is not kept"
         refuse(why, line=line, kind=type(letter.signal).__name__)

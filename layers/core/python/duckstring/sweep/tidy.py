@@ -44,10 +44,11 @@ def tidy(
         now: this instant.
         report: where to put what is found.
     """
-    _tidy_tables(seen, removals, ports, now, report)
+    named = _tidy_tables(seen, removals, ports, now, report)
     _tidy_packages(seen, ports, now, report)
     for removal in _finished(seen, removals, releases, now):
-        ports.removals.mark_cleared(removal)
+        if removal.line not in named:
+            ports.removals.mark_cleared(removal)
 
 
 def _tidy_tables(
@@ -56,8 +57,9 @@ def _tidy_tables(
     ports: SweepPorts,
     now: Instant,
     report: Report,
-) -> None:
-    """Manifests, and the objects that only they refer to.
+) -> frozenset[str]:
+    """Manifests, and the objects that only they refer to. Returns the lines of which an object is
+    still named: a Sink may go on from a table of a Source that was removed.
 
     Manifests are listed after the states were read, so none is missing that those states refer to.
     Runs and snapshots newer than that have objects younger than a day.
@@ -97,6 +99,7 @@ def _tidy_tables(
     garbage.drop_objects(stale)
     report.objects, report.tidied = len(stale), True
     report.uploads = garbage.abort_uploads(now - DAY)
+    return frozenset(key.split("/")[1] for key in named)
 
 
 def _is_over(state: PondState, removals: Mapping[Line, Removal], now: Instant) -> bool:

@@ -227,7 +227,8 @@ class World:
 
     def publish_again(self, line: str, snapshot: int) -> None:
         """Have an earlier snapshot published again."""
-        if (wanted := again(self.snapshots[Line(line), snapshot])) is not None:
+        over = self.states[Line(line)].snapshot
+        if (wanted := again(self.snapshots[Line(line), snapshot], over=over)) is not None:
             self.post("api", Line(line), wanted)
 
     def set_budgets(
