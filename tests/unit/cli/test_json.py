@@ -18,7 +18,18 @@ prints.
 """
 
 ELSEWHERE = {"catchment start", "catchment connect", "catchment env", "doctor", "doctor redrive"}
-ELSEWHERE |= {"logs", "query", "sql", "get", "check", "plan", "pond run", "pond hydrate", "ui"}
+ELSEWHERE |= {
+    "logs",
+    "query",
+    "sql",
+    "get",
+    "check",
+    "contract",
+    "plan",
+    "pond run",
+    "pond hydrate",
+    "ui",
+}
 ELSEWHERE |= {"catchment protect", "catchment destroy", "catchment backup", "catchment restore"}
 ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
 ELSEWHERE |= {"secret set", "secret ls", "secret rm"}
