@@ -144,6 +144,35 @@ def test_an_append_of_no_rows_changes_nothing_and_keeps_the_table(sales):
     assert (pond.written, pond.skipped, pond.kept) == ({}, True, {"orders"})
 
 
+@pytest.mark.parametrize("way", ["append", "merge"])
+def test_a_table_that_never_held_a_value_takes_the_types_of_its_first_rows(sales, reports, way):
+    def add(sql):
+        if way == "append":
+            return lambda pond: pond.append_table("orders", sql)
+        return lambda pond: pond.merge_table("orders", sql, key=["id"])
+
+    empty = "SELECT 'x' AS id, 'x' AS day WHERE false"  # as an empty CSV file is read
+    for _ in range(2):
+        sales.ran(add(empty))
+        assert reports.ran(lambda pond: pond.read_delta("sales.orders").fetchall()) == []
+    sales.ran(add("SELECT 1 AS id, DATE '2030-01-01' AS day"))
+    taken = reports.ran(lambda pond: pond.read_delta("sales.orders").types)
+    assert [str(dtype) for dtype in taken] == ["INTEGER", "DATE", "VARCHAR"]
+    sales.ran(add("SELECT 2::TINYINT AS id, NULL AS day"))
+    read = sales.attempt().read_table("orders")
+    assert [str(dtype) for dtype in read.types] == ["INTEGER", "DATE"]
+    refused(lambda: sales.ran(add("SELECT 3 AS id, 'x' AS day")))
+
+
+def test_a_merged_table_without_rows_keeps_its_key(sales):
+    sales.ran(lambda pond: pond.merge_table("orders", ORDERS.format(0), key=["id"]))
+    sales.ran(lambda pond: pond.merge_table("orders", ORDERS.format(0), key=["id"]))
+    error = refused(
+        lambda: sales.ran(lambda pond: pond.merge_table("orders", ORDERS.format(1), key=["name"]))
+    )
+    assert "is merged by 'id'" in error[0]
+
+
 def test_several_appends_of_an_attempt_are_one_part_for_readers(sales, reports):
     def pages(pond):
         for page in range(3):

@@ -74,20 +74,17 @@ class Changes:
         """
         there = target.there
         if there is None:
-            return self._lake.write(
-                target.table,
-                data,
-                key=target.key(),
-                published=target.published,
-                reserved=CHANGE,
-            )
+            return self._written(target, data)
         if there.merge_key:
             raise WriteError(
                 f"Table {target.table!r} is merged by {merging.shown(there.merge_key)}; appended "
                 "rows could have a key twice.",
                 hint="Write pond.merge_table(...), or write the table whole once.",
             )
-        columns, key = self._lake.published(there), target.key()
+        if (columns := self._held(there)) is None:
+            written = self._written(target, data)
+            return written if written.rows else None
+        key = target.key()
         with self._lake.relation(target.table, data) as (con, relation):
             self._lake.check_functions(target.table)
             check_reserved(target.table, tuple(columns.columns), CHANGE)
@@ -104,6 +101,21 @@ class Changes:
         )
         return self._version(there, parts, columns.columns, count=count, total=total)
 
+    def _written(self, target: Target, data: object) -> TableVersion:
+        """The rows are the table."""
+        return self._lake.write(
+            target.table,
+            data,
+            key=target.key(),
+            published=target.published,
+            reserved=CHANGE,
+        )
+
+    def _held(self, there: TableVersion) -> Published | None:
+        """The columns of what is there; None: it never held a value, so its types bind nobody."""
+        columns = self._lake.published(there)
+        return columns if there.rows or columns.filled else None
+
     def merge(
         self, target: Target, data: object, key: Sequence[str], delete: object = None
     ) -> TableVersion | None:
@@ -118,8 +130,9 @@ class Changes:
             if delete is not None:
                 given = self._with_deletes(target, given, delete, Path(folder))
             merging.check(self._lake.con, given)
-            if target.there is None:
-                return self._first(target, given)
+            if target.there is None or given.is_first:
+                first = self._first(target, given)
+                return None if target.there is not None and not first.rows else first
             return self._merged(target, target.there, given, Path(folder))
 
     def _given(
@@ -127,7 +140,7 @@ class Changes:
     ) -> merging.Given:
         """The rows in a file on this machine. A relation might not give the same ones twice."""
         there, published = target.there, target.published
-        columns = self._lake.published(there) if there else None
+        columns = self._held(there) if there else None
         file = str(folder / "rows.parquet")
         with self._lake.relation(target.table, data) as (con, relation):
             self._lake.check_functions(target.table)
@@ -142,7 +155,7 @@ class Changes:
                 writing, rows = prepare_more(target.table, relation, columns)
             merging.check_key(target.table, key, writing.columns, there.merge_key if there else ())
             self._lake.copy(con, writing, rows, file)
-        return merging.Given(target.table, tuple(key), writing, file)
+        return merging.Given(target.table, tuple(key), writing, file, is_first=columns is None)
 
     def _with_deletes(
         self, target: Target, given: merging.Given, delete: object, folder: Path
