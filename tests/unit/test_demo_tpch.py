@@ -16,6 +16,9 @@ from duckstring.author.contents import whole
 from duckstring_cli import main
 from duckstring_cli.demos import write_demo
 from duckstring_cli.demos.external.service.work import generate
+from duckstring_cli.odcs.document import Facts, Place, Table, document
+from duckstring_cli.odcs.text import to_yaml
+from tests.odcs import judged
 
 INLETS = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
 QUERIES = range(1, 23)
@@ -106,3 +109,17 @@ def test_an_inlet_says_what_to_install(
 def test_the_extension_that_the_demo_asks_for_is_that_of_duckstring_s_duckdb(demo: Path) -> None:
     asked = (demo / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert f"duckdb-extension-tpch=={version('duckdb')}" in asked
+
+
+def test_the_contract_of_the_queries_is_valid_and_has_them_all(
+    answers: dict[int, Path], plain: duckdb.DuckDBPyConnection
+) -> None:
+    tables = [
+        Table(file.stem, stored.published(plain, whole(str(file)))) for file in answers.values()
+    ]
+    facts = Facts("queries@1", "1.0.0", "outlet", Place("dev", "the-bucket"), tables)
+    found = {one["name"]: one for one in judged(to_yaml(document(facts)))["schema"]}
+    assert {int(name[1:3]) for name in found} == set(QUERIES)
+    for number, file in answers.items():
+        columns = [one["name"] for one in found[file.stem]["properties"]]
+        assert columns == rows(plain, file).columns, number

@@ -139,7 +139,7 @@ def _latency(bound: float) -> Document:
         "value": int(value) if value.is_integer() else value,
         "unit": unit,
         "description": (
-            f"A Tide of {durations.brief(bound)} asks for newer data such that it is never staler. "
+            f"A Tide of {durations.exact(bound)} asks for newer data such that it is never staler. "
             "A failure, or a Window that is not open, may hold it up."
         ),
     }

@@ -1,20 +1,11 @@
-"""Deployed Ponds with tables that their own handle has written, and the standard's judgement of a
-contract.
-"""
+"""Deployed Ponds with tables that their own handle has written."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import yaml
-from jsonschema import Draft201909Validator
-from open_data_contract_standard.model import OpenDataContractStandard
 
 from duckstring.api.tables import describe_tables
 from duckstring.engine.state import PondState
@@ -25,38 +16,10 @@ from tests.unit.parts_kit import Sandbox
 from tests.unit.worker_kit import zipped
 
 F = "2030-01-01T12:00:00.000000Z"
-_SCHEMA = json.loads((files("open_data_contract_standard") / "schema.json").read_text())
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-
-
-def judged(text: str) -> dict[str, Any]:
-    """A document that the standard's model and schema accept, as it is to be understood."""
-    read = yaml.safe_load(text)
-    Draft201909Validator(_SCHEMA).validate(read)
-    model = OpenDataContractStandard.from_string(text)
-    again = model.model_dump(exclude_none=True, exclude_unset=True, by_alias=True)
-    assert again == read, "the model knows every key"
-    found: dict[str, Any] = _resolved(read)
-    return found
-
-
-def _resolved(value: Any) -> Any:
-    """With the defaults of variables, of which none is set."""
-    match value:
-        case str():
-            return _VARIABLE.sub(lambda found: found[2], value)
-        case dict():
-            return {key: _resolved(one) for key, one in value.items()}
-        case list():
-            return [_resolved(one) for one in value]
-        case _:
-            return value
 
 
 class Deployed:
-    """A Catchment with lines whose packages and tables lie in an S3. ``told``: what ``status`` says
-    of a line beside what it is deployed with. ``denied``: whose packages may not be read.
-    """
+    """A Catchment with lines whose packages and tables lie in an S3."""
 
     def __init__(self, endpoint: str, folder: Path) -> None:
         self.bucket = SESSION.client("s3", endpoint_url=endpoint)
@@ -66,7 +29,9 @@ class Deployed:
         self.bucket.create_bucket(Bucket="the-bucket")
 
     def deploy(self, line: str, package: Mapping[str, str], **told: Any) -> None:
-        """A package, of which a deploy knows these ``checks``."""
+        """A package, of which a deploy knows these ``checks``. ``told``: what ``status`` says of
+        the line beside that.
+        """
         pond, major = parse_line(line)
         version = f"{major}.4.2"
         toml = f'[pond]\nname = "{pond}"\nversion = "{version}"\n'

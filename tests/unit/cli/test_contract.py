@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from moto.server import ThreadedMotoServer
 
 from duckstring_cli import bucket, catchments, client, main
 from duckstring_cli.odcs.columns import NEVER_FILLED
-from tests.unit.cli.contract_kit import Deployed, judged
+from duckstring_cli.odcs.rules import rules_in
+from tests.odcs import judged
+from tests.unit.cli.contract_kit import Deployed
 from tests.unit.cli.published_kit import DEV, SESSION
 
 TOML = '[pond]\nname = "sales"\nversion = "1.4.2"\n[sources]\nproducts = "1.1.0"\nshop = "2.0.0?"\n'
@@ -260,6 +263,20 @@ def test_a_function_of_another_library_that_is_called_check_is_no_rule(
     deployed.publish("sales@1", write("orders", ORDERS))
     (rule,) = others(contract(capsys, "sales"))["checks"]
     assert (rule["name"], "severity" in rule) == ("declared_somehow", False)
+
+
+def test_the_checks_of_the_flights_demo_are_known_from_its_files() -> None:
+    demo = Path(str(files("duckstring_cli.demos"))) / "flights"
+    rules = {one.name: one for one in rules_in(demo / "delays", known=None)}
+    assert {name: (one.severity, sorted(one.tables)) for name, one in rules.items()} == {
+        "faults_are_rare": ("warn", ["quality_summary"]),
+        "flights_are_unique": ("fail", ["facts"]),
+        "no_flight_is_lost": ("fail", ["facts", "rejected"]),
+    }
+    assert [name for name, one in rules.items() if one.query] == [
+        "faults_are_rare",
+        "flights_are_unique",
+    ]
 
 
 def test_a_pond_that_has_published_nothing_has_a_draft_with_its_checks(

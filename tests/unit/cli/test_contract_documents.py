@@ -21,7 +21,7 @@ from duckstring_cli.odcs.columns import _LOGICAL, NEVER_FILLED, properties
 from duckstring_cli.odcs.document import Facts, Place, Table, document
 from duckstring_cli.odcs.rules import Rule
 from duckstring_cli.odcs.text import to_yaml
-from tests.unit.cli.contract_kit import judged
+from tests.odcs import judged
 
 ODD = (
     *(
