@@ -55,6 +55,7 @@ ODD = (
         "\x1b[31mred",
         "\x9b",
         "a\nb",
+        "a\n\u202eb",
         "a\r\nb",
         "\ttab",
         "trail ",
