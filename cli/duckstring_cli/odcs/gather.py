@@ -65,8 +65,8 @@ def gather(client: Client, pond: str, *, major: int | None, table: str | None) -
 
 def _without_texts(line: str) -> str:
     return (
-        f"Your credentials may not read the package of {line}: the contract has its checks' names, "
-        "and neither their texts nor their severities."
+        f"The package of {line} cannot be read with your credentials: the contract has the names "
+        "of its checks, and neither their texts nor their severities."
     )
 
 
@@ -108,9 +108,13 @@ def _tables(client: Client, snapshot: TablesAnswer | None) -> list[Table] | None
 
 
 def _package(client: Client, line: LineStatus) -> Path | None:
-    """The folder of the unpacked package; None: the user may not read it."""
+    """The folder of the unpacked package; None: the user may not read it, or the Catchment is of a
+    release that does not name it.
+    """
     from botocore.exceptions import ClientError
 
+    if not line.get("package"):
+        return None
     key = artifact_key(line["pond"], _version(line), str(line["package"]))
     with translated_errors(client.catchment):
         bucket = catchments.outputs(client.catchment)["Bucket"]

@@ -358,7 +358,7 @@ def test_without_the_right_to_read_the_package_the_names_of_checks_remain(
     monkeypatch.setattr(catchments.Access, "client", lambda *_: Denying())
     code, out, err = run(capsys, "sales")
     assert code == 0
-    assert "may not read the package of sales@1" in err
+    assert "The package of sales@1 cannot be read" in err
     told = others(judged(out))
     assert [one["name"] for one in told["checks"]] == list(NAMES)
     assert told["sources"] == [{"pond": "products", "major": 1, "optional": False}]

@@ -92,11 +92,13 @@ scalars = st.builds(
     _scalar, st.sampled_from(SCALARS), st.lists(names, unique=True, min_size=0, max_size=3)
 )
 types = st.recursive(scalars, _nested, max_leaves=6)
+shallow = scalars | _nested(scalars | _nested(scalars))
+"""The standard's schema takes ten times as long to check for each further level."""
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
-    columns = draw(st.dictionaries(names, types, min_size=1, max_size=4))
+    columns = draw(st.dictionaries(names, shallow, min_size=1, max_size=3))
     paths = [path for name, kind in columns.items() for path in paths_in(kind, path_of(name))]
     filled = draw(st.sets(st.sampled_from(paths)))
     key = draw(st.lists(st.sampled_from(sorted(columns)), unique=True, max_size=2))
@@ -131,7 +133,7 @@ facts = st.builds(
 
 
 @given(facts)
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_the_document_of_any_pond_is_valid_and_the_same_in_yaml_and_json(made: Facts) -> None:
     plain = document(made)
     text = to_yaml(plain)
