@@ -74,6 +74,8 @@ def _environment(cache: str) -> dict[str, str]:
         function_memory_mib="2048",
         function_timeout_seconds="900",
         history_days="400",
+        retention_snapshots="3",
+        retention_days="1",
     )
     return {
         **kept,

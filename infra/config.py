@@ -11,6 +11,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.arrivals import parse_buckets
 from duckstring.model.durations import seconds_of
 from duckstring.model.environment import parse_environment
+from duckstring.model.retention import DAYS_RULE, KEPT, MOST_SNAPSHOTS, Retention, days_of
 
 _CATCHMENT = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
 _PYTHON = re.compile(r"^3\.(1[234])$")
@@ -74,6 +75,7 @@ class Config:
     ``architecture``; ``host``: this machine's, with any Python that Duckstring runs on.
     ``reserved`` is the orchestrator's reserved concurrency; None: it takes from the account's.
     ``history_days`` is how long runs and attempts are remembered; None: for ever.
+    ``retention``: how many snapshots of a Pond are kept that says nothing of it.
     ``arrivals`` are the buckets whose new objects may trigger Ponds. ``function_timeout_seconds``
     is the time that an attempt of a Ripple has in the function before it continues as a task.
     ``image`` is an existing image for tasks; empty: it is built from this repository. ``network``
@@ -100,6 +102,7 @@ class Config:
     network: Network | None = None
     reserved: int | None = None
     history_days: int | None = 400
+    retention: Retention = KEPT
     requirements: str = ""
     build: Path = Path(".build")
     arrivals: tuple[str, ...] = ()
@@ -164,6 +167,16 @@ class Config:
             if (reserved := text("reserved", ""))
             else None,
             history_days=_history(text("history", "400d")),
+            retention=Retention(
+                _between(
+                    "retention-snapshots",
+                    text("retention-snapshots", "3"),
+                    1,
+                    MOST_SNAPSHOTS,
+                    "of each",
+                ),
+                _retention_days(text("retention-age", "1d")),
+            ),
             requirements=_read_file("requirements", text("requirements", "")),
             build=Path(text("build", ".build")),
             arrivals=parse_buckets(text("arrivals", ""), where="-c arrivals="),
@@ -204,6 +217,15 @@ def _history(text: str) -> int | None:
         raise OperatorError(
             f"-c history={text}: not allowed.",
             hint=f"Allowed: whole days, 1d to {_MOST_DAYS}d, for example 400d; or never.",
+        )
+    return days
+
+
+def _retention_days(text: str) -> int:
+    if (days := days_of(text)) is None:
+        raise OperatorError(
+            f"-c retention-age={text}: not allowed.",
+            hint=f"Allowed: {DAYS_RULE}, without the quotes.",
         )
     return days
 

@@ -21,7 +21,7 @@ from infra.clock import Alarms
 from infra.doors import Doors
 from infra.isolation import Isolation
 from infra.messaging import Messaging
-from infra.storage import Storage
+from infra.storage import TABLES, Storage
 from infra.tasks import Tasks
 
 _READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
@@ -35,6 +35,7 @@ _WRITE = (
 _WILDCARDS = {
     r"/artifacts/\*\.zip": "One package for each version of each Pond.",
     r"/data/\*\.parquet": "One object for each table of each attempt.",
+    r"/data/\*/\*/\*/\*": "Files of other engines: what they are called, only the engine knows.",
     r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
     r"/(artifacts|data)/\*": "Objects that nothing refers to any more, whatever their names.",
     r":execution:.*:\*": "One execution for each launch of each run.",
@@ -157,8 +158,10 @@ class Grants:
         }
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [self.storage.table.table_arn], conditions=written)
-        _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", "data/*.parquet"))
-        _allow(role, ["s3:PutObject"], self._objects("data/*.parquet", "errors/*.txt"))
+        _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", *TABLES))
+        _allow(role, ["s3:PutObject"], self._objects(*TABLES, "errors/*.txt"))
+        located = {"StringLike": {"s3:prefix": ["data/*"]}}
+        _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn], conditions=located)
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
 
     def _trusted(self, role: iam.IRole) -> None:

@@ -17,7 +17,7 @@ from constructs import Construct
 from infra.accepted import accept_wildcards
 from infra.doors import Doors
 from infra.messaging import Messaging
-from infra.storage import Storage
+from infra.storage import TABLES, Storage
 from infra.tasks import Tasks
 
 DATA = "data"
@@ -26,6 +26,7 @@ _WILDCARDS = {
     r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
     r"/artifacts/\*\.zip": "One package for each version of each Pond.",
     r"/data/\*\.parquet": "One object for each table of each attempt.",
+    r"/data/\*/\*/\*/\*": "Files of other engines: what they are called, only the engine knows.",
     r"^\*": "AWS has no narrower resource for lists and alarms. They show no data.",
     r":\*": "A log group's streams, or the id that CloudFormation puts after a stack's name.",
     r"/\*": "The id that CloudFormation puts after a stack's name.",
@@ -143,7 +144,9 @@ def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
             Statement("TakeDeadLettersAway", ["sqs:DeleteMessage"], to.dead),
             Statement("SendDeadEventsBack", ["lambda:InvokeFunction"], [to.orchestrator]),
         ),
-        DATA: (Statement("ReadTables", ["s3:GetObject"], [f"{to.bucket}/data/*.parquet"]),),
+        DATA: (
+            Statement("ReadTables", ["s3:GetObject"], [f"{to.bucket}/{key}" for key in TABLES]),
+        ),
     }
 
 

@@ -64,6 +64,10 @@ class CatchmentStack(Stack):
             history_days=config.history_days,
         )
         self._history = str(config.history_days or "")
+        self._retention = {
+            "retention_snapshots": str(config.retention.snapshots),
+            "retention_days": str(config.retention.days),
+        }
         past = _past(config.attached.table)
         self._messaging = Messaging(
             self, "Messaging", name=name, consumer_timeout=ORCHESTRATOR_TIMEOUT, past=past
@@ -182,7 +186,7 @@ class CatchmentStack(Stack):
             worker = replace(worker, secret=self._secret.secret_arn)
         _configure(self._doors.ripple, worker)
         self._tasks.configure(worker)
-        operators = replace(everyone, machine=machine, **self._function)
+        operators = replace(everyone, machine=machine, **self._function, **self._retention)
         _configure(self._doors.operators, operators)
         _configure(self._doors.viewers, replace(operators, mailbox=""))
         api = replace(
@@ -194,7 +198,7 @@ class CatchmentStack(Stack):
         _configure(self._doors.api, api)
         _configure(self._doors.discovery, Settings(catchment=self._name))
         sweep = replace(everyone, delays=delays, machine=machine, history_days=self._history)
-        _configure(self._doors.sweep, sweep)
+        _configure(self._doors.sweep, replace(sweep, **self._retention))
 
     def _vendor_settings(self, isolation: Isolation, kms_key: str) -> Settings:
         return Settings(

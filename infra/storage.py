@@ -18,6 +18,10 @@ from infra.config import Attached
 from infra.resources import resource_of
 
 INDEX = "gsi1"
+TABLES = ("data/*.parquet", "data/*/*/*/*")
+"""The objects of tables. Below a location (``pond.location``) engines give them names of their
+own.
+"""
 _UNDELETABLE = Duration.days(30)
 """How long a deleted object can come back: about as long as the table can (35 days)."""
 

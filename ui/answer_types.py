@@ -15,7 +15,7 @@ import types
 import typing
 from pathlib import Path
 
-from duckstring.model import answers, arrivals, checks, compute, costs
+from duckstring.model import answers, arrivals, checks, compute, costs, retention
 
 TARGET = Path(__file__).parent / "src" / "answers.ts"
 HEAD = """\
@@ -27,7 +27,7 @@ PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", object:
 def names() -> dict[str, object]:
     """What the annotations of ``answers`` may name, with what it imports for type checkers."""
     known: dict[str, object] = {"Mapping": collections.abc.Mapping}
-    for module in (arrivals, checks, compute, costs, answers):
+    for module in (arrivals, checks, compute, costs, retention, answers):
         known |= {name: value for name, value in vars(module).items() if not name.startswith("_")}
     return known
 

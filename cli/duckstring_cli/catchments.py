@@ -5,6 +5,7 @@ Duckstring folder.
 from __future__ import annotations
 
 import os
+import time
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", bound=Mapping[str, Any])
 
-_PATIENCE = 30.0
+_PATIENCE, _PAUSE = 30.0, 0.1
 """Seconds for a busy server to answer. One that is not there refuses at once."""
 
 Kind = Literal["local", "aws"]
@@ -367,11 +368,16 @@ def require_running(catchment: Catchment, *, patience: float | None = None) -> A
     from duckstring_cli.local.keys import read_key
 
     folder = catchment_folder(catchment.name)
-    key = read_key(folder)
-    if key is None or process.ask(folder, catchment.port, patience=patience or _PATIENCE) is None:
-        is_there = key is not None and process.is_held(folder)
-        raise (CatchmentNotAnsweringError if is_there else CatchmentNotRunningError)(catchment.name)
-    return key
+    if (key := read_key(folder)) is None:
+        raise CatchmentNotRunningError(catchment.name)
+    until = time.monotonic() + (patience or _PATIENCE)
+    while (left := until - time.monotonic()) > 0:
+        if process.ask(folder, catchment.port, patience=left) is not None:
+            return key
+        if not process.is_held(folder):
+            raise CatchmentNotRunningError(catchment.name)
+        time.sleep(_PAUSE)  # it refuses when it has just begun, or when many connect at once
+    raise CatchmentNotAnsweringError(catchment.name)
 
 
 def _read(name: str, row: Any) -> Catchment:  # noqa: ANN401 - what a file holds

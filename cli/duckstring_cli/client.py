@@ -22,6 +22,8 @@ from duckstring.model.answers import (
     DeployAnswer,
     DoctorAnswer,
     HelloAnswer,
+    KeptAnswer,
+    PublishAnswer,
     RemoveAnswer,
     RunAnswer,
     RunRow,
@@ -244,6 +246,31 @@ class Client:
             more = self._call(SnapshotsAnswer, "snapshots", schemas=asked, at=f, after=after)
             answer = {**more, "snapshots": [*answer["snapshots"], *more["snapshots"]]}
         return answer
+
+    def kept(self, pond: str, *, major: int | None = None, limit: int) -> KeptAnswer:
+        """The newest ``limit`` snapshots of a line that are kept."""
+        answer = self._call(KeptAnswer, "kept", pond=pond, major=major)
+        while answer.get("next") is not None and len(answer["snapshots"]) < limit:
+            more = self._call(KeptAnswer, "kept", pond=pond, major=major, before=answer["next"])
+            answer = {**more, "snapshots": [*answer["snapshots"], *more["snapshots"]]}
+        if len(answer["snapshots"]) > limit:
+            shown = answer["snapshots"][:limit]
+            answer = {**answer, "snapshots": shown, "next": shown[-1]["snapshot"]}
+        return answer
+
+    def publish(
+        self,
+        pond: str,
+        *,
+        major: int | None = None,
+        at: str | None = None,
+        snapshot: int | None = None,
+        dry: bool = False,
+    ) -> PublishAnswer:
+        """Publish an earlier snapshot again. ``dry``: only say what it would change."""
+        return self._call(
+            PublishAnswer, "publish", pond=pond, major=major, at=at, snapshot=snapshot, dry=dry
+        )
 
     def remove(
         self,

@@ -135,6 +135,18 @@ ENTRIES = (
         "Example: duckstring get reports worst_routes routes.csv",
     ),
     Entry(
+        "snapshots",
+        "snapshots:snapshots",
+        "The snapshots of a Pond that are kept, newest first.",
+        "Example: duckstring snapshots sales --limit 5",
+    ),
+    Entry(
+        "publish",
+        "publish:publish",
+        "Publish an earlier snapshot of a Pond again.",
+        "Example: duckstring publish sales --at 2d --dry-run",
+    ),
+    Entry(
         "check",
         "check_published:check",
         "Make the checks of a deployed Pond on what it has published now.",

@@ -19,7 +19,7 @@ from duckstring.author import database
 from duckstring.author.check_pond import CheckPond
 from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import SourceTables
-from duckstring.errors import OperatorError
+from duckstring.errors import InvariantError, OperatorError
 from duckstring.model.catalog import Part, SourceSpec, TableVersion
 from duckstring.model.checks import CHECKS, CheckResult
 from duckstring.model.foreign import Redactor
@@ -109,6 +109,10 @@ class Published:
     def uri(self, key: str) -> str:
         """The address of a table version."""
         return self.addresses_by_key[key]
+
+    def place(self, location: str) -> str:
+        """Nothing: checks write nothing."""
+        raise InvariantError(f"{location!a} is asked for by a check, which only reads.")
 
     def addresses(self) -> Sequence[str]:
         """The beginnings of all addresses."""

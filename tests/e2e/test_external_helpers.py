@@ -1,9 +1,9 @@
 """``duckstring.external`` on the deployed stack: runs of another engine, each started once, waited
 for by pauses, cancelled by a kill.
 
-The Databricks jobs are those of the external demo's service; Glue, Batch and Step Functions are the
-emulator's, which runs a Glue job's script and a state machine in earnest. A worker dies where it
-hurts most: with the run started, and its id not remembered.
+The Databricks jobs are those of the external demo's service; Glue, Batch, Step Functions and Athena
+are the emulator's, which runs a Glue job's script and a state machine in earnest. A worker dies
+where it hurts most: with the run started, and its id not remembered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from tests.e2e.drive import until
 MORTAL = """
     import time
 
-    from duckstring.external import BatchJob, DatabricksJob, Env, GlueJob, StateMachine
+    from duckstring.external import AthenaQuery, BatchJob, DatabricksJob, Env, GlueJob
+    from duckstring.external import StateMachine
 
     class Mortal:
         \"""A Pond whose worker is killed, once for each job, before it can remember the id of the
@@ -63,6 +64,9 @@ time.sleep(4)
 if os.environ["outcome"] == "fail":
     raise ValueError("no prices for [eu]")
 """
+
+
+_ENGINES = ["athena:*", "glue:*", "batch:*", "states:*"]
 
 
 @pytest.fixture
@@ -238,7 +242,7 @@ def give_policy(driver, iam):
     """What ``-c policies=`` does: a managed policy for the role of attempts, which the vendor lets
     their sessions keep.
     """
-    allowed = {"Effect": "Allow", "Action": ["glue:*", "batch:*", "states:*"], "Resource": "*"}
+    allowed = {"Effect": "Allow", "Action": _ENGINES, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         arn = iam.create_policy(PolicyName="engines", PolicyDocument=document)["Policy"]["Arn"]
@@ -256,13 +260,21 @@ def executions(driver, machine):
 
 
 @pytest.mark.usefixtures("killer")
-def test_glue_batch_and_step_functions_run_once_each_whoever_dies(driver, engines):
+def test_glue_batch_step_functions_and_athena_run_once_each_whoever_dies(driver, engines):
     code = (
         MORTAL
         + f"""
     glue = GlueJob("prices", poll="1s")
     batch = BatchJob("prices", queue="queue", poll="1s")
     machine = StateMachine("{engines}", input={{"seconds": 3}}, poll="1s")
+
+    query = AthenaQuery(
+        "SELECT 1 AS one", output="s3://{driver.outputs["Bucket"]}/tests/answers/", poll="1s"
+    )
+
+    @ripple
+    def asks(pond):
+        pond.write_table("query", query.run(Mortal(pond)).select())
 
     @ripple
     def prices(pond):
@@ -285,6 +297,7 @@ def test_glue_batch_and_step_functions_run_once_each_whoever_dies(driver, engine
         (row["ripple"], row["attempt"]): row["status"] for row in attempts(driver, "helped_engines")
     }
     assert found == {
+        ("asks", 1): "crashed", ("asks", 2): "success",
         ("prices", 1): "crashed", ("prices", 2): "success",
         ("loads", 1): "crashed", ("loads", 2): "crashed", ("loads", 3): "success",
     }  # fmt: skip
@@ -293,14 +306,16 @@ def test_glue_batch_and_step_functions_run_once_each_whoever_dies(driver, engine
         jobQueue="queue", filters=[{"name": "JOB_NAME", "values": ["*"]}]
     )["jobSummaryList"]
     (execution,) = executions(driver, engines)
+    (query,) = driver.aws("athena").list_query_executions()["QueryExecutionIds"]
     ids = {
         table: driver.rows("helped_engines", table)[0]["run_id"]
-        for table in ("with_glue", "batch_run", "execution")
+        for table in ("with_glue", "batch_run", "execution", "query")
     }
     assert ids == {
         "with_glue": run["Id"],
         "batch_run": job["jobId"],
         "execution": execution["executionArn"],
+        "query": query,
     }
 
 

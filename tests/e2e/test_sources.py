@@ -142,3 +142,103 @@ def test_tables_grow_and_each_pond_reads_what_is_new(driver):
         row for row in driver.client.tables("growing_desk")["tables"] if row["table"] == "taken"
     )
     assert [part["rows"] for part in taken["parts"]] == [2, 2, 2]
+
+
+ENGINE = """
+from duckstring import check
+
+@ripple
+def write(pond):
+    import boto3
+    import duckdb
+
+    to = pond.location("made")
+    bucket, _, prefix = to.removeprefix("s3://").partition("/")
+    s3 = boto3.client("s3")  # the attempt's own credentials, as Athena has them
+    if pond.recall("external/engine") is None:
+        pond.remember("external/engine", {"since": 1.0, "run": "r"})
+        for n, name in enumerate(("20260101_120000_00001_abcde", "eu/part-0.snappy.parquet")):
+            duckdb.sql(f"SELECT unnest([{n}, {n} + 10]) AS n").write_parquet("part")
+            s3.put_object(Bucket=bucket, Key=prefix + name, Body=Path("part").read_bytes())
+        s3.put_object(Bucket=bucket, Key=prefix + "_SUCCESS", Body=b"")
+        note(pond, "started")
+        pond.pause("1s")
+    elsewhere = "data/other@1/made/0000000001-write-1-0a1b2c3d/"
+    for call in (
+        lambda: s3.list_objects_v2(Bucket=bucket, Prefix="data/"),
+        lambda: s3.list_objects_v2(Bucket=bucket, Prefix=elsewhere),
+        lambda: s3.put_object(Bucket=bucket, Key=elsewhere + "part-0", Body=b"x"),
+        lambda: s3.delete_object(Bucket=bucket, Key=prefix + "_SUCCESS"),
+    ):
+        try:
+            call()
+        except s3.exceptions.ClientError as error:
+            note(pond, error.response["Error"]["Code"])
+    pond.adopt_table("made")
+
+@ripple(parents=[write])
+def count(pond):
+    pond.write_table("counted", "SELECT count(*)::INT AS rows FROM made")
+
+@check
+def all_are_there(pond):
+    return pond.read_table("made").aggregate("count(*) AS n").filter("n <> 4")
+"""
+
+
+def test_files_of_another_engine_are_a_table_that_sinks_and_people_read(driver):
+    """Roles and session policies are enforced here."""
+    driver.deploy(
+        driver.pond("engine_made", ENGINE),
+        driver.pond(
+            "engine_read",
+            "@ripple\ndef copy(pond):\n"
+            "    pond.write_table('copied', 'SELECT sum(n)::INT AS total FROM engine_made.made')\n",
+            sources=["engine_made"],
+        ),
+    )
+    driver.wait_fresh("engine_read", driver.pulse("engine_read"))
+
+    assert driver.rows("engine_read", "copied") == [{"total": 22}]
+    assert driver.rows("engine_made", "counted") == [{"rows": 4}]
+    assert sorted(row["n"] for row in driver.rows("engine_made", "made")) == [0, 1, 10, 11]
+    assert [one.word for one in driver.noted("engine_made")] == ["started", *["AccessDenied"] * 4]
+    (made,) = (
+        row for row in driver.client.tables("engine_made")["tables"] if row["table"] == "made"
+    )
+    assert [part["rows"] for part in made["parts"]] == [2, 2, 0]
+
+
+def test_an_earlier_snapshot_is_published_again_and_no_row_is_lost_or_doubled(driver):
+    shop, desk = SHOP, DESK.replace("growing_", "back_")
+    driver.deploy(
+        driver.pond("back_shop", shop),
+        driver.pond("back_desk", desk, sources=["back_shop"], immediate_retries=2),
+    )
+    (driver.ledger / "failed").touch()  # no attempt fails here
+    for _ in range(3):
+        driver.wait_fresh("back_desk", driver.pulse("back_desk"))
+    driver.wait_at_rest("back_shop", "back_desk")
+
+    def taken():
+        return sorted(row["moment"] for row in driver.rows("back_desk", "taken"))
+
+    def events():
+        return sorted(row["moment"] for row in driver.rows("back_shop", "events"))
+
+    all_three = taken()
+    assert all_three == events()
+    kept = driver.run("snapshots", "back_desk", "--json").json["snapshots"]
+    assert [one["reasons"] for one in kept] == [
+        ["published", "last", "young"],
+        *[["last", "young"]] * 2,
+    ]
+    first = kept[-1]["run"]
+    told = driver.run.done("publish", "back_desk", "--run", first, "-y")
+    assert "as it was: customers, taken" in told
+    assert taken() == all_three[:2]
+    assert driver.statuses("back_desk")[-1] == "rollback"
+    assert driver.line("back_desk")["end_f"] == kept[0]["f"]
+
+    driver.wait_fresh("back_desk", driver.pulse("back_desk"))
+    assert (len(taken()), taken()) == (8, events()), "what came since was taken in again, once"

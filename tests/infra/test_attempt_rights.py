@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duckstring.adapters.aws.session_policy import MOST_CHARACTERS, session_policies
-from duckstring.model.names import Line, line, table_key
+from duckstring.model.names import Line, line, location_of_key, table_key
 from duckstring.model.permits import AttemptName, session_name
 from duckstring.vendor.ports import Rights
 from tests.infra.policies import Places, Request, allowing, requests_of
@@ -81,7 +81,47 @@ def test_an_attempt_may_do_all_that_it_does(of_sales, calls):
     assert [request for request in asked if not of_sales.may(request)] == []
 
 
+LOCATION = location_of_key(TABLE)
+"""Where this attempt lets another engine write."""
+
+
+def listing(prefix: str) -> Request:
+    return Request("s3:ListBucket", HERE.bucket, {"s3:prefix": [prefix]})
+
+
+def test_an_attempt_may_let_an_engine_write_and_adopt_what_another_attempt_s_engine_wrote(
+    of_sales,
+):
+    other = LOCATION.replace("-load-1-", "-load-2-")
+    for key in (f"{LOCATION}part-0", f"{LOCATION}day=1/x.parquet", f"{LOCATION}_SUCCESS"):
+        assert of_sales.may(s3("PutObject", key))
+        assert of_sales.may(s3("GetObject", key))
+        assert of_sales.may(s3("GetObject", key.replace(LOCATION, other)))
+        assert not of_sales.may(s3("PutObject", key.replace(LOCATION, other)))
+        assert not of_sales.may(s3("DeleteObject", key))
+    assert of_sales.may(listing(LOCATION))
+    assert of_sales.may(listing(other))
+
+
+def test_a_sink_s_attempt_reads_the_files_that_its_source_has_adopted_and_no_others(template):
+    files = [f"{location_of_key(PINNED)}part-{number}" for number in range(100)]
+    sink = Attempt(template, Rights(NAME, {ORDERS: [*files, PINNED]}))  # in one short policy
+    assert all(sink.may(s3("GetObject", file)) for file in files)
+    assert sink.may(s3("GetObject", PINNED))
+    assert not sink.may(s3("GetObject", f"{location_of_key(LATER)}part-0"))
+    assert not sink.may(listing(location_of_key(PINNED)))
+
+
 ATTACKS = {
+    "list the whole bucket": Request("s3:ListBucket", HERE.bucket),
+    "list all tables": listing("data/"),
+    "list what another run's engine has written": listing(LOCATION.replace("42-", "41-")),
+    "list what another Ripple's engine has written": listing(LOCATION.replace("-load-", "-join-")),
+    "list what another line's engine has written": listing(LOCATION.replace("sales@1", "sales@2")),
+    "write where another Ripple's engine does": s3(
+        "PutObject", f"{LOCATION.replace('-load-', '-join-')}part-0"
+    ),
+    "write a program among tables": s3("PutObject", TABLE.replace(".parquet", ".exe")),
     "read a package of another Pond": s3("GetObject", "artifacts/orders/1.0.0/ab.zip"),
     "read tables of a line that is no Source": s3(
         "GetObject", TABLE.replace("sales@1", "payroll@1")
@@ -120,12 +160,14 @@ def test_a_call_of_on_kill_writes_no_tables_and_reads_no_sources(template):
     killed = Attempt(template, Rights(NAME, writes=False))
     assert not killed.may(s3("PutObject", TABLE))
     assert not killed.may(s3("GetObject", PINNED))
+    assert not killed.may(listing(LOCATION))
     assert killed.may(s3("GetObject", "artifacts/sales/1.0.0/ab.zip"))
 
 
 def test_an_attempt_that_makes_checks_reads_all_that_it_checks_and_writes_no_tables(template):
     checks = Attempt(template, Rights(NAME, {ORDERS: [PINNED]}, only_reads=True))
     assert not checks.may(s3("PutObject", TABLE))
+    assert not checks.may(listing(LOCATION))
     assert checks.may(s3("GetObject", TABLE))
     assert checks.may(s3("GetObject", PINNED))
 

@@ -8,6 +8,7 @@ import pytest
 
 from duckstring.errors import OperatorError
 from duckstring.model.environment import parse_environment
+from duckstring.model.retention import Retention
 from infra.config import Config, Network
 from tests.infra.conftest import large
 
@@ -125,6 +126,22 @@ def test_history_is_kept_for_days_or_for_ever():
     assert found == [400, 1, 2]
     assert read(history="36500d").history_days == 36_500
     assert read(history="never").history_days is None
+
+
+def test_snapshots_are_kept_by_number_and_age():
+    assert read().retention == Retention(3, 1)
+    given = {"retention-snapshots": "1000", "retention-age": "3650d"}
+    assert read(**given).retention == Retention(1000, 3650)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("retention-snapshots", one) for one in ("0", "1001", "-1", "three", "")]
+    + [("retention-age", one) for one in ("30", "0d", "30h", "3651d", "never", "")],
+)
+def test_another_number_or_age_of_snapshots_is_refused(key, value):
+    with pytest.raises(OperatorError, match=f"-c {key}={value}: not allowed"):
+        read(**{key: value})
 
 
 def test_concurrency_is_reserved_on_request():

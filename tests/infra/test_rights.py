@@ -43,7 +43,7 @@ from duckstring.model.attempts import (
     Usage,
 )
 from duckstring.model.catalog import TableVersion
-from duckstring.model.names import Line, table_key
+from duckstring.model.names import Line, location_of_key, table_key
 from duckstring.model.permits import AttemptName
 from duckstring.model.values import replace as renewed
 from duckstring.orchestrator.ports import Held
@@ -129,10 +129,16 @@ def asked(calls: Calls, places: Places) -> list[Request]:
 
 def of_duckdb(places: Places) -> list[Request]:
     """DuckDB asks by itself: a HEAD and a GET of what it reads, a PUT, whole or in parts, of
-    what it writes.
+    what it writes. It lists where another engine has written.
     """
+    location = location_of_key(TABLE)
     return [
-        Request(action, f"{places.bucket}/{TABLE}") for action in ("s3:GetObject", "s3:PutObject")
+        Request("s3:ListBucket", places.bucket, {"s3:prefix": [location]}),
+        *(
+            Request(action, f"{places.bucket}/{key}")
+            for action in ("s3:GetObject", "s3:PutObject")
+            for key in (TABLE, f"{location}part-0")
+        ),
     ]
 
 

@@ -61,6 +61,7 @@ OUTPUTS = (
         "Ephemeral",
     ),
 )
+KEEPS = {"retention_snapshots", "retention_days"}
 EVERYONE = {"catchment", "table", "bucket", "mailbox"}
 SIZES = {"function_memory_mib", "function_timeout_seconds"}
 KNOWS = {
@@ -72,6 +73,7 @@ KNOWS = {
     "vendor": {"catchment", "table", "table_arn", "mailbox_arn", "secret", "attempt_role"},
     "discovery": {"catchment"},
     "api": EVERYONE
+    | KEEPS
     | {
         "machine",
         "discovery_function",
@@ -80,9 +82,9 @@ KNOWS = {
         "function_memory_mib",
         "function_timeout_seconds",
     },
-    "operators": EVERYONE | SIZES | {"machine"},
-    "viewers": EVERYONE - {"mailbox"} | SIZES | {"machine"},
-    "sweep": EVERYONE | {"delays", "machine", "history_days"},
+    "operators": EVERYONE | SIZES | KEEPS | {"machine"},
+    "viewers": EVERYONE - {"mailbox"} | SIZES | KEEPS | {"machine"},
+    "sweep": EVERYONE | KEEPS | {"delays", "machine", "history_days"},
 }
 
 
@@ -316,8 +318,8 @@ def test_without_isolation_workers_have_the_rights_of_attempts_and_there_is_no_v
 @pytest.mark.parametrize(
     ("name", "action", "keys"),
     [
-        ("attempt", "s3:GetObject", ["/artifacts/*.zip", "/data/*.parquet"]),
-        ("attempt", "s3:PutObject", ["/data/*.parquet", "/errors/*.txt"]),
+        ("attempt", "s3:GetObject", ["/artifacts/*.zip", "/data/*.parquet", "/data/*/*/*/*"]),
+        ("attempt", "s3:PutObject", ["/data/*.parquet", "/data/*/*/*/*", "/errors/*.txt"]),
         ("ripple", "s3:GetObject", []),
         ("task", "s3:GetObject", []),
         ("orchestrator", "s3:PutObject", ["/errors/*.txt"]),
@@ -372,7 +374,6 @@ def test_a_users_policies_are_the_attempts_alone(tmp_path, isolation, roles):
             {
                 "states:SendTaskSuccess",
                 "s3:DeleteObject",
-                "s3:ListBucket",
                 "events:PutEvents",
                 "lambda:InvokeFunction",
                 "secretsmanager:GetSecretValue",

@@ -39,7 +39,7 @@ from duckstring.engine.signals import AlarmRang, GateReached, Triggered, WindowO
 from duckstring.engine.state import PondState
 from duckstring.errors import InvariantError, StateConflictError, StateTooLargeError, TransientError
 from duckstring.model.as_of import Kept
-from duckstring.model.catalog import TableVersion
+from duckstring.model.catalog import Position, TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, from_text
 from duckstring.model.names import Line
@@ -168,6 +168,19 @@ class TestStates:
         snapshot = PublishSnapshot(4, NOW, TABLE)
         store.commit(store.load(SALES), PondState(SALES, snapshot=4), (snapshot,), (1, "1"))
         assert store.read(SALES, 4) == snapshot
+
+    def test_a_snapshot_keeps_how_far_ripples_had_read_and_as_of_when_its_data_is(
+        self, aws: Clients, table: str
+    ) -> None:
+        store, key = DynamoStateStore(aws, table), next(iter(TABLE.values())).key
+        held = Held(PondState(SALES))
+        taken = {"load": {"sales.orders": Position(key, whole=True)}}
+        for number, positions, held_f in ((4, taken, NEVER), (5, {}, NOW), (6, None, NEVER)):
+            snapshot = PublishSnapshot(number, NOW, TABLE, positions=positions, held_f=held_f)
+            held = store.commit(held, held.state, (snapshot,), (0, ""))
+            assert store.read(SALES, number) == snapshot
+            assert held.outbox[0] == snapshot
+            assert store.load(SALES).outbox == (PublishSnapshot(number, NOW, held_f=held_f),)
 
     def test_the_manifests_of_the_past_are_found_newest_first(
         self, aws: Clients, table: str

@@ -1,28 +1,38 @@
-"""Glue, Batch and Step Functions jobs against moto. tests/e2e has the emulator, where their work
-is really done.
+"""Athena, EMR Serverless, Glue, Batch and Step Functions jobs against moto. tests/e2e has the
+emulator, where the work of the last three is really done.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import sleep as real_sleep
 
+import duckdb
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from moto import mock_aws
+from moto.athena.models import athena_backends
 from moto.batch.models import batch_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.emrserverless.models import emrserverless_backends
 from moto.glue.models import glue_backends
 from moto.moto_api import state_manager
 
+from duckstring import external, ripple
 from duckstring.author.kills import Requested
+from duckstring.author.ripple import collecting
 from duckstring.external import (
+    AthenaQuery,
     BatchJob,
     CancelRefusedError,
+    EmrServerlessJob,
     Env,
     ExternalRunFailedError,
     GlueJob,
@@ -31,6 +41,7 @@ from duckstring.external import (
     aws,
     core,
 )
+from duckstring.external.fake.pond import FakePond, WorkerLost
 from duckstring.external.glue import KEY_ARGUMENT
 from tests.integration.aws import CREDENTIALS, REGION
 from tests.unit.external_kit import MemoryPond, Paused, turns, virtual_time
@@ -62,6 +73,7 @@ def account(monkeypatch) -> Iterator[None]:
         state_manager.set_transition("glue::job_run", {"progression": "manual", "times": 1})
         yield
         state_manager.unset_transition("glue::job_run")
+        state_manager.unset_transition("athena::execution")
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +132,7 @@ class Glue:
     """
 
     start, look, list = "StartJobRun", "GetJobRun", "GetJobRuns"
+    ended = "SUCCEEDED"
 
     def __init__(self, runs_at_once=5):
         client("glue").create_job(
@@ -148,6 +161,7 @@ class Batch:
     """
 
     start, look, list = "SubmitJob", "DescribeJobs", "ListJobs"
+    ended = "SUCCEEDED"
 
     def __init__(self):
         batch, iam, ec2 = client("batch"), client("iam"), client("ec2")
@@ -192,6 +206,7 @@ class Machine:
     """A state machine that moto really runs."""
 
     start, look, list = "StartExecution", "DescribeExecution", "DescribeExecution"
+    ended = "SUCCEEDED"
 
     def __init__(self, state=None):
         state = state or {"Type": "Pass", "Result": {"rows": 7}, "End": True}
@@ -209,7 +224,66 @@ class Machine:
         return [execution["executionArn"] for execution in found]
 
 
-LOOKUPS = {"glue": Glue, "batch": Batch}
+class Athena:
+    """Athena. moto runs no statement and heeds no token: each start is another query there."""
+
+    start, look, list = "StartQueryExecution", "GetQueryExecution", "ListQueryExecutions"
+    ended = "SUCCEEDED"
+
+    def __init__(self):
+        self.job = AthenaQuery(
+            "UNLOAD (SELECT ? AS day) TO '{to}' WITH (format = 'PARQUET')",
+            parameters=["1"],
+            database="lake",
+            output="s3://answers/",
+        )
+
+    def ids(self):
+        return list(self._queries())
+
+    def end(self, word, *, reason=None):
+        state_manager.set_transition("athena::execution", {"progression": "manual", "times": 10**6})
+        for query in self._queries().values():
+            query.status = word
+
+    def _queries(self):
+        return athena_backends[ACCOUNT][REGION].executions
+
+
+class Emr:
+    """An EMR Serverless application. moto's runs have ended as soon as they are started, and began
+    at midnight. It heeds no token.
+    """
+
+    start, look, list = "StartJobRun", "GetJobRun", "ListJobRuns"
+    ended = "SUCCESS"
+
+    def __init__(self):
+        self.application = client("emr-serverless").create_application(
+            releaseLabel="emr-7.1.0", type="SPARK", clientToken="application"
+        )["applicationId"]
+        # Without it, moto does not know an application that never had a run.
+        emrserverless_backends[ACCOUNT][REGION].job_runs[self.application] = []
+        self.job = EmrServerlessJob(
+            self.application,
+            execution_role=f"arn:aws:iam::{ACCOUNT}:role/spark",
+            script="s3://code/totals.py",
+            arguments=["--day", "1"],
+            spark="--conf spark.executor.memory=8g",
+        )
+
+    def ids(self):
+        return [run.id for run in self._runs()]
+
+    def end(self, word, *, reason=None):
+        for run in self._runs():
+            run.state, run.state_details = word, reason
+
+    def _runs(self):
+        return emrserverless_backends[ACCOUNT][REGION].job_runs.get(self.application, [])
+
+
+LOOKUPS = {"glue": Glue, "batch": Batch, "athena": Athena, "emr": Emr}
 ENGINES = {**LOOKUPS, "states": Machine}
 
 
@@ -241,9 +315,9 @@ def test_a_run_is_started_waited_for_and_told(engine, pond, time):
     run, _ = turns(engine.job, pond, between=waiting(time))
 
     assert engine.ids() == [run.id]
-    assert run.state == "SUCCEEDED"
+    assert run.state == engine.ended
     assert run.started.tzinfo == UTC
-    assert abs(run.started - datetime.now(UTC)) < timedelta(minutes=5)
+    assert abs(run.started - datetime.now(UTC)) < timedelta(days=2)
     assert REGION in run.url
     assert f"'{run.id}' AS run_id" in run.select()
 
@@ -384,6 +458,154 @@ def test_a_version_s_execution_is_found_by_the_machine_s_name(pond):
     assert versioned.slot == there.slot
 
 
+def test_athena_gets_the_statement_its_parameters_and_the_key_as_token_and_comment(
+    pond, monkeypatch
+):
+    engine, sent = Athena(), []
+    really = BaseClient._make_api_call
+    monkeypatch.setattr(
+        BaseClient,
+        "_make_api_call",
+        lambda client, operation, asked: sent.append(asked) or really(client, operation, asked),
+    )
+    engine.job.start(pond, values={"to": "s3://lake/x/"}, parameters=["'{to}'"])
+
+    (asked,) = sent
+    token = key(pond, engine)
+    assert asked == {
+        "QueryString": (
+            f"-- duckstring {token}\n"
+            "UNLOAD (SELECT ? AS day) TO 's3://lake/x/' WITH (format = 'PARQUET')"
+        ),
+        "ClientRequestToken": token,
+        "WorkGroup": "primary",
+        "ExecutionParameters": ["'{to}'"],  # a value is no statement: nothing is put into it
+        "QueryExecutionContext": {"Database": "lake"},
+        "ResultConfiguration": {"OutputLocation": "s3://answers/"},
+    }
+
+
+def test_a_short_key_is_still_a_token_that_athena_takes():
+    engine = Athena()
+    engine.job.start(MemoryPond(run_key="k"))
+
+    assert len(engine.ids()) == 1
+
+
+def test_two_statements_of_one_ripple_are_two_queries(pond):
+    Athena()
+    first, second = AthenaQuery("SELECT 1"), AthenaQuery("SELECT 2")
+
+    assert first.start(pond) != second.start(pond)
+    assert first.start(pond) == first.start(pond)
+
+
+def test_a_statement_is_found_by_this_try_s_key_alone(pond, time):
+    """Not by a key that its own begins with, nor by one that somebody else's statement names."""
+    engine = Athena()
+    there, token = engine.job._engine(pond), key(pond, engine)
+    there.client.start_query_execution(QueryString=f"SELECT 1\n-- duckstring {token}\n")
+    there.start(f"{token}2")
+    assert there.find(token, time.now) is None
+
+    wanted = there.start(token)
+    assert there.find(token, time.now) == wanted
+
+
+def test_emr_gets_script_arguments_and_role_and_the_key_as_token_and_name(pond):
+    engine = Emr()
+    pond.environment["TO"] = "s3://lake/x/"
+    engine.job.start(pond, arguments=["--to", Env("TO")])
+
+    (run,) = engine._runs()
+    assert (run.client_token, run.name) == (key(pond, engine), key(pond, engine))
+    assert run.execution_role_arn == f"arn:aws:iam::{ACCOUNT}:role/spark"
+    assert run.job_driver == {
+        "sparkSubmit": {
+            "entryPoint": "s3://code/totals.py",
+            "entryPointArguments": ["--day", "1", "--to", "s3://lake/x/"],
+            "sparkSubmitParameters": "--conf spark.executor.memory=8g",
+        }
+    }
+
+
+def test_an_env_names_a_job_by_its_own_name_so_that_a_new_value_starts_no_second_run(pond):
+    engine = Emr()
+    pond.environment |= {"APPLICATION": engine.application, "SCRIPT": "s3://code/a.py"}
+    role = f"arn:aws:iam::{ACCOUNT}:role/spark"
+    job = EmrServerlessJob(Env("APPLICATION"), execution_role=role, script=Env("SCRIPT"))
+    started = job.start(pond)
+    pond.environment["SCRIPT"] = "s3://code/b.py"
+
+    assert job.start(pond) == started
+    pond.environment |= {"GROUP": "primary"}
+    one = AthenaQuery("SELECT 1", workgroup=Env("GROUP"))._engine(pond).slot
+    pond.environment |= {"GROUP": "other"}
+    assert AthenaQuery("SELECT 1", workgroup=Env("GROUP"))._engine(pond).slot == one
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "external.md").read_text(encoding="utf-8")
+
+
+def example(heading: str) -> dict:
+    """What the example under a heading of the docs defines."""
+    section = DOCS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    scope = {name: getattr(external, name) for name in external.__all__} | {"ripple": ripple}
+    with collecting():
+        exec(compile(code, f"external.md, {heading}", "exec"), scope)
+    return scope
+
+
+@pytest.mark.parametrize("kind", [Athena, Emr])
+def test_the_example_of_the_docs_runs_and_tells_of_its_run(kind, time):
+    engine = kind()
+    heading = {Athena: "Amazon Athena", Emr: "Amazon EMR Serverless"}[kind]
+    pond = FakePond({"SALES_SPARK_ROLE": f"arn:aws:iam::{ACCOUNT}:role/spark"})
+    if kind is Athena:
+        client("athena").create_work_group(Name="sales", Configuration={})
+    else:
+        pond.environment["SALES_APPLICATION"] = engine.application
+    pond.call(example(heading)["totals"])
+
+    (run,) = engine.ids()
+    assert f"'{run}' AS run_id" in pond.tables["run"]
+
+
+def adopting_examples() -> list[str]:
+    section = DOCS.partition("\n## Tables that another engine writes\n")[2].partition("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", [Athena, Emr])
+def test_the_example_that_adopts_gives_the_engine_the_location_and_takes_what_it_wrote(kind, time):
+    """moto runs nothing: the test writes what the engine would, where it was told to."""
+    engine = kind()
+    (code,) = (one for one in adopting_examples() if kind.__name__ in one)
+    scope = {name: getattr(external, name) for name in external.__all__} | {"ripple": ripple}
+    with collecting():
+        exec(compile(code, "external.md", "exec"), scope)
+    pond = FakePond({"SALES_SPARK_ROLE": f"arn:aws:iam::{ACCOUNT}:role/spark"})
+    if kind is Athena:
+        client("athena").create_work_group(Name="sales", Configuration={})
+    else:
+        pond.environment["SALES_APPLICATION"] = engine.application
+    pond.lose_worker()  # after the start: the next call attaches, and finds what was written
+    with pytest.raises(WorkerLost):
+        scope["totals"](pond)
+    if kind is Athena:
+        (query,) = engine._queries().values()
+        (to,) = re.findall(r"TO '(.+?)' WITH", query.query)
+    else:
+        (run,) = engine._runs()
+        (to,) = run.job_driver["sparkSubmit"]["entryPointArguments"]
+    duckdb.sql("SELECT 1 AS day, 'eu' AS region, 7 AS amount").write_parquet(f"{to}part-0")
+    pond.call(scope["totals"])
+
+    assert len(engine.ids()) == 1
+    assert duckdb.sql(pond.tables["totals"]).fetchall() == [(1, "eu", 7)]
+
+
 # How it ends
 
 
@@ -418,6 +640,73 @@ def test_a_failed_batch_job_gives_reason_and_log(pond):
     assert "log-group/$252Faws$252Fbatch$252Fjob/log-events/" in failed.value.url
 
 
+def test_a_failed_query_gives_athena_s_words_and_its_page(pond):
+    engine = Athena()
+    engine.job.start(pond)
+    engine.end("FAILED")
+    (run,) = engine.ids()
+    really = client("athena").get_query_execution(QueryExecutionId=run)["QueryExecution"]
+    from duckstring.external.athena import _Athena
+
+    said = "SYNTAX_ERROR: line 2:9: Column 'pirce' cannot be resolved"
+    for status in ({"StateChangeReason": said}, {"AthenaError": {"ErrorMessage": said}}):
+        found = {**really, "Status": {**really["Status"], **status}}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_Athena, "_query", lambda *_, found=found: found)
+            with pytest.raises(ExternalRunFailedError) as failed:
+                engine.job.run(pond)
+        assert failed.value.message == (
+            f"{said} https://{REGION}.console.aws.amazon.com/athena/home?region={REGION}"
+            f"#/query-editor/history/{run} (Athena query in primary, run {run}, ended FAILED)"
+        )
+
+
+def test_a_failed_spark_job_gives_its_state_details_and_its_driver_s_log(pond):
+    engine = Emr()
+    watched = {"cloudWatchLoggingConfiguration": {"enabled": True, "logStreamNamePrefix": "sales"}}
+    job = EmrServerlessJob(
+        engine.application,
+        execution_role=f"arn:aws:iam::{ACCOUNT}:role/spark",
+        script="s3://code/totals.py",
+        request={"configurationOverrides": {"monitoringConfiguration": watched}},
+    )
+    run = job.start(pond)
+    engine.end("FAILED", reason="Job failed, please check complete logs. ExitCode: 1.")
+
+    with pytest.raises(ExternalRunFailedError) as failed:
+        job.run(pond)
+    assert failed.value.message.startswith("Job failed, please check complete logs. ExitCode: 1.")
+    assert f"(EMR Serverless job totals.py of {engine.application}, run {run}, ended FAILED)" in (
+        failed.value.message
+    )
+    stream = f"sales/applications/{engine.application}/jobs/{run}/SPARK_DRIVER/stderr"
+    assert failed.value.url == aws.log_page(REGION, "/aws/emr-serverless", stream)
+
+
+def test_what_a_run_took_is_in_the_log_of_the_attempt(pond, time, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    turns(Athena().job, pond, between=waiting(time))
+    (looked,) = (one for one in caplog.records if one.message == "external run looked at")
+    assert (looked.scanned_bytes, looked.engine_ms, looked.queued_ms) == (0, 0, 0)
+
+    caplog.clear()
+    engine = Emr()
+    turns(engine.job, MemoryPond(), between=waiting(time))
+    (looked,) = (one for one in caplog.records if one.message == "external run looked at")
+    assert (looked.vcpu_hours, looked.memory_gb_hours, looked.storage_gb_hours) == (0, 0, 0)
+
+
+def test_a_run_that_goes_on_has_taken_nothing_yet(pond, caplog):
+    caplog.set_level(logging.INFO)
+    engine = Athena()
+    engine.job.start(pond)
+    engine.end("RUNNING")
+    with pytest.raises(Paused):
+        engine.job.run(pond)
+
+    assert not hasattr(caplog.records[-1], "scanned_bytes")
+
+
 def test_a_failed_execution_gives_error_and_cause(pond, time):
     engine = Machine(
         {"Type": "Fail", "Error": "NoPrices", "Cause": "There are no prices for [eu]."}
@@ -450,6 +739,31 @@ def test_what_glue_says_is_one_of_four_states(pond, word, state):
     assert engine.job._engine(pond).look(run).state == state
 
 
+ATHENA = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELLED": "cancelled"}
+EMR = {"SUCCESS": "succeeded", "FAILED": "failed", "CANCELLED": "cancelled"}
+
+
+@pytest.mark.parametrize("word", ["QUEUED", "RUNNING", "PONDERING", *ATHENA])
+def test_what_athena_says_is_one_of_four_states(pond, word):
+    engine = Athena()
+    run = engine.job.start(pond)
+    engine.end(word)
+
+    assert engine.job._engine(pond).look(run).state == ATHENA.get(word, "active")
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["SUBMITTED", "PENDING", "SCHEDULED", "QUEUED", "RUNNING", "CANCELLING", "PONDERING", *EMR],
+)
+def test_what_emr_says_is_one_of_four_states(pond, word):
+    engine = Emr()
+    run = engine.job.start(pond)
+    engine.end(word)
+
+    assert engine.job._engine(pond).look(run).state == EMR.get(word, "active")
+
+
 @pytest.mark.parametrize(
     ("found", "state"),
     [
@@ -474,10 +788,16 @@ def test_what_batch_says_is_one_of_four_states(found, state):
     assert _state(found) == state
 
 
-def test_a_run_that_is_not_known_any_more_is_lost(lookup, pond, time):
+def test_a_run_that_is_not_known_any_more_is_lost(lookup, pond, time, calls):
     lookup.job.start(pond)
     (slot,) = pond.memory
-    pond.remember(slot, {"since": time.now, "run": "00000000-0000-0000-0000-000000000000"})
+    lost = "00000000-0000-0000-0000-000000000000"
+    if isinstance(lookup, Emr):
+        lost = lost.replace("-", "")
+    if isinstance(lookup, Athena):  # moto fails where Athena answers
+        said = f"QueryExecution {lost} was not found"
+        calls.before[lookup.look] = [told(lookup.look, "InvalidRequestException", said)] * 2
+    pond.remember(slot, {"since": time.now, "run": lost})
     with pytest.raises(Paused):
         lookup.job.run(pond)
     time.now += core.APPEARING
@@ -569,6 +889,14 @@ def test_what_does_not_exist_is_said_in_aws_s_words(pond):
         RefusedError, match=r"State machine nothing: StartExecution: StateMachineDoesNotExist"
     ):
         StateMachine(missing).run(pond)
+    role = f"arn:aws:iam::{ACCOUNT}:role/spark"
+    with pytest.raises(
+        RefusedError,
+        match=r"^EMR Serverless job a.py of nothing: StartJobRun: ResourceNotFoundException: ",
+    ):
+        EmrServerlessJob("nothing", execution_role=role, script="s3://code/a.py").run(pond)
+    with pytest.raises(RefusedError, match=r"^Athena query in nothing: StartQueryExecution: "):
+        AthenaQuery("SELECT 1", workgroup="nothing").run(pond)
     with pytest.raises(RefusedError, match=r"'sales' is not the ARN of a state machine"):
         StateMachine("sales").run(pond)
 
@@ -644,6 +972,22 @@ def test_a_batch_job_is_asked_to_end_with_a_reason(pond, time):
     assert (found.stop, found.job_stopped_reason) == (True, "Its Ripple was killed (Duckstring).")
     found.status = "FAILED"
     assert "had ended before it was cancelled: FAILED" in engine.job.cancel(pond)
+
+
+@pytest.mark.parametrize("kind", [Athena, Emr])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_query_or_spark_job_is_cancelled_also_where_its_id_was_never_remembered(
+    pond, calls, kind, known
+):
+    engine = kind()
+    if not known:
+        calls.after[engine.start] = [WorkerDied()]
+    with nullcontext() if known else pytest.raises(WorkerDied):
+        engine.job.start(pond)
+    engine.end("RUNNING")
+
+    assert f"run {engine.ids()[0]} is cancelled: CANCELLED. https://" in engine.job.cancel(pond)
+    assert calls.made.count(engine.start) == 1
 
 
 def test_a_run_that_may_exist_and_is_not_found_is_not_called_cancelled(lookup, pond, time, calls):

@@ -8,6 +8,7 @@ import pytest
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.items import to_item
+from duckstring.adapters.aws.published import DynamoPublished
 from duckstring.adapters.aws.residence import DynamoResidence
 from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader
 from duckstring.engine.effects import PublishSnapshot, RecordRun
@@ -182,6 +183,18 @@ def test_one_round_repairs_what_no_event_told(here):
         "packages": 0,
         "uploads": 0,
     }
+
+
+def test_how_far_snapshots_are_gone_is_recorded_for_each_line_and_only_grows(here):
+    garbage = AwsGarbageStore(here.clients, "catchment", "catchment")
+    published = DynamoPublished(here.clients, "catchment")
+    orders = Line("orders@1")
+    assert garbage.dropped([SALES, orders]) == {}
+    for number, now in ((7, 7), (5, 7), (7, 7), (12, 12)):
+        garbage.record_dropped(SALES, number)
+        assert garbage.dropped([SALES, orders]) == {SALES: now}
+    garbage.record_dropped(orders, 0)
+    assert published.dropped([SALES, orders]) == {SALES: 12, orders: 0}
 
 
 def test_nothing_is_left_of_a_removed_line_but_its_history_and_its_numbering(here):

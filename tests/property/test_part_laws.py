@@ -12,10 +12,11 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duckstring.engine.pins import objects_of, pinned
 from duckstring.engine.state import PondState
 from duckstring.engine.visible import visible_positions, visible_tables
 from duckstring.model.catalog import Part, Release, TableVersion
-from duckstring.model.names import Line, file_of_key, table_key
+from duckstring.model.names import Line, file_of_key, location_of_key, table_key
 from duckstring.model.parts import (
     MOST_PARTS,
     first_to_fold,
@@ -40,6 +41,7 @@ class Rows:
 
     held: dict[str, Counter[str]] = field(default_factory=dict)
     whole: dict[str, Counter[str]] = field(default_factory=dict)
+    swept: set[str] = field(default_factory=set)
 
     def of(self, version: TableVersion) -> Counter[str]:
         return sum((self.held[version.key_of(part)] for part in version.live), Counter())
@@ -68,15 +70,37 @@ class Rows:
         parts = (*parts, Part(file_of_key(key), size, size))
         version = TableVersion(table, key, size, size, key, parts=parts if there else ())
         assert not list(part_faults(version))
-        assert len(version.contents) <= MOST_PARTS
+        assert sum(not part.is_adopted for part in version.contents) <= MOST_PARTS
+        self.whole[key] = self.of(version)
+        return version
+
+    def adopted(
+        self, there: TableVersion | None, rows: Counter[str], one: Attempted, table: str
+    ) -> TableVersion:
+        """The table as files of another engine, which the first attempt of its run has started."""
+        line, run, ripple, attempt = one
+        first, key = (
+            table_key(line, table, run=run, ripple=ripple, attempt=number, invocation="x")
+            for number in (1, attempt)
+        )
+        file, old = f"{location_of_key(first)}part-0", self.of(there) if there else Counter()
+        self.held[file], self.held[key] = old + rows, Counter()
+        size = self.held[file].total()
+        parts = (
+            Part(file_of_key(file), size, size, use="base"),
+            Part(file_of_key(key), 0, 0, use="start"),
+        )
+        version = TableVersion(table, key, size, size, key, parts=parts)
+        assert not list(part_faults(version))
         self.whole[key] = self.of(version)
         return version
 
 
 @dataclass
 class Authors:
-    """The Source's ``load`` appends a row in each run. The Sink's ``add`` reads what is new of it,
-    and appends some of the rows to each of its tables; everything it writes anew.
+    """The Source's ``load`` appends a row in each run, or has another engine write all of them. The
+    Sink's ``add`` reads what is new of it, and appends some of the rows to each of its tables;
+    everything it writes anew.
     """
 
     world: World
@@ -94,7 +118,8 @@ class Authors:
         tables = visible_tables(found, run)
         if ripple == "load":
             row = Counter([f"{number}/{attempt}"])
-            return Work({"t": self.rows.added(tables.get("t"), row, one, "t")})
+            write = self.rows.adopted if number % 5 == 0 else self.rows.added
+            return Work({"t": write(tables.get("t"), row, one, "t")})
         snapshot = self.world.snapshots.get((SOURCE, run.pins.get(SOURCE, 0)))
         if snapshot is None or "t" not in snapshot.tables:
             return Work({})
@@ -119,20 +144,18 @@ YOUNG = timedelta(minutes=2)
 def sweep(world: World, rows: Rows) -> None:
     """Delete the objects that the sweep would delete, but much sooner."""
     states, named = world.states, set[str]()
+    pins = pinned(states.values())
     for line, state in states.items():
         named |= set(tidy._named(state))
-        pinned = tidy._pinned(line, states.values())
-        named |= {
-            key
-            for (of, number), snapshot in world.snapshots.items()
-            if of == line
-            and (number in pinned or number >= state.snapshot or world.now - snapshot.f < YOUNG)
-            for version in snapshot.tables.values()
-            for key in version.keys
-        }
+        read = pins.get(line, {}).keys()
+        for (of, number), snapshot in world.snapshots.items():
+            is_young = number >= state.snapshot or world.now - snapshot.f < YOUNG
+            if of == line and (number in read or is_young):
+                named |= objects_of(snapshot)
     for key in list(rows.held):
         if key not in named and not tidy._may_be_wanted(key, states):
             del rows.held[key]
+            rows.swept.add(key)
 
 
 def _table_of(row: str) -> str:
@@ -188,13 +211,24 @@ def _something_happens(
     world: World, data: st.DataObject, releases: tuple[Release, Release], rows: Rows
 ) -> None:
     sink = releases[1]
+    back = [
+        key
+        for key, snapshot in world.snapshots.items()
+        if snapshot.run < world.states[key[0]].snapshot and not objects_of(snapshot) & rows.swept
+    ]
     match data.draw(
         st.sampled_from(
-            ["pulse"] * 8 + ["sweep"] * 4 + ["tap", "force", "wake", "kill", "deploy", "remove"]
+            ["pulse"] * 8
+            + ["sweep"] * 4
+            + ["back"] * (3 if back else 0)
+            + ["tap", "force", "wake", "kill", "deploy", "remove"]
         )
     ):
         case "sweep":
             sweep(world, rows)
+        case "back":
+            world.publish_again(*data.draw(st.sampled_from(back)))
+            world.run_until(world.now + seconds(3))  # objects live longer than a letter takes
         case "deploy":
             version = f"1.{data.draw(st.integers(1, 3))}.0"
             world.deploy(replace(sink, version=version, artifact=f"artifacts/k/{version}"))

@@ -14,6 +14,11 @@ def load(pond: Pond) -> None:
     pond.write_table("orders", pond.con.sql("SELECT 1 AS x"))
     pond.write_table("more", "SELECT 1 AS x")
     pond.write_table("bad", 7)  # type: ignore[arg-type]
+    to = pond.location("large")
+    assert_type(to, str)
+    pond.adopt_table("large")
+    pond.adopt_table("larger", f"{to}eu/")
+    pond.adopt_table("bad", 7)  # type: ignore[arg-type]
 
 
 @ripple(parents=[load, "other"], timeout="2h", memory="4GB", always_run=True)

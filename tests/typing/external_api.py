@@ -5,8 +5,10 @@ from typing import assert_type
 
 from duckstring import Pond, ripple
 from duckstring.external import (
+    AthenaQuery,
     BatchJob,
     DatabricksJob,
+    EmrServerlessJob,
     Env,
     ExternalRun,
     GlueJob,
@@ -23,6 +25,17 @@ databricks = DatabricksJob(
 )
 glue = GlueJob("sales", arguments={"--day": "2030-01-01"}, role=Env("GLUE_ROLE"))
 batch = BatchJob("sales:7", queue="default", overrides={"command": ["run"]})
+athena = AthenaQuery(
+    "UNLOAD (SELECT ?) TO '{to}' WITH (format = 'PARQUET')",
+    parameters=["7"],
+    workgroup=Env("GROUP"),
+)
+spark = EmrServerlessJob(
+    Env("APPLICATION"),
+    execution_role=Env("ROLE"),
+    script="s3://code/totals.py",
+    arguments=["--day", Env("DAY")],
+)
 machine = StateMachine(
     "arn:aws:states:eu-central-1:123456789012:stateMachine:sales", input={"day": 1}
 )
@@ -81,6 +94,10 @@ def run_pipeline(pond: Pond) -> None:
     glue.run(pond, arguments={"--hour": "7"})
     batch.run(pond, parameters={"day": "1"})
     machine.run(handle, input=[1, 2])
+    athena.run(pond, values={"to": "s3://bucket/prefix/"}, parameters=["8"])
+    assert_type(spark.start(pond, arguments=["--to", Env("TO")]), str)
+    athena.run(pond, values="x")  # type: ignore[arg-type]
+    EmrServerlessJob("a", script="s3://code/totals.py")  # type: ignore[call-arg]
     assert_type(other.start(pond, body={"day": 1}), str)
     assert_type(glue.start(pond=pond), str)
     databricks.run("pond")  # type: ignore[arg-type]

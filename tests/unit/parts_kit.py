@@ -15,9 +15,14 @@ from duckstring.model.names import Line
 from tests.unit.worker_kit import NOON, SALES, Folder
 
 
-class NoMemory:
+class Remembered(dict):
+    """What one try remembers."""
+
     def entries(self):
-        return {}
+        return self
+
+    def keep(self, key, text):
+        self[key] = text
 
 
 @dataclass
@@ -31,9 +36,16 @@ class Sandbox:
     sources: dict[str, Sandbox] = field(default_factory=dict)
     run: int = 0
     tries: int = 0
+    invocation: str = "0a1b2c3d"
+    memory: Remembered = field(default_factory=Remembered)
 
-    def attempt(self, *, again=False):
-        """The handle of an attempt: of the next run, or of the same one again."""
+    def attempt(self, *, again=False, lost=False):
+        """The handle of an attempt: of the next run, or of the same one again. ``lost``: the
+        attempt before was, so it is the same try; otherwise nothing is remembered.
+        """
+        again = again or lost
+        if not lost:
+            self.memory = Remembered()
         self.run += not again
         self.tries = self.tries + 1 if again else 1
         around = Surroundings(
@@ -43,7 +55,7 @@ class Sandbox:
             run=self.run,
             ripple="load",
             attempt=self.tries,
-            invocation="0a1b2c3d",
+            invocation=self.invocation,
             run_key="k",
             f=NOON + timedelta(minutes=self.run),
             previous_f=NOON,
@@ -57,7 +69,7 @@ class Sandbox:
             positions=self.positions,
         )
         pond = Pond(
-            around, storage=Folder(self.root), memory=NoMemory(), log=logging.getLogger("t")
+            around, storage=Folder(self.root), memory=self.memory, log=logging.getLogger("t")
         )
         pond.around = around
         return pond

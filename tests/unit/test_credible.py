@@ -18,7 +18,7 @@ from duckstring.engine.state import PondState, Run, SourceReport, SourceView
 from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.checks import MOST_CHECKS, CheckWarning
 from duckstring.model.instants import NEVER, ZERO
-from duckstring.model.names import Line, file_of_key, table_key
+from duckstring.model.names import Line, file_of_key, location_of_key, table_key
 from duckstring.model.values import replace
 from duckstring.orchestrator.credible import credible, possible
 from duckstring.orchestrator.ports import Received
@@ -77,6 +77,11 @@ def part(run, **more):
     return Part(file_of_key(key(run, **more)), 1, 1)
 
 
+def located(run, file="part-0", **more):
+    """What another engine has written for an attempt."""
+    return Part(file_of_key(f"{location_of_key(key(run, **more))}{file}"), 1, 1, use="base")
+
+
 def run_of(number, *, outputs=(), pins=()):
     return Run(
         *(number, START, NEVER, ZERO, "1.0.0", "a", "m", 0, START),
@@ -86,7 +91,8 @@ def run_of(number, *, outputs=(), pins=()):
 
 
 def version(*parts, at=9):
-    return TableVersion("orders", key(at), 2, 2, "f", parts=parts, total="7")
+    own = key(at) if at != 9 else f"data/{HERE}/orders/{parts[-1].file}.parquet"
+    return TableVersion("orders", own, 2, 2, "f", parts=parts, total="7")
 
 
 BASE = TableVersion("orders", key(3), 1, 1, "f")
@@ -116,10 +122,12 @@ def believed(signal):
         report(version(part(3), part(9))),
         report(version(part(3), part(8), part(9))),
         report(TableVersion("orders", key(9), 1, 1, "f", merge_key=("id",))),
+        report(version(located(9), located(9, "day=1/x"), part(9))),
+        replace(report(version(located(9, attempt=1), part(9, attempt=2))), attempt=2),
         report(positions={"orders.orders": Position(key(5, of=SOURCE))}, found=(8,)),
         replace(report(version(part(2), part(9))), run=7),
     ],
-    ids=["published", "in flight", "whole", "position", "over"],
+    ids=["published", "in flight", "whole", "adopted", "adopted of before", "position", "over"],
 )
 def test_parts_that_the_attempt_could_find_and_positions_that_it_could_reach_are_believed(signal):
     if signal.run == 7:  # nothing comes of it
@@ -134,6 +142,15 @@ def test_parts_that_the_attempt_could_find_and_positions_that_it_could_reach_are
         report(version(part(3), part(8, attempt=2), part(9))),
         report(version(part(3), part(10), part(9))),
         report(version(part(3), part(9, table="x"), part(9), at=8)),
+        report(version(located(9, attempt=2), part(9))),
+        report(version(located(9, ripple="join"), part(9))),
+        report(version(located(8), part(9))),
+        report(version(located(10), part(9))),
+        report(version(located(9, "_x"), part(9))),
+        report(version(located(9, "a*"), part(9))),
+        report(version(located(9, "../x"), part(9))),
+        report(version(part(9), located(9), at=9)),
+        report(replace(version(located(9)), parts=(), key=version(located(9)).keys[0])),
         report(version(part(9))),
         report(version(Part("../../secrets", 1, 1), part(9))),
         report(version(replace(part(3), rows=2**51), part(9))),

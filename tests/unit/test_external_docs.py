@@ -17,7 +17,14 @@ from duckstring.model.pauses import grown
 
 DOCS = (Path(__file__).parents[2] / "docs" / "external.md").read_text(encoding="utf-8")
 CODE = Path(external.__file__).parent
-JOBS = ("DatabricksJob", "GlueJob", "BatchJob", "StateMachine")
+JOBS = (
+    "DatabricksJob",
+    "GlueJob",
+    "BatchJob",
+    "StateMachine",
+    "AthenaQuery",
+    "EmrServerlessJob",
+)
 
 
 @pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL))
@@ -48,7 +55,14 @@ def _names(written: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("module", "service"), [("glue", "glue"), ("batch", "batch"), ("states", "states")]
+    ("module", "service"),
+    [
+        ("glue", "glue"),
+        ("batch", "batch"),
+        ("states", "states"),
+        ("athena", "athena"),
+        ("emr", "emr-serverless"),
+    ],
 )
 def test_the_rights_it_names_are_those_that_are_used(module, service):
     code = (CODE / f"{module}.py").read_text(encoding="utf-8")
@@ -62,7 +76,13 @@ def test_the_rights_it_names_are_those_that_are_used(module, service):
 
 
 @pytest.mark.parametrize(
-    ("module", "heading"), [("glue", "AWS Glue"), ("states", "Step Functions")]
+    ("module", "heading"),
+    [
+        ("glue", "AWS Glue"),
+        ("states", "Step Functions"),
+        ("athena", "Amazon Athena"),
+        ("emr", "Amazon EMR Serverless"),
+    ],
 )
 def test_the_ends_it_names_are_the_code_s(module, heading):
     from importlib import import_module

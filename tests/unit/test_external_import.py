@@ -13,7 +13,10 @@ import duckstring.external
 
 MAKE_ALL = """
 import sys
-from duckstring.external import BatchJob, DatabricksJob, Env, GlueJob, HttpJob, StateMachine
+from duckstring.external import AthenaQuery, BatchJob, DatabricksJob, EmrServerlessJob
+from duckstring.external import Env, GlueJob, HttpJob, StateMachine
+AthenaQuery("SELECT 1")
+EmrServerlessJob(Env("APPLICATION"), execution_role=Env("ROLE"), script="s3://code/a.py")
 DatabricksJob(Env("ID"))
 GlueJob("sales")
 BatchJob("sales", queue="queue")

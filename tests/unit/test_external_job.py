@@ -7,8 +7,10 @@ import inspect
 import pytest
 
 from duckstring.external import (
+    AthenaQuery,
     BatchJob,
     DatabricksJob,
+    EmrServerlessJob,
     ExternalError,
     GlueJob,
     HttpJob,
@@ -16,22 +18,25 @@ from duckstring.external import (
 )
 
 FOR_ONE_RUN = {
-    BatchJob: "parameters",
-    DatabricksJob: "body",
-    GlueJob: "arguments",
-    HttpJob: "body",
-    StateMachine: "input",
+    AthenaQuery: ["values", "parameters"],
+    BatchJob: ["parameters"],
+    DatabricksJob: ["body"],
+    EmrServerlessJob: ["arguments"],
+    GlueJob: ["arguments"],
+    HttpJob: ["body"],
+    StateMachine: ["input"],
 }
 
 
-@pytest.mark.parametrize(("job", "name"), FOR_ONE_RUN.items())
+@pytest.mark.parametrize(("job", "names"), FOR_ONE_RUN.items())
 @pytest.mark.parametrize("method", ["start", "run"])
-def test_help_shows_what_may_be_given_for_one_run(job, name, method):
+def test_help_shows_what_may_be_given_for_one_run(job, names, method):
     signature = inspect.signature(getattr(job, method))
-    assert list(signature.parameters) == ["self", "pond", name]
-    assert signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+    assert list(signature.parameters) == ["self", "pond", *names]
+    for name in names:
+        assert signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+        assert f"``{name}``" in inspect.getdoc(job)
     assert signature.return_annotation == {"start": "str", "run": "ExternalRun"}[method]
-    assert f"``{name}``" in inspect.getdoc(job)
 
 
 @pytest.mark.parametrize("method", ["start", "run"])

@@ -10,7 +10,15 @@ from duckstring.engine.state import Attempt, PondState, RippleState, Run, Source
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Part, Position, Removal, TableVersion
 from duckstring.model.instants import to_text
-from duckstring.model.names import Line, artifact_key, file_of_key, parse_line, table_key
+from duckstring.model.names import (
+    Line,
+    artifact_key,
+    file_of_key,
+    location_of_key,
+    parse_line,
+    table_key,
+)
+from duckstring.model.retention import KEPT, Retention
 from duckstring.model.values import replace
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, Seen
@@ -98,6 +106,7 @@ class World:
             Residence(),
             Shelf({}),
             None,
+            KEPT,
             self.post,
             clock,
         )
@@ -331,6 +340,13 @@ def kept(garbage):
     return sorted(int(name.rsplit("/", 1)[1][:10]) for name in garbage.written)
 
 
+def tidied_twice(world):
+    """The objects of what is forgotten go with the next tidying."""
+    world.letters()
+    world.garbage.open = True
+    world.letters()
+
+
 def test_what_no_kept_snapshot_names_is_deleted_after_a_day():
     garbage = stored(range(1, 11))
     world = World(
@@ -338,12 +354,65 @@ def test_what_no_kept_snapshot_names_is_deleted_after_a_day():
     )
     world.letters()
     assert sorted(garbage.kept[SALES]) == [8, 9, 10]
+    assert kept(garbage) == list(range(1, 11)), "somebody may be reading the others"
+    assert (world.report["manifests"], world.report["objects"]) == (7, 0)
+    garbage.open = True
+    world.letters()
     assert kept(garbage) == [8, 9, 10]
-    assert (world.report["manifests"], world.report["objects"], world.report["tidied"]) == (
-        7,
-        7,
-        True,
-    )
+    report = world.report
+    assert (report["manifests"], report["objects"], report["tidied"]) == (0, 7, True)
+
+
+def test_as_many_snapshots_are_kept_as_the_pond_says_and_else_the_catchment():
+    def left(of, whole=KEPT):
+        ages = [40, 30, 20, 10, 5, 4, 3, 2]
+        named = {n: (NOW - age * DAY, frozenset()) for n, age in enumerate(ages, 1)}
+        garbage = Garbage({SALES: named}, gone={SALES: 0})
+        held = pond(snapshot=8, runs_started=8, release=replace(SELECTED, retention=of))
+        world = World(Seen(held), garbage=garbage)
+        world.ports = dataclasses.replace(world.ports, retention=whole)
+        world.letters()
+        return sorted(garbage.kept[SALES]), garbage.gone[SALES]
+
+    assert left(Retention()) == ([6, 7, 8], 5)
+    assert left(Retention(5)) == ([4, 5, 6, 7, 8], 3)
+    assert left(Retention(1)) == ([8], 7)
+    assert left(Retention(1, 11)) == ([4, 5, 6, 7, 8], 3)
+    assert left(Retention(1), Retention(8, 4)) == ([7, 8], 6)
+    assert left(Retention(days=1), Retention(2, 30)) == ([7, 8], 6)
+    assert left(Retention(1000, 3650)) == (list(range(1, 9)), 0)
+
+
+def test_a_version_that_waits_to_take_over_says_how_many_are_kept():
+    garbage = stored(range(1, 11))
+    waits = replace(SELECTED, retention=Retention(6))
+    World(Seen(pond(snapshot=10, runs_started=10, next_release=waits)), garbage=garbage).letters()
+    assert sorted(garbage.kept[SALES]) == [5, 6, 7, 8, 9, 10]
+
+
+def test_what_is_recorded_as_forgotten_grows_only_when_more_is():
+    garbage = stored(range(1, 11))
+    garbage.gone[SALES] = 4
+    world = World(Seen(pond(snapshot=10, runs_started=10)), garbage=garbage)
+    world.letters()
+    assert garbage.gone[SALES] == 7
+    garbage.open = True
+    garbage.record_dropped = None  # not asked again
+    world.letters()
+
+
+def test_of_a_line_that_the_release_before_tidied_only_the_last_day_counts_as_whole():
+    """4 is pinned. The release before may have deleted what came after it."""
+    garbage = stored([4, 20, 30, 40], f=OLD)
+    sink = PondState(REPORTS, sources={SALES: SourceView(SALES, report=SourceReport(snapshot=4))})
+    World(
+        Seen(pond(snapshot=40, runs_started=40)),
+        Seen(sink),
+        releases=(SELECTED, release("reports@1", "", source("sales@1"))),
+        garbage=garbage,
+    ).letters()
+    assert sorted(garbage.kept[SALES]) == [4, 20, 30, 40]
+    assert garbage.gone[SALES] == 19
 
 
 def test_parts_of_tables_and_whole_tables_that_a_ripple_has_taken_stay_and_other_positions_go():
@@ -355,34 +424,61 @@ def test_parts_of_tables_and_whole_tables_that_a_ripple_has_taken_stay_and_other
     taken = {"load": {"sales.t": Position(key(6), whole=True), "sales.u": Position(key(7))}}
     busy = replace(run(11), outputs={"t": in_flight})
     busy = replace(busy, positions={"load": {"sales.v": Position(key(1), whole=True)}})
-    World(
-        Seen(
-            pond(
-                snapshot=10,
-                runs_started=11,
-                tables={"t": parted},
-                positions=taken,
-                runs={11: busy},
-            )
-        ),
-        garbage=garbage,
-    ).letters()
+    tidied_twice(
+        World(
+            Seen(
+                pond(
+                    snapshot=10,
+                    runs_started=11,
+                    tables={"t": parted},
+                    positions=taken,
+                    runs={11: busy},
+                )
+            ),
+            garbage=garbage,
+        )
+    )
     assert kept(garbage) == [1, 2, 4, 5, 6, 8, 9, 10, 11]
+
+
+def test_files_of_other_engines_stay_as_long_as_a_table_has_them_then_their_location_goes():
+    def located(number, file):
+        return f"{location_of_key(key(number))}{file}"
+
+    files = ("part-0", "day=1/x.parquet", "_SUCCESS", "_temporary/0/a b", "a*", "")
+    garbage = stored(range(1, 11))
+    for number in (3, 10, 11, 12):
+        garbage.written |= {located(number, file): OLD for file in files}
+        garbage.written[f"{location_of_key(key(number))[:-1]}_$folder$"] = OLD
+    adopted = Part(file_of_key(located(10, "part-0")), 1, 1, use="base")
+    table = replace(version(10), parts=(adopted, Part(file_of_key(key(10)), 0, 1, use="start")))
+    world = World(
+        Seen(pond(snapshot=10, runs_started=11, tables={"t": table}, runs={11: run(11)})),
+        garbage=garbage,
+    )
+    world.letters()
+
+    left = {name for name in garbage.written if name not in map(key, range(1, 11))}
+    young = {located(number, file) for number in (11, 12) for file in files}
+    marks = {f"{location_of_key(key(number))[:-1]}_$folder$" for number in (11, 12)}
+    assert left == {located(10, "part-0"), *young, *marks}  # a run in flight, and one not known yet
 
 
 def test_a_table_written_long_ago_and_still_published_stays():
     garbage = stored(range(1, 11))
     garbage.written[key(1, "rates")] = OLD
-    World(
-        Seen(
-            pond(
-                snapshot=10,
-                runs_started=10,
-                tables={"t": version(10), "rates": version(1, "rates")},
-            )
-        ),
-        garbage=garbage,
-    ).letters()
+    tidied_twice(
+        World(
+            Seen(
+                pond(
+                    snapshot=10,
+                    runs_started=10,
+                    tables={"t": version(10), "rates": version(1, "rates")},
+                )
+            ),
+            garbage=garbage,
+        )
+    )
     assert key(1, "rates") in garbage.written
     assert key(1) not in garbage.written
 
@@ -396,13 +492,15 @@ def test_snapshots_that_a_sink_reads_or_may_pin_next_stay():
     )
     releases = (SELECTED, release("reports@1", "", source("sales@1")))
     described = {"reports@1/5-1": ("RUNNING", "")}
-    World(
-        Seen(pond(snapshot=10, runs_started=10)),
-        Seen(sink),
-        releases=releases,
-        described=described,
-        garbage=garbage,
-    ).letters()
+    tidied_twice(
+        World(
+            Seen(pond(snapshot=10, runs_started=10)),
+            Seen(sink),
+            releases=releases,
+            described=described,
+            garbage=garbage,
+        )
+    )
     assert sorted(garbage.kept[SALES]) == [3, 5, 8, 9, 10]
     assert kept(garbage) == [3, 5, 8, 9, 10]
 
@@ -591,12 +689,12 @@ def test_runs_of_a_table_that_has_just_come_are_launched_again_at_once():
     assert World(told).came(NOW).letters() == []
 
 
-KEPT = timedelta(days=400)
+REMEMBERED = timedelta(days=400)
 AGES = {number: NOW - timedelta(days=600 - 4 * number) for number in range(1, 101)}
 """Number 50 began 400 days ago."""
 
 
-def left_of(state, ages=AGES, *others, kept=KEPT, **options):
+def left_of(state, ages=AGES, *others, kept=REMEMBERED, **options):
     shelf = Shelf({SALES: dict(ages)}, kept=kept)
     seen = [Seen(state, mark=LONG_AGO), *(Seen(one, mark=LONG_AGO) for one in others)]
     world = World(*seen, garbage=Garbage(), **options).remembers(shelf)
@@ -647,7 +745,7 @@ def test_a_line_that_was_removed_long_ago_loses_its_history_as_well():
 def test_what_takes_too_long_is_left_to_the_next_time():
     others = [Line(f"pond_{number}@1") for number in range(4)]
     ages = {number: NOW - timedelta(days=900) for number in range(1, 1_021)}
-    shelf = Shelf({line: dict(ages) for line in others}, kept=KEPT)
+    shelf = Shelf({line: dict(ages) for line in others}, kept=REMEMBERED)
     states = [PondState(line, release=release(line), runs_started=1_040) for line in others]
     world = World(
         *(Seen(state, mark=LONG_AGO) for state in states),

@@ -260,6 +260,45 @@ def test_which_tables_of_its_sources_an_attempt_has_read_is_in_its_row(world, bo
     assert world.rows[-1].reads == reads
 
 
+ADOPTS = """
+import duckdb
+to = pond.location("t")
+if pond.recall("external/emr/x") is None:
+    pond.remember("external/emr/x", {"since": 1.0, "run": ""})  # a job is being started
+    duckdb.sql("SELECT 5 AS one").write_parquet(to + "part-0.snappy.parquet")
+    pond.pause("15s")
+pond.adopt_table("t")
+"""
+
+
+def test_a_later_attempt_of_a_try_adopts_what_the_job_of_an_earlier_one_has_written(world):
+    """The worker is lost while the job runs: the next one is another attempt, and the same try."""
+    assert second_of(world, 1, ADOPTS)["outcome"] == "paused"
+    world.open_run(1, attempt=2, tried=1)
+    assert world.run(attempt=2) == {"outcome": "ok"}
+    version = world.letters[-1].signal.tables["t"]
+    adopted, own = version.parts
+    assert adopted.file.startswith("0000000001-load-1-")
+    assert own.file.startswith("0000000001-load-2-")
+    assert (version.rows, own.rows) == (1, 0)
+    world.accept()
+    world.publish()
+    assert second_of(world, 2, "assert pond.read_table('t').fetchall() == [(5,)]") == {
+        "outcome": "ok"
+    }
+
+
+def test_the_next_try_does_not_adopt_what_the_job_of_the_failed_one_has_written(world):
+    assert second_of(world, 1, ADOPTS)["outcome"] == "paused"
+    world.deploy(
+        "from duckstring import ripple\n\n@ripple\ndef load(pond):\n    pond.adopt_table('t')\n"
+    )
+    world.open_run(1, attempt=2, tried=2)
+    failure = world.run(attempt=2)["failure"]
+    assert failure["error"] == "WriteError"
+    assert "no Parquet file lies in" in failure["message"]
+
+
 def test_what_is_appended_goes_with_the_report_as_a_part_and_what_was_taken_as_a_position(world):
     assert ran(world, "pond.append_table('t', 'SELECT 1 AS one')") == {"outcome": "ok"}
     world.accept()
@@ -328,7 +367,7 @@ AROUND = Surroundings(
 OLD_PART, NEW_PART = "0000000001-load-1-x", "0000000009-load-1-0a1b2c3dp1"
 
 
-def end(taken=(), **changes):
+def end(taken=(), around=AROUND, **changes):
     table = {
         "table": "t",
         "key": f"data/sales@1/t/{NEW_PART}.parquet",
@@ -350,7 +389,7 @@ def end(taken=(), **changes):
         "taken": list(taken),
     }
     outcome = Outcome(called=True, end=message)
-    return known(outcome, "load", Memory(0), redactor=Redactor({}), around=AROUND)
+    return known(outcome, "load", Memory(0), redactor=Redactor({}), around=around)
 
 
 def test_a_message_with_parts_that_the_attempt_found_or_wrote_is_taken():
@@ -359,6 +398,41 @@ def test_a_message_with_parts_that_the_attempt_found_or_wrote_is_taken():
     assert done.positions == {
         "up.a": Position("data/up@1/a/0000000007-load-1-x.parquet", whole=True)
     }
+
+
+LOCATED = "0000000009-load-1-ffffffff/day=1/part-0.parquet"
+OWN = [NEW_PART, 0, 1, "rows", "start"]
+
+
+def test_files_of_another_engine_are_taken_of_this_attempt_and_of_those_before_it():
+    earlier = replace(AROUND, attempt=3, invocation="0a1b2c3d")
+    own = ["0000000009-load-3-0a1b2c3dp1", 0, 1, "rows", "start"]
+    key = f"data/sales@1/t/{own[0]}.parquet"
+    for file in (LOCATED, LOCATED.replace("-1-", "-3-")):
+        done = end(parts=[[file, 2, 1, "rows", "base"], own], key=key, around=earlier)
+        assert done.tables["t"].parts[0].is_adopted
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        LOCATED.replace("-1-", "-2-"),
+        LOCATED.replace("-load-", "-join-"),
+        LOCATED.replace("0000000009", "0000000008"),
+        LOCATED.replace("part-0", "_part"),
+        LOCATED.replace("part-0", "a*"),
+        LOCATED.replace("part-0", "../x"),
+        "x/y",
+    ],
+)
+def test_files_that_were_written_for_nobody_here_are_the_authors_failure(file):
+    assert not isinstance(end(parts=[[LOCATED, 2, 1, "rows", "base"], OWN]), Fault)
+    assert isinstance(end(parts=[[file, 2, 1, "rows", "base"], OWN]), Fault)
+
+
+def test_a_file_of_another_engine_alone_is_no_table():
+    key = f"data/sales@1/t/{LOCATED}"
+    assert isinstance(end(parts=[], key=key), Fault)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,11 @@ class Folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         return str(path)
 
+    def place(self, location):
+        path = self.root / location
+        path.mkdir(parents=True, exist_ok=True)
+        return f"{path}/"
+
     def addresses(self):
         return (f"{self.uri('').rstrip('/')}/",)
 

@@ -14,6 +14,8 @@ export type Why = "operator" | "learnt" | "hint" | "default";
 
 export type Kind = "stepfunctions_transitions" | "stepfunctions_requests" | "lambda_invocations" | "lambda_gb_seconds" | "lambda_arm_gb_seconds" | "lambda_scratch_gb_seconds" | "fargate_vcpu_seconds" | "fargate_gb_seconds" | "fargate_arm_vcpu_seconds" | "fargate_arm_gb_seconds" | "dynamodb_requests" | "dynamodb_read_units" | "dynamodb_write_units" | "sqs_fifo_requests" | "sqs_requests" | "s3_writes" | "s3_reads" | "s3_deletes" | "eventbridge_events" | "scheduler_requests" | "secrets_reads" | "log_bytes" | "other_requests";
 
+export type Reason = "published" | "last" | "young";
+
 export type FindingKind = "deploy" | "outbox" | "alarm" | "execution";
 
 export type LineStatusWord = "undeployed" | "idle" | "waiting" | "running" | "failed" | "killed" | "blocked";
@@ -525,6 +527,74 @@ export interface SnapshotsAnswer {
   f: string | null;
   snapshots: PondSnapshot[];
   next?: string;
+}
+
+/**
+ * How many snapshots of a line are kept: the last few, and those that are younger than some
+ * days.
+ */
+export interface RetentionRow {
+  snapshots: number;
+  days: number;
+}
+
+/**
+ * A snapshot that is kept. ``version``: what wrote it, if it wrote a table.
+ *
+ * ``bytes``: of all its objects. ``bytes_alone``: of those that no newer snapshot has; they are
+ * deleted with this one, unless an older one is kept that has them. ``reasons``: why it is kept
+ * (``published``, ``last``, ``young``). ``read_by``: lines that read it, or will with their next
+ * run. Neither: the next sweep deletes it. ``warnings``: how many checks warned.
+ */
+export interface KeptSnapshot {
+  snapshot: number;
+  run: string;
+  f: string;
+  version: string | null;
+  tables: number;
+  rows: number;
+  bytes: number;
+  bytes_alone: number;
+  reasons: Reason[];
+  read_by: string[];
+  warnings: number;
+}
+
+/**
+ * ``kept``: the snapshots of a line, newest first. ``next``: there are older ones; ask again
+ * with it as ``before``.
+ */
+export interface KeptAnswer {
+  line: string;
+  now: string;
+  retention: RetentionRow;
+  snapshots: KeptSnapshot[];
+  next: number | null;
+}
+
+/**
+ * What publishing an earlier snapshot does to tables, by name: they are as they were, are the
+ * same, are published no longer, or are published again.
+ */
+export interface PublishedTables {
+  back: string[];
+  same: string[];
+  gone: string[];
+  returned: string[];
+}
+
+/**
+ * ``publish``: an earlier snapshot, the freshness ``f`` of its data, and whether the line has
+ * received it. ``run``: the number under which it is published again.
+ */
+export interface PublishAnswer {
+  line: string;
+  snapshot: number;
+  f: string;
+  run: string | null;
+  tables: PublishedTables;
+  warnings: string[];
+  applied: boolean;
 }
 
 /**

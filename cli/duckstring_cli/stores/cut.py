@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duckstring.errors import OperatorError
-from duckstring.model.names import table_of_key
+from duckstring.model.names import key_of_file, table_of_key
 from duckstring_cli.stores.held import Stores
 
 Item = dict[str, Any]
@@ -165,7 +165,7 @@ def names_in(item: Item) -> Iterator[tuple[str, bool]]:
     """The keys of the objects that an item names, and whether it cannot do without them: the rest
     of a long text in history is no loss.
     """
-    for attribute in ("state", "tables", "release"):
+    for attribute in ("state", "tables", "positions", "release"):
         if text := item.get(attribute, {}).get("S"):
             for key in _keys_in(json.loads(text)):
                 yield key, True
@@ -197,5 +197,5 @@ def _objects_of(value: Mapping[str, Any]) -> Iterator[str]:
     if "table" in value or "whole" in value:
         yield key
     for file, *_ in value.get("parts", ()):
-        if (part := f"{table_of_key(key)}/{file}.parquet") != key:
+        if (part := key_of_file(table_of_key(key), file)) != key:
             yield part

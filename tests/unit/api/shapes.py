@@ -16,7 +16,7 @@ from typing import (
 )
 
 from duckstring.api.answer import OPERATIONS
-from duckstring.model import answers, arrivals, checks, compute, costs
+from duckstring.model import answers, arrivals, checks, compute, costs, retention
 
 _PLAIN: dict[Any, tuple[type, ...]] = {
     str: (str,),
@@ -51,7 +51,8 @@ def _fits(value: object, shape: Any) -> bool:
 
 def hints_of(shape: Any, *, include_extras: bool = False) -> dict[str, Any]:
     """The fields of a shape. Its module imports some of their types for type checkers only."""
-    names = {**vars(checks), **vars(costs), **vars(compute), **vars(arrivals), **vars(answers)}
+    names = {**vars(checks), **vars(costs), **vars(compute), **vars(arrivals)}
+    names |= {**vars(retention), **vars(answers)}
     return get_type_hints(shape, localns=names, include_extras=include_extras)
 
 

@@ -27,10 +27,15 @@ CALLS = {
     "cost": lambda client: client.cost(limit=10),
     "tables": lambda client: client.tables("sales"),
     "snapshots": lambda client: client.snapshots(["sales"]),
+    "kept": lambda client: client.kept("sales", limit=20),
+    "publish": lambda client: client.publish("sales", snapshot=4),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),
     "doctor": lambda client: client.doctor(),
 }
+
+
+EMPTY = {"runs": [], "snapshots": [], "next": None}
 
 
 def test_the_command_knows_every_operation():
@@ -43,7 +48,7 @@ def test_the_command_reads_the_shape_that_the_api_answers_with(op, monkeypatch):
     monkeypatch.setattr(
         Client,
         "_call",
-        lambda _, shape, asked_op, **__: asked.append((asked_op, shape)) or {"runs": []},
+        lambda _, shape, asked_op, **__: asked.append((asked_op, shape)) or EMPTY,
     )
     CALLS[op](Client(Catchment(name="dev", kind="local", stack="Duckstring-dev")))
     assert asked == [(op, shape_of(op))]

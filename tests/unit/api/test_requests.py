@@ -53,7 +53,7 @@ SAYS = [
     (
         "runs",
         {"status": "exploded"},
-        "status is 'exploded'; allowed: running, success, pass, failed, killed, removal.",
+        "status is 'exploded'; allowed: running, success, pass, failed, killed, removal, rollback.",
     ),
     ("status", {"major": True}, "major is True; allowed: a whole number."),
     ("status", {"major": 1.0}, "major is 1.0; allowed: a whole number."),

@@ -39,6 +39,8 @@ class World:
     deployed: tuple[str, ...] = ()
     deleted: tuple[tuple[str, int], ...] = ()
     requests: list[object] = field(default_factory=list)
+    gone: dict[str, int] = field(default_factory=dict)
+    of_before: tuple[str, ...] = ()
 
     def manifests(self, line):
         return {
@@ -67,6 +69,10 @@ class World:
         self.requests.append(("kept", line))
         there = [Kept(at, one.f) for at, one in self.manifests(line).items() if at < below]
         return there[::-1][:most]
+
+    def dropped(self, lines):
+        self.requests.append(("dropped", len(lines)))
+        return {line: self.gone.get(line, 0) for line in lines if line not in self.of_before}
 
     def read_many(self, wanted):
         self.requests.append(("manifests", len(wanted)))

@@ -281,6 +281,7 @@ class Garbage:
     written: dict[str, Instant] = field(default_factory=dict)
     memories: dict[str, tuple[int, Instant]] = field(default_factory=dict)
     open: bool = True
+    gone: dict[Line, int] = field(default_factory=dict)
 
     def claim(self, now: Instant) -> bool:
         was, self.open = self.open, False
@@ -289,8 +290,15 @@ class Garbage:
     def manifests(self, line: Line) -> Mapping[int, tuple[Instant, frozenset[str]]]:
         return dict(self.kept.get(line, {}))
 
+    def dropped(self, lines: Collection[Line]) -> Mapping[Line, int]:
+        return {line: self.gone[line] for line in lines if line in self.gone}
+
+    def record_dropped(self, line: Line, number: int) -> None:
+        self.gone[line] = max(number, self.gone.get(line, 0))
+
     def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
         for number in numbers:
+            assert number <= self.gone[line], "it is recorded before"
             del self.kept[line][number]
 
     def memos(self, line: Line, before: Instant) -> Mapping[str, int]:

@@ -16,7 +16,7 @@ from duckstring.adapters.aws import codec
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.model.catalog import Part, Position, TableVersion
-from duckstring.model.names import Line, file_of_key, table_key
+from duckstring.model.names import Line, file_of_key, location_of_key, table_key
 from duckstring_cli import catchments, main
 from duckstring_cli.catchments import Access
 from duckstring_cli.stores import backup, cut, point, restore, settings
@@ -456,9 +456,17 @@ def test_all_objects_of_a_table_with_parts_are_named_and_of_positions_the_whole_
     def key(run):
         return table_key(SALES, "t", run=run, ripple="load", attempt=1, invocation="x")
 
-    parts = tuple(Part(file_of_key(key(run)), 1, 1) for run in (1, 2, 3))
+    adopted = f"{location_of_key(key(1))}day=1/part-0"
+    parts = (
+        Part(file_of_key(adopted), 1, 1, use="base"),
+        *(Part(file_of_key(key(run)), 1, 1) for run in (1, 2, 3)),
+    )
     table = TableVersion("t", key(3), 3, 3, "f", parts=parts)
     taken = {"load": {"s.a": Position(key(4), whole=True), "s.b": Position(key(5))}}
     state = PondState(SALES, tables={"t": table}, positions=taken)
     item = {"state": {"S": codec.state_to_text(state)}}
-    assert sorted(set(cut.names_in(item))) == [(key(run), True) for run in (1, 2, 3, 4)]
+    assert sorted(set(cut.names_in(item))) == sorted(
+        (one, True) for one in (adopted, *map(key, (1, 2, 3, 4)))
+    )
+    manifest = {"positions": {"S": codec.positions_to_text(taken)}}
+    assert list(cut.names_in(manifest)) == [(key(4), True)]

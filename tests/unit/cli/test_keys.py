@@ -152,5 +152,16 @@ def test_a_server_that_is_there_and_silent_is_not_called_stopped(
     monkeypatch.setattr(process, "is_held", lambda _: held)
     with pytest.raises(error):
         catchments.require_running(
-            Catchment(name="dev", kind="local", stack="Duckstring-dev", port=1)
+            Catchment(name="dev", kind="local", stack="Duckstring-dev", port=1), patience=0.3
         )
+
+
+def test_a_server_that_refuses_at_first_is_asked_again(tmp_path, monkeypatch):
+    """It has just begun, or has too many connections for a moment."""
+    monkeypatch.setenv("DUCKSTRING_HOME", str(tmp_path))
+    key = ensure_key(catchment_folder("dev"))
+    answers = iter([None, None, "here"])
+    monkeypatch.setattr(process, "ask", lambda *_, **__: next(answers))
+    monkeypatch.setattr(process, "is_held", lambda _: True)
+    one = Catchment(name="dev", kind="local", stack="Duckstring-dev", port=1)
+    assert catchments.require_running(one) == key

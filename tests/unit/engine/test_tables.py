@@ -249,7 +249,11 @@ def test_an_operator_removes_a_table_at_once_where_nothing_runs() -> None:
         before.start_f,
     )
     assert world.snapshots[A, 2] == PublishSnapshot(
-        2, before.end_f, state.tables, {"a": DroppedTable(2, "1.0.0", removed=True)}
+        2,
+        before.end_f,
+        state.tables,
+        {"a": DroppedTable(2, "1.0.0", removed=True)},
+        positions={},
     )
     assert world.snapshots[A, 1].tables.keys() == {"a", "b"}, (
         "a run that pinned it goes on reading it"

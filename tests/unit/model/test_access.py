@@ -19,12 +19,18 @@ VIEWER: list[dict[str, object]] = [
     {"op": "failure-budget", "pond": "sales", "immediate_retries": None},
     {"op": "remove", "pond": "sales", "dry": True},
 ]
+VIEWER += [
+    {"op": "kept", "pond": "sales"},
+    {"op": "publish", "pond": "sales", "snapshot": 4, "dry": True},
+]
 OPERATOR: list[dict[str, object]] = [
     {"op": "trigger", "pond": "sales", "kind": "pulse"},
     {"op": "control", "pond": "sales", "verb": "kill"},
     {"op": "window", "pond": "sales", "action": "add"},
     {"op": "window", "pond": "sales", "action": "remove"},
     {"op": "compute", "pond": "sales", "on": "task"},
+    {"op": "publish", "pond": "sales", "snapshot": 4},
+    {"op": "publish", "pond": "sales", "snapshot": 4, "dry": 1},
     {"op": "failure-budget", "pond": "sales", "immediate_retries": 0},
     {"op": "failure-budget", "pond": "sales", "source_retries": 0},
 ]

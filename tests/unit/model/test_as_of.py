@@ -9,10 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from duckstring.model.as_of import (
-    KEPT_FOR,
-    KEPT_SNAPSHOTS,
     Kept,
     Span,
+    dropped_before,
     holding,
     newest_common,
     odd_one,
@@ -39,40 +38,65 @@ def look_at(kept):
 
 
 @st.composite
-def lines(draw):
-    """All that a line ever published, and what the sweep has left of it by now."""
+def lines(draw, *, of_before=False):
+    """All that a line ever published, what the sweep has left of it by now, and the greatest number
+    of what it has deleted.
+
+    ``of_before``: by the release before, which kept the last three and those of a day. Otherwise
+    how many are kept changes all the time.
+    """
     ages = sorted(draw(st.lists(st.integers(0, 60), min_size=1, max_size=12)), reverse=True)
     steps = draw(st.lists(st.integers(1, 40), min_size=len(ages), max_size=len(ages)))
     numbers = [sum(steps[: at + 1]) for at in range(len(steps))]
     published = [Kept(number, ago(age)) for number, age in zip(numbers, ages, strict=True)]
     pinned = draw(st.sets(st.sampled_from(numbers)))
-    kept = list(published)
+    kept, dropped = list(published), 0
     for moment in range(len(published)):  # it tidied after each of them, or some time later
+        last, age = (3, 24) if of_before else (draw(st.integers(1, 4)), draw(st.integers(1, 50)))
         there = [one for one in kept if one.number <= published[moment].number]
-        spared = set(there[-KEPT_SNAPSHOTS:])
+        spared = set(there[-last:])
         now = max(published[moment].f, NOW - draw(st.integers(0, 60)) * HOUR)
-        kept = [
+        gone = [
             one
-            for one in kept
-            if one not in there or one in spared or now - one.f < KEPT_FOR or one.number in pinned
+            for one in there
+            if not (one in spared or now - one.f < age * HOUR or one.number in pinned)
         ]
-    return published, kept
+        kept = [one for one in kept if one not in gone]
+        dropped = max([dropped, *(one.number for one in gone)])
+    return published, kept, dropped
 
 
 @given(lines(), st.integers(0, 70))
 def test_the_snapshot_is_the_last_one_that_is_no_newer_if_it_is_surely_kept(line, age):
-    published, kept = line
+    published, kept, dropped = line
     f = ago(age)
     look, asked = look_at(kept)
-    found = holding(look, published[-1].number, f, now=NOW)
+    found = holding(look, published[-1].number, f, dropped=dropped)
     no_newer = [one for one in published if one.f <= f]
-    sure = oldest(look, published[-1].number, now=NOW)
-    if f >= sure.f or found is not None:
+    sure = oldest(look, published[-1].number, dropped=dropped)
+    assert sure == next(one for one in published if one.number > dropped)
+    if f >= sure.f:
         assert found == no_newer[-1]
-    assert sure in kept
-    assert sure.f <= published[max(0, len(published) - KEPT_SNAPSHOTS)].f
-    assert all(one in kept for one in published if one.number >= sure.number)
+    else:
+        assert found is None
     assert len(asked) <= 3 + 3 * published[-1].number.bit_length()
+
+
+@given(lines(of_before=True))
+def test_what_the_release_before_has_deleted_is_never_beyond_what_is_assumed(line):
+    published, kept, dropped = line
+    look, _ = look_at(kept)
+    assumed = dropped_before(look, published[-1].number, now=NOW)
+    assert dropped <= assumed < published[max(0, len(published) - 3)].number
+
+
+def test_of_a_line_that_the_release_before_left_the_last_day_is_kept_for_sure():
+    few, _ = look_at([Kept(2, ago(900)), Kept(9, ago(600))])
+    old, _ = look_at([Kept(number, ago(900 - number)) for number in (2, 4, 7, 9)])
+    many, _ = look_at([Kept(5, ago(100)), *(Kept(at, ago(40 - at)) for at in range(10, 40))])
+    none, _ = look_at([])
+    found = [dropped_before(look, 40, now=NOW) for look in (few, old, many, none)]
+    assert found == [1, 3, 16, 0]
 
 
 def test_what_is_pinned_and_old_does_not_hold_for_those_that_were_deleted_after_it():
@@ -80,33 +104,28 @@ def test_what_is_pinned_and_old_does_not_hold_for_those_that_were_deleted_after_
     kept = [Kept(5, ago(100)), Kept(10, ago(20)), Kept(11, ago(3)), Kept(12, ago(2))]
     kept.append(Kept(13, ago(1)))
     look, _ = look_at(kept)
-    assert holding(look, 13, ago(50), now=NOW) is None
-    assert holding(look, 13, ago(21), now=NOW) is None
-    assert holding(look, 13, ago(20), now=NOW) == Kept(10, ago(20))
-    assert holding(look, 13, ago(1.5), now=NOW) == Kept(12, ago(2))
-    assert oldest(look, 13, now=NOW) == Kept(10, ago(20))
-
-
-def test_the_last_three_hold_however_old_they_are():
-    kept = [Kept(2, ago(900)), Kept(4, ago(800)), Kept(7, ago(700)), Kept(9, ago(600))]
-    look, _ = look_at(kept)
-    assert holding(look, 9, ago(750), now=NOW) == Kept(4, ago(800))
-    assert holding(look, 9, ago(850), now=NOW) is None
-    assert oldest(look, 9, now=NOW) == Kept(4, ago(800))
+    assert holding(look, 13, ago(50), dropped=9) is None
+    assert holding(look, 13, ago(21), dropped=9) is None
+    assert holding(look, 13, ago(20), dropped=9) == Kept(10, ago(20))
+    assert holding(look, 13, ago(1.5), dropped=9) == Kept(12, ago(2))
+    assert oldest(look, 13, dropped=9) == Kept(10, ago(20))
+    pinned, _ = look_at([Kept(5, ago(100)), Kept(13, ago(1))])
+    assert holding(pinned, 13, ago(50), dropped=12) is None
+    assert oldest(pinned, 13, dropped=12) == Kept(13, ago(1))
 
 
 def test_before_its_first_snapshot_a_line_has_none():
     look, _ = look_at([Kept(1, ago(3))])
-    assert holding(look, 1, ago(3), now=NOW) == Kept(1, ago(3))
-    assert holding(look, 1, ago(4), now=NOW) is None
-    assert oldest(look, 1, now=NOW) == Kept(1, ago(3))
+    assert holding(look, 1, ago(3), dropped=0) == Kept(1, ago(3))
+    assert holding(look, 1, ago(4), dropped=0) is None
+    assert oldest(look, 1, dropped=0) == Kept(1, ago(3))
 
 
 def test_of_two_snapshots_of_one_freshness_the_later_one_holds():
     """A forced run, or a removed table."""
     kept = [Kept(number, ago(5)) for number in range(1, 6)]
     look, _ = look_at(kept)
-    assert holding(look, 5, ago(5), now=NOW) == Kept(5, ago(5))
+    assert holding(look, 5, ago(5), dropped=0) == Kept(5, ago(5))
 
 
 def test_few_snapshots_of_many_are_looked_at():
@@ -114,7 +133,7 @@ def test_few_snapshots_of_many_are_looked_at():
         Kept(number, NOW - (20_000 - number) * timedelta(seconds=3)) for number in range(20_000)
     ]
     look, asked = look_at(kept)
-    assert holding(look, 19_999, kept[1234].f, now=NOW) == kept[1234]
+    assert holding(look, 19_999, kept[1234].f, dropped=7) == kept[1234]
     assert len(asked) < 20
 
 

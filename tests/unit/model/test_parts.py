@@ -6,6 +6,7 @@ import pytest
 
 from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.parts import (
+    MOST_ADOPTED,
     MOST_LIVE,
     MOST_NEWS,
     first_to_fold,
@@ -131,6 +132,37 @@ def test_what_is_new_to_a_reader_whose_position_is_not_known_is_not_known(
     assert news_after(PLAIN, position) is None
 
 
+def located(number: int, size: int = 1, **more: object) -> Part:
+    """What another engine has written."""
+    return Part(f"{file(1)}/part-{number}", size, size, **{"use": "base", **more})
+
+
+def test_what_another_engine_has_written_is_no_part_that_is_counted_or_folded() -> None:
+    many = [located(n) for n in range(MOST_ADOPTED)]
+    small = [part(n) for n in range(1, MOST_LIVE + 1)]
+    assert first_to_fold([*many, *small[:-1]]) is None
+    assert first_to_fold([*many, *small]) == len(many)
+    assert first_to_fold([*many, part(1, 10**6), *small[1:]]) == len(many) + 1
+    assert first_to_fold([*many, *(part(n, 10 ** (20 - n)) for n in range(MOST_LIVE))]) == (
+        len(many) + MOST_LIVE - 2
+    )
+    after = folded([*many, *small], part(99, use="base"))
+    assert list(after[: len(many)]) == many
+    assert [one.use for one in after[len(many) :]] == ["news"] * MOST_LIVE + ["base"]
+
+
+def test_a_table_may_begin_with_files_of_another_engine_and_their_keys_lie_in_its_location() -> (
+    None
+):
+    version = table(*(located(n) for n in range(MOST_ADOPTED)), part(2, use="start"))
+    assert not list(part_faults(version))
+    assert version.keys[0] == f"{FOLDER}/{file(1)}/part-0"
+    assert version.keys[-1] == key(2)
+    assert position_of(version) == Position(key(2))
+    assert news_after(version, Position(key(2))) == ()
+    assert news_after(version, Position(version.keys[0])) is None
+
+
 TRUE = table(part(1, use="start"), part(2, kind="changes"), merge_key=("id",), total="7")
 
 
@@ -151,6 +183,19 @@ TRUE = table(part(1, use="start"), part(2, kind="changes"), merge_key=("id",), t
         (replace(TRUE, key=key(1)), "another object than its key"),
         (table(Part("../../x", 1, 1), part(2)), "under a key that no attempt has"),
         (table(part(1, use="news"), part(2, use="news")), "changes of nothing"),
+        (table(part(1), located(1), part(2)), "an adopted part lies behind others"),
+        (table(located(1), located(2)), "an adopted part lies behind others"),
+        (table(located(1, use="both"), part(2)), "an adopted part is no base"),
+        (table(located(1, use="news"), part(2)), "an adopted part is no base"),
+        (table(located(1, kind="changes"), part(2)), "an adopted part is no base"),
+        (
+            table(*(located(n) for n in range(MOST_ADOPTED + 1)), part(2)),
+            f"{MOST_ADOPTED + 1} adopted parts",
+        ),
+        (table(Part(f"{file(1)}/../x", 1, 1, use="base"), part(2)), "that no attempt has"),
+        (table(Part(f"{file(1)}/_x", 1, 1, use="base"), part(2)), "that no attempt has"),
+        (table(Part(f"{file(1)}.parquet/x", 1, 1, use="base"), part(2)), "that no attempt has"),
+        (table(Part("eu/x", 1, 1, use="base"), part(2)), "that no attempt has"),
         (
             table(part(1, use="news"), part(2, kind="changes"), merge_key=("id",)),
             "changes of nothing",

@@ -15,6 +15,7 @@ from duckstring.model.pondfile import (
     read_pondfile,
     schema,
 )
+from duckstring.model.retention import Retention
 from duckstring_cli.demos import schema_text, write_project
 from duckstring_cli.package import package
 
@@ -29,6 +30,10 @@ source_retries = 2
 [sources]
 transactions = "1.0.0"
 products = "1.1.0?" # trailing ? — optional
+
+[retention]
+snapshots = 30
+age = "90d"
 """
 
 
@@ -50,6 +55,7 @@ def test_the_reference_example_is_read_whole():
         "module": "src/pond.py",
         "immediate_retries": 1,
         "source_retries": 2,
+        "retention": Retention(30, 90),
     }
 
 
@@ -108,6 +114,21 @@ HEAD = '[pond]\nname = "a"\nversion = "1.0.0"\n'
         ),
         (HEAD + '[sources]\n"B-2" = "1.0.0"\n', 'found the name "B-2"'),
         (HEAD + '[sources]\nb = "1.0.0??"\n', 'found "1.0.0??"'),
+        (
+            HEAD + "[retention]\nsnapshots = 0\n",
+            "pond.toml:5: [retention] snapshots: found 0; allowed: a whole number from 1 to 1000.",
+        ),
+        (HEAD + "[retention]\nsnapshots = 1001\n", "found 1001; allowed: a whole number"),
+        (
+            HEAD + '[retention]\nage = "30h"\n',
+            '[retention] age: found "30h"; allowed: whole days from "1d" to "3650d".',
+        ),
+        (HEAD + '[retention]\nage = "3651d"\n', 'found "3651d"; allowed: whole days'),
+        (HEAD + "[retention]\nage = 30\n", "[retention] age: found 30; allowed: whole days"),
+        (
+            HEAD + "[retention]\nages = 30\n",
+            "[retention] ages: unknown key; did you mean age? allowed: snapshots, age.",
+        ),
         ("", "[pond] is missing"),
         ("pond = 3\n", "[pond]: found 3; allowed: a table"),
         ("[pond]\nversion = '1.0.0'\n", '[pond] name is missing; write name = "sales"'),

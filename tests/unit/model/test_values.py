@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from string import ascii_letters, digits
 
 import pytest
 from hypothesis import given
@@ -44,7 +45,7 @@ KEY = "data/sales@1/orders/0000000042-load-2-0a1b2c3d.parquet"
 
 def test_a_table_versions_key_is_read_back() -> None:
     parsed = names.parse_table_key(KEY)
-    assert parsed == (SALES, "orders", 42, "load", 2, "0a1b2c3d")
+    assert parsed == (SALES, "orders", 42, "load", 2, "0a1b2c3d", "")
     assert names.checked_table_key(KEY) == KEY
 
 
@@ -64,7 +65,11 @@ def test_every_key_that_is_written_is_read_back(
     key = names.table_key(
         line, ripple, run=run, ripple=ripple, attempt=attempt, invocation=invocation
     )
-    assert names.parse_table_key(key) == (line, ripple, run, ripple, attempt, invocation)
+    assert names.parse_table_key(key) == (line, ripple, run, ripple, attempt, invocation, "")
+    assert names.attempt_of_key(key) == names.parse_table_key(key)
+    assert names.key_of_file(names.table_of_key(key), names.file_of_key(key)) == key
+    if run < 10**10:
+        assert names.writer_of(key) == (run, ripple)
 
 
 FORGED = [
@@ -146,14 +151,118 @@ def test_no_character_put_into_a_key_reaches_an_address_unless_it_is_a_key_still
 ) -> None:
     forged = KEY[:place] + text + KEY[place:]
     if (parsed := names.parse_table_key(forged)) is not None:
-        assert set(forged) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-@/.")
-        line, table, run, ripple, attempt, invocation = parsed
-        assert (
-            names.table_key(
-                line, table, run=run, ripple=ripple, attempt=attempt, invocation=invocation
-            )
-            == forged
+        assert set(forged) <= set(ascii_letters + digits + "_-@/.=")
+        line, table, run, ripple, attempt, invocation, path = parsed
+        own = names.table_key(
+            line, table, run=run, ripple=ripple, attempt=attempt, invocation=invocation
         )
+        assert forged == (f"{names.location_of_key(own)}{path}" if path else own)
+
+
+LOCATED = "data/sales@1/orders/0000000042-load-2-0a1b2c3d/"
+FILES = [
+    "part-00000-6c2f7f5b-4f0e-4f4e-9d5c-1c1d2e3f4a5b-c000.snappy.parquet",
+    "20260101_120000_00001_abcde_3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    "run-1735732800000-part-block-0-r-00000-snappy.parquet",
+    "000000_0",
+    "day=2030-01-01/eu/part-0.parquet",
+    "0000000007-other-1-0a1b2c3d.parquet",
+    "x" * 200,
+]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_an_engine_has_written_into_a_location_is_the_attempt_s(file: str) -> None:
+    key = LOCATED + file
+    written = names.parse_table_key(key)
+
+    assert names.location_of_key(KEY) == LOCATED == names.checked_location(LOCATED)
+    assert written == (SALES, "orders", 42, "load", 2, "0a1b2c3d", file)
+    assert names.attempt_of_key(key) == written
+    assert names.writer_of(key) == (42, "load")
+    assert names.table_of_key(key) == "data/sales@1/orders"
+    assert names.key_of_file(names.table_of_key(key), names.file_of_key(key)) == key
+    assert names.file_of_key(key) != names.file_of_key(KEY)
+    assert S3Storage("bucket", "us-east-1").uri(key) == f"s3://bucket/{key}"
+    assert names.readable(key) == f"{LOCATED}*"
+    assert names.readable(KEY) == KEY
+
+
+LEFT = [
+    "_SUCCESS",
+    ".part-0.crc",
+    "_temporary/0/x",
+    "a b",
+    "a*",
+    "day=2030-01-01%2000/x",
+    "a//b",
+    "a/",
+    "",
+    "../x",
+    "a/../b",
+    "a/./b",
+    "\x00",
+    "a\n",
+    "\u00e4",
+    "a?b",
+    "a#b",
+    "a[0]",
+    "-x",
+    "x" * 201,
+]
+
+
+@pytest.mark.parametrize("file", LEFT)
+def test_what_may_be_part_of_no_table_is_still_known_to_be_the_attempt_s(file: str) -> None:
+    key = LOCATED + file
+    found = names.attempt_of_key(key)
+
+    assert names.parse_table_key(key) is None
+    assert found is not None
+    assert found[:6] == (SALES, "orders", 42, "load", 2, "0a1b2c3d")
+    with pytest.raises(InvariantError, match="is not the key of a table version"):
+        names.checked_table_key(key)
+
+
+def test_a_mark_beside_a_location_is_the_attempt_s_too() -> None:
+    found = names.attempt_of_key(f"{LOCATED[:-1]}_$folder$")
+    assert found is not None
+    assert found.run == 42
+    assert names.attempt_of_key(f"{LOCATED[:-1]}.parquet.part") is None
+    assert names.attempt_of_key(LOCATED[:-1]) is None
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "/",
+        "data/",
+        LOCATED[:-1],
+        LOCATED + "eu/",
+        LOCATED + "/",
+        LOCATED + "../",
+        LOCATED.replace("orders", ".."),
+        LOCATED.replace("-2-", "-0-"),
+        KEY + "/",
+        f"s3://x/{LOCATED}",
+    ],
+)
+def test_what_is_no_location_becomes_no_address(location: str) -> None:
+    with pytest.raises(InvariantError, match="is no location"):
+        S3Storage("bucket", "us-east-1").place(location)
+
+
+@looks(200)
+@given(st.text(max_size=60))
+def test_no_path_reaches_an_address_unless_it_is_one_that_engines_write(path: str) -> None:
+    written = names.parse_table_key(LOCATED + path)
+    if written is not None:
+        assert set(path) <= set(ascii_letters + digits + "_-=./")
+        assert all(part[:1] in ascii_letters + digits and part for part in path.split("/"))
+    found = names.attempt_of_key(LOCATED + path)
+    assert found is not None
+    assert found[:6] == (SALES, "orders", 42, "load", 2, "0a1b2c3d")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -374,6 +375,56 @@ def load(pond):
     )
 """
 )
+ADOPTING = (
+    HEAD
+    + """
+from pathlib import Path
+
+@ripple
+def load(pond):
+    to = Path(pond.location("orders"))
+    assert to.is_absolute() and not list(to.iterdir())
+    (to / "eu").mkdir()
+    for n, file in enumerate(("part-0.snappy.parquet", "eu/part-1")):
+        rows = f"SELECT {n} AS id, RUN AS run"
+        pond.con.execute(f"COPY ({rows}) TO '{to / file}' (FORMAT parquet)")
+    (to / "_SUCCESS").touch()
+    pond.adopt_table("orders")
+
+@ripple(parents=[load])
+def count(pond):
+    pond.write_table("counted", "SELECT count(*) AS n FROM orders")
+"""
+)
+
+
+def test_files_of_another_engine_are_adopted_here_as_in_a_catchment(tmp_path):
+    """Only those of the published tables stay on this machine."""
+    local = Local(tmp_path)
+    for run in (1, 2):
+        local.code(ADOPTING.replace("RUN", str(run)))
+        assert local.run().ok
+        assert local.rows("orders") == [(0, run), (1, run)]
+        assert local.rows("counted") == [(2,)]
+    versions = local.root / "puddles/out/.versions/orders"
+    left = {path.relative_to(versions).as_posix() for path in versions.rglob("*")}
+    assert {re.sub(r"-load-1-\w+?(p1)?(?=[./]|$)", r"\1", name) for name in left} == {
+        "0000000002p1.parquet",
+        "0000000002",
+        "0000000002/eu",
+        "0000000002/eu/part-1",
+        "0000000002/part-0.snappy.parquet",
+    }
+
+
+def test_what_cannot_be_adopted_is_said_in_one_line_here_too(tmp_path):
+    local = Local(tmp_path)
+    local.code(HEAD + "@ripple\ndef load(pond): pond.adopt_table('orders')\n")
+    ended = local.run()
+    assert not ended.ok
+    assert "no Parquet file lies in" in str(ended)
+
+
 PUDDLE = """
 @puddle("shop.orders")
 def orders():

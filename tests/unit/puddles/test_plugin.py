@@ -381,3 +381,27 @@ def test_deltas(pond_run, tables):
 """,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_files_that_another_engine_has_written_are_adopted_in_a_test(pytester, project):
+    (project / "src" / "pond.py").write_text("""
+import duckdb
+from duckstring import ripple
+
+@ripple
+def keep(pond):
+    before = pond.read_table("orders").fetchall() if pond.has_table("orders") else []
+    to = pond.location("orders")
+    duckdb.sql(f"SELECT {len(before)} AS id, unnest([1, 2]) AS n").write_parquet(to + "part-0")
+    pond.adopt_table("orders")
+""")
+    result = run(
+        pytester,
+        project,
+        """
+def test_adopting(pond_run):
+    assert [row["id"] for row in pond_run().rows("orders")] == [0, 0]
+    assert [row["id"] for row in pond_run().rows("orders")] == [2, 2]
+""",
+    )
+    result.assert_outcomes(passed=1)

@@ -196,6 +196,7 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         residence=DynamoResidence(clients, table, settings.need("machine")),
         history=DynamoExpiry(clients, table),
         history_kept=settings.history_kept,
+        retention=settings.retention,
         mailbox=SqsMailbox(clients, settings.need("mailbox"), DeployedSchema(clients, table)),
         clock=SystemClock(),
     )

@@ -15,6 +15,8 @@ from duckstring.api import (
     control,
     cost,
     history,
+    kept,
+    publish,
     remove,
     remove_table,
     requests,
@@ -24,7 +26,14 @@ from duckstring.api import (
     trigger,
     windows,
 )
-from duckstring.api.ports import ApiPorts, ControlPorts, DeployPorts, RemovePorts, RemoveTablePorts
+from duckstring.api.ports import (
+    ApiPorts,
+    ControlPorts,
+    DeployPorts,
+    PublishPorts,
+    RemovePorts,
+    RemoveTablePorts,
+)
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.access import Level, covers, level_for
 from duckstring.model.find import find_deployed
@@ -42,6 +51,8 @@ if TYPE_CHECKING:
         DoctorAnswer,
         Fault,
         HelloAnswer,
+        KeptAnswer,
+        PublishAnswer,
         Refused,
         RemoveAnswer,
         RunAnswer,
@@ -252,6 +263,24 @@ def _snapshots(asked: requests.SnapshotsRequest, ports: ApiPorts) -> SnapshotsAn
     )
 
 
+def _kept(asked: requests.KeptRequest, ports: ApiPorts) -> KeptAnswer:
+    return kept.kept(
+        asked,
+        catalog=ports.catalog,
+        states=ports.states,
+        published=ports.published,
+        whole=ports.settings.retention,
+        clock=ports.clock,
+    )
+
+
+def _publish(asked: requests.PublishRequest, ports: ApiPorts) -> PublishAnswer:
+    return publish.publish(
+        asked,
+        PublishPorts(ports.catalog, ports.states, ports.published, ports.mailbox, ports.clock),
+    )
+
+
 def _remove(asked: requests.RemoveRequest, ports: ApiPorts) -> RemoveAnswer:
     if asked.table is not None:
         if asked.version is not None:
@@ -304,6 +333,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "run": Operation(requests.RunRequest, _run),
     "tables": Operation(requests.TablesRequest, _tables),
     "snapshots": Operation(requests.SnapshotsRequest, _snapshots),
+    "kept": Operation(requests.KeptRequest, _kept),
+    "publish": Operation(requests.PublishRequest, _publish),
     "remove": Operation(requests.RemoveRequest, _remove),
     "arrival": Operation(requests.ArrivalRequest, _arrival),
     "doctor": Operation(requests.NothingAsked, _doctor),

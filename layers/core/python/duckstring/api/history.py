@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckstring.model.answers import AttemptRow, RunAnswer, RunRow, RunsAnswer
 
 NOT_BEGUN = "not begun"
+_PUBLISHED = frozenset({"success", "removal", "rollback"})
 
 
 class RunNotFoundError(OperatorError):
@@ -109,7 +110,7 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
     """
     line, number = _parsed(run)
     row = _found(line, number, history, clock)
-    published = snapshots.read(line, number) if row["status"] in {"success", "removal"} else None
+    published = snapshots.read(line, number) if row["status"] in _PUBLISHED else None
     older = older_tables(line, published.tables, published.f) if published else []
     return {
         "run": row,

@@ -61,6 +61,11 @@ class PublishedReader(Protocol):
         first.
         """
 
+    def dropped(self, lines: Collection[Line]) -> Mapping[Line, int]:
+        """The greatest number of a snapshot that the sweep has deleted, of each line for which that
+        is recorded.
+        """
+
     def read_many(
         self, snapshots: Collection[tuple[Line, int]]
     ) -> Mapping[tuple[Line, int], PublishSnapshot]:
@@ -120,6 +125,17 @@ class ControlPorts:
 
     catalog: Catalog
     states: StateReader
+    mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPorts:
+    """What publishing an earlier snapshot needs from outside."""
+
+    catalog: Catalog
+    states: StateReader
+    published: PublishedReader
     mailbox: Mailbox
     clock: Clock
 

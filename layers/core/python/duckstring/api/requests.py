@@ -23,7 +23,7 @@ from duckstring.model.wire import shown, storable
 
 MOST_RUNS = 1000
 MOST_LINES = 200
-RunWord = Literal["running", "success", "pass", "failed", "killed", "removal"]
+RunWord = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
 Action = Literal["add", "list", "remove"]
 Asked = TypeVar("Asked", bound=Struct)
 
@@ -36,6 +36,7 @@ RULE = "an object: name, bucket, prefix, suffix, kind"
 
 Major = Annotated[int, Meta(ge=0, le=MOST_MAJOR, description="a whole number")]
 Text = Annotated[str, Meta(min_length=1, description="text")]
+Number = Annotated[int, Meta(ge=1, le=10**10, description="a whole number from 1")]
 Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES, description=_RETRIES)]
 Memory = Annotated[int, Meta(ge=LEAST_MIB, le=MOST_MIB, description=_MEMORY)]
 Limit = Annotated[int, Meta(ge=1, le=MOST_RUNS, description=f"1 to {MOST_RUNS}")]
@@ -179,6 +180,24 @@ class SnapshotsRequest(Struct, frozen=True):
     consistent: bool = False
     at: str | None = None
     after: Text | None = None
+
+
+class KeptRequest(Struct, frozen=True):
+    """``kept``. ``before``: the ``next`` of the answer before, a snapshot's number."""
+
+    pond: Text
+    major: Major | None = None
+    before: Number | None = None
+
+
+class PublishRequest(Struct, frozen=True):
+    """``publish``. ``at`` is an instant, ``snapshot`` the number of one: give one of them."""
+
+    pond: Text
+    major: Major | None = None
+    at: Text | None = None
+    snapshot: Number | None = None
+    dry: bool = False
 
 
 class RemoveRequest(Struct, frozen=True):

@@ -14,7 +14,15 @@ from duckstring.api.requests import SnapshotsRequest
 from duckstring.api.tables import NotPublishedError, describe_tables
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, StateConflictError
-from duckstring.model.as_of import Look, Span, holding, newest_common, odd_one, oldest
+from duckstring.model.as_of import (
+    Look,
+    Span,
+    dropped_before,
+    holding,
+    newest_common,
+    odd_one,
+    oldest,
+)
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.names import Line
@@ -139,6 +147,7 @@ class _Finding:
 
     def __init__(self, published: PublishedReader, now: Instant) -> None:
         self._published, self._now = published, now
+        self._dropped: dict[Line, int] = {}
 
     def common(self, found: Sequence[_Asked]) -> Instant:
         """The newest freshness that all lines have.
@@ -174,11 +183,16 @@ class _Finding:
         return {one.schema: earlier.get(one.schema, one.state.snapshot) for one in found}
 
     def _number(self, one: _Asked, at: Instant) -> int:
-        kept = holding(self._look(one), one.state.snapshot, at, now=self._now)
+        kept = holding(self._look(one), one.state.snapshot, at, dropped=self._gone(one))
         return kept.number if kept is not None else 0
 
     def _oldest(self, one: _Asked) -> Instant:
-        return oldest(self._look(one), one.state.snapshot, now=self._now).f
+        return oldest(self._look(one), one.state.snapshot, dropped=self._gone(one)).f
+
+    def _gone(self, one: _Asked) -> int:
+        if (number := self._dropped.get(one.state.line)) is not None:
+            return number
+        return dropped_before(self._look(one), one.state.snapshot, now=self._now)
 
     def _look(self, one: _Asked) -> Look:
         return lambda below, most: self._published.kept(one.state.line, below=below, most=most)
@@ -186,6 +200,8 @@ class _Finding:
     def _each(self, found: Sequence[_Asked], act: Callable[[_Asked], Found]) -> list[Found]:
         if not found:
             return []
+        lines = {one.state.line for one in found} - self._dropped.keys()
+        self._dropped |= self._published.dropped(lines) if lines else {}
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only the past pays for it
 
         with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(found))) as pool:
@@ -232,7 +248,7 @@ def _no_longer_kept(
     more = f" and {len(gone) - len(since)} more" if len(gone) > len(since) else ""
     return NoLongerKeptError(
         f"No snapshot as of {to_text(at)} is kept of {named}{more}.",
-        hint="Snapshots are kept for a day, and the last three of each Pond however old they are.",
+        hint="What is kept: duckstring snapshots POND; [retention] in pond.toml says how much.",
     )
 
 

@@ -40,6 +40,7 @@ class Handle:
         self._own = dict(around.own)
         self._written: dict[str, TableVersion] = {}
         self._objects: dict[str, int] = {}
+        self._locations: dict[str, str] = {}
         self._appended: set[str] = set()
         self._unchanged: set[str] = set()
         self._deltas: dict[str, Plan] = {}

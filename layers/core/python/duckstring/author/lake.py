@@ -65,6 +65,11 @@ class Storage(Protocol):
     def uri(self, key: str) -> str:
         """The address of an object."""
 
+    def place(self, location: str) -> str:
+        """The address of a location (``names.location_of_key``), where other engines write. It
+        ends in ``/``.
+        """
+
     def addresses(self) -> Sequence[str]:
         """The beginnings by which DuckDB's errors call what lies here."""
 
@@ -379,6 +384,10 @@ class Lake:
                 f"The storage gives other rows of table {table!r} than were written: {wrong}.",
                 hint="The attempt is made again.",
             )
+
+    def place(self, location: str) -> str:
+        """The address of a location."""
+        return self._storage.place(location)
 
     def uri(self, key: str) -> str:
         """The address of an object of the Catchment."""

@@ -71,6 +71,10 @@ class Memo:
         self._memory.keep(key, text)
         known[key] = text
 
+    def known(self) -> Mapping[str, Any]:
+        """All that is remembered."""
+        return {key: json.loads(text) for key, text in self._entries().items()}
+
     def _entries(self) -> dict[str, str]:
         if self._known is None:
             self._known = dict(self._memory.entries())

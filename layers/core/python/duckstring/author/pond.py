@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from duckstring.author.adopting import Adopting
 from duckstring.author.errors import (
     AmbiguousTableError,
     EnvironmentMissingError,
@@ -15,7 +16,6 @@ from duckstring.author.errors import (
     WriteError,
 )
 from duckstring.author.first import for_author
-from duckstring.author.growing import Growing
 from duckstring.author.handle import MOST_TABLES
 from duckstring.author.lake import BARE, ArrowStream
 from duckstring.author.lookup import no_own, no_source_table, own_version, source_version
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 
-class Pond(Growing):
+class Pond(Adopting):
     """The handle that a Ripple is given."""
 
     @property

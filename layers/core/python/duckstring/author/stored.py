@@ -87,19 +87,40 @@ def published(con: DuckDBPyConnection, content: Content) -> Published:
     """The columns as they were written, and which of them ever held a value. The newest object
     says so of all before it.
     """
-    uri, stored = content.newest.uri, stored_columns(con, content)
-    note = _read_note(con, uri)
+    stored = stored_columns(con, content)
+    note = _read_note(con, content.newest.uri)
     columns = {**stored, **_changed(con, note)}
-    filled = set(note.filled)
+    filled = _filled_paths(con, [content.newest.uri], columns, stored, note.filled)
+    return Published(columns, filled, by_release_before=not note.is_there)
+
+
+def filled_paths(
+    con: DuckDBPyConnection, content: Content, columns: ColumnTypes, before: Collection[str]
+) -> frozenset[str]:
+    """Which paths ever held a value: ``before``, or in these objects, which hold the ``columns`` as
+    they are.
+    """
+    uris = [one.uri for one in content.objects]
+    return _filled_paths(con, uris, columns, columns, before) if uris else frozenset(before)
+
+
+def _filled_paths(
+    con: DuckDBPyConnection,
+    uris: Sequence[str],
+    columns: ColumnTypes,
+    stored: ColumnTypes,
+    before: Collection[str],
+) -> frozenset[str]:
+    filled = set(before)
     if all(filled.issuperset(paths_in(kind, path_of(name))) for name, kind in columns.items()):
-        return Published(columns, frozenset(filled), by_release_before=not note.is_there)
-    held = iter(_held(con, uri))
+        return frozenset(filled)
+    held = iter(_held(con, uris))
     for name, kind in columns.items():
         found = _filled(kind, stored[name], path_of(name), held)
         if not found and kind.parts:
-            found = _not_null(con, uri, dict(_containers(kind, path_of(name), quoted(name))))
+            found = _not_null(con, uris, dict(_containers(kind, path_of(name), quoted(name))))
         filled |= found
-    return Published(columns, frozenset(filled), by_release_before=not note.is_there)
+    return frozenset(filled)
 
 
 def gather(con: DuckDBPyConnection, content: Content, target: str) -> None:
@@ -147,17 +168,18 @@ def _changed(con: DuckDBPyConnection, note: Note) -> dict[str, ColumnType]:
     return {name: read_type(con.type(text)) for name, text in note.types.items()}
 
 
-def _held(con: DuckDBPyConnection, uri: str) -> Iterator[bool]:
-    """For each leaf of the file's schema, in order: whether any of its values is not NULL. Read
-    from the file's end.
+def _held(con: DuckDBPyConnection, uris: Sequence[str]) -> Iterator[bool]:
+    """For each leaf of the files' schema, in order: whether any of its values is not NULL. Read
+    from the files' ends.
 
     DuckDB counts a NULL STRUCT in a LIST or MAP twice, once more in each leaf below it: there its
     count may say that all is NULL where it is not. Only a value can be the least or the greatest.
     """
     some = "num_values > coalesce(stats_null_count, 0)"
     held = f"{OWN}bool_or({some} OR stats_min_value IS NOT NULL OR stats_max_value IS NOT NULL)"
+    files = f"[{', '.join(map(literal, uris))}]"
     rows = con.execute(
-        f"SELECT column_id, {held} FROM {OWN}parquet_metadata({literal(uri)}) GROUP BY 1"  # noqa: S608 - quoted
+        f"SELECT column_id, {held} FROM {OWN}parquet_metadata({files}) GROUP BY 1"  # noqa: S608 - quoted
     ).fetchall()
     found: dict[int, bool] = dict(rows)
     return (
@@ -210,7 +232,7 @@ def _containers(
             yield from _containers(part, inside_of(kind, path, name), inside, many=many)
 
 
-def _not_null(con: DuckDBPyConnection, uri: str, tests: Mapping[str, str]) -> set[str]:
+def _not_null(con: DuckDBPyConnection, uris: Sequence[str], tests: Mapping[str, str]) -> set[str]:
     values = ", ".join(f"coalesce({OWN}bool_or({test}), false)" for test in tests.values())
-    found = con.execute(f"SELECT {values} FROM {scan(uri)}").fetchone() or ()  # noqa: S608 - quoted
+    found = con.execute(f"SELECT {values} FROM {scan(*uris)}").fetchone() or ()  # noqa: S608 - quoted
     return {path for path, is_there in zip(tests, found, strict=True) if is_there}

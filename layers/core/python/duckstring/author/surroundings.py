@@ -68,6 +68,18 @@ class Surroundings:
             self.key_of(written.table, part) for part in (0, *_number(written.invocation))
         }
 
+    def may_adopt(self, key: str) -> bool:
+        """Whether another engine has written the object for this Ripple in this run: into a
+        location of this attempt, or of one before it.
+        """
+        written = parse_table_key(key)
+        return (
+            written is not None
+            and bool(written.path)
+            and (written.line, written.run, written.ripple) == (self.line, self.run, self.ripple)
+            and written.attempt <= self.attempt
+        )
+
 
 def _number(invocation: str) -> Iterator[int]:
     """The number of a part, which stands at the end of an invocation."""

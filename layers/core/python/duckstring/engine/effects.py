@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import field
 
-from duckstring.engine.state import SourceReport
+from duckstring.engine.state import Positions, SourceReport
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.events import PondEvent
@@ -23,9 +23,9 @@ from duckstring.model.values import Tagged, Value
 from duckstring.model.windows import Window
 
 Verdict = Literal["lambda", "task", "wait", "done", "cancelled"]
-RunStatus = Literal["running", "success", "pass", "failed", "killed", "removal"]
+RunStatus = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
 """``removal``: no Ripple ran; an operator removed a table, and this number is the snapshot
-without it.
+without it. ``rollback``: an operator published an earlier snapshot again, and this is its number.
 """
 AttemptStatus = Literal[
     "success", "failed", "crashed", "lost", "killed", "overran", "memory", "check"
@@ -169,7 +169,8 @@ class DropSchedule(Tagged, frozen=True):
 
 class PublishSnapshot(Tagged, frozen=True):
     """Keep the manifest of run ``run``. It is committed together with the state that makes it
-    current. ``warnings``: of the run's checks.
+    current. ``warnings``: of the run's checks. ``positions`` and ``held_f``: as in the state then;
+    None: the release that wrote it kept none.
     """
 
     run: int
@@ -177,6 +178,8 @@ class PublishSnapshot(Tagged, frozen=True):
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
     dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
     warnings: tuple[CheckWarning, ...] = ()
+    positions: Mapping[str, Positions] | None = None
+    held_f: Instant = NEVER
 
 
 class RecordRun(Tagged, frozen=True):

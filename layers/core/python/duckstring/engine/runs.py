@@ -339,6 +339,8 @@ def complete_runs(turn: Turn) -> bool:
     turn.published_artifact = (
         "" if gone else newest.artifact
     )  # what it read was removed meanwhile: the next run may not pass
+    visible.publish_positions(turn, done, gone=gone)
+    turn.held_f = NEVER
     tables.publish(
         turn,
         contents,
@@ -346,7 +348,6 @@ def complete_runs(turn: Turn) -> bool:
         version=newest.version,
         warnings=newest.warnings,
     )
-    visible.publish_positions(turn, done, gone=gone)
     _recover(turn, newest)
     for run in done:
         overtaken_by = newest.number if run.superseded else 0

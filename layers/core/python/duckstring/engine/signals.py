@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import field
 
-from duckstring.engine.state import SourceReport, Stamp
+from duckstring.engine.state import Positions, SourceReport, Stamp
 from duckstring.model.catalog import Position, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import PinnedPlace
@@ -211,6 +211,21 @@ class TableRemoved(Tagged, frozen=True):
     table: str
 
 
+class Republished(Tagged, frozen=True):
+    """An operator wants an earlier snapshot to be published again: the one of run ``snapshot``. The
+    signal is ignored if a run is in flight.
+
+    The rest is what its manifest has. A letter has none of it: the orchestrator reads the manifest.
+    ``held_f`` is the freshness of the data.
+    """
+
+    snapshot: int
+    held_f: Instant = NEVER
+    tables: Mapping[str, TableVersion] = field(default_factory=dict)
+    positions: Mapping[str, Positions] = field(default_factory=dict)
+    warnings: tuple[CheckWarning, ...] = ()
+
+
 class Removed(Tagged, frozen=True):
     """The line was taken out of the Catchment at ``at``. A later deploy starts from an empty
     state.
@@ -237,6 +252,7 @@ Signal = (
     | WindowRemoved
     | WindowOpened
     | TableRemoved
+    | Republished
     | Removed
     | PullReceived
     | TargetReceived

@@ -252,11 +252,13 @@ class PondState(Value, frozen=True):
     pull is a Tap on this very line. ``kept``: what came, or came back from a run that failed, while
     the line was blocked. ``retry_at``: when a failed Inlet tries again, and when any other line
     that failed asks its Sources for something to try again with. ``snapshot_f``: the freshness of
-    the run that published last (``end_f`` may be newer, by passes). ``dropped``: tables that were
-    published once, for readers that still look for them. ``removing``: tables that an operator has
-    removed, until the next snapshot. ``restored``: when the Catchment was last restored or moved,
-    as far as the line has heard. ``positions``: how far each Ripple has taken tables of Sources, of
-    what is published. ``warnings``: of the checks of what is published.
+    the run that published last (``end_f`` may be newer, by passes). ``held_f``: the freshness of
+    the published data, where an operator has published an earlier snapshot; NEVER: the line's own.
+    ``dropped``: tables that were published once, for readers that still look for them.
+    ``removing``: tables that an operator has removed, until the next snapshot. ``restored``: when
+    the Catchment was last restored or moved, as far as the line has heard. ``positions``: how far
+    each Ripple has taken tables of Sources, of what is published. ``warnings``: of the checks of
+    what is published.
     """
 
     line: Line
@@ -274,6 +276,7 @@ class PondState(Value, frozen=True):
     published_artifact: str = ""
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
     snapshot_f: Instant = NEVER
+    held_f: Instant = NEVER
     dropped: Mapping[str, DroppedTable] = field(default_factory=dict)
     removing: frozenset[str] = frozenset()
     warnings: tuple[CheckWarning, ...] = ()

@@ -42,6 +42,7 @@ from duckstring.engine.signals import (
     Ordered,
     PullReceived,
     Removed,
+    Republished,
     Restored,
     RippleSucceeded,
     Signal,
@@ -165,6 +166,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             verbs.remove_window(turn, signal.name)
         case TableRemoved():
             tables.remove_table(turn, signal.table)
+        case Republished():
+            tables.publish_again(turn, signal)
         case Removed():
             verbs.remove_line(turn, signal.at)
         case Restored():

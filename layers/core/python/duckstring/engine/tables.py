@@ -7,14 +7,16 @@ the Ripple that wrote it called ``skip`` because nothing has changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
+from duckstring.engine import visible
 from duckstring.engine.effects import PublishSnapshot, RecordRun
+from duckstring.engine.signals import Republished
 from duckstring.engine.state import Run
 from duckstring.engine.turn import Turn
 from duckstring.model import commands
-from duckstring.model.catalog import DroppedTable, TableVersion
+from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
@@ -148,7 +150,17 @@ def publish(
     turn.put_tables(contents.tables)
     turn.removing = frozenset()
     turn.snapshot, turn.warnings = snapshot, warnings
-    turn.emit(PublishSnapshot(snapshot, turn.snapshot_f, turn.tables, turn.dropped, warnings))
+    turn.emit(
+        PublishSnapshot(
+            snapshot,
+            turn.snapshot_f,
+            turn.tables,
+            turn.dropped,
+            warnings,
+            turn.positions,
+            turn.held_f,
+        )
+    )
 
 
 def remove_table(turn: Turn, table: str) -> None:
@@ -168,11 +180,48 @@ def publish_removals(turn: Turn) -> bool:
     if not turn.removing or turn.runs or release is None:
         return False
     left = {name: version for name, version in turn.tables.items() if name not in turn.removing}
-    turn.runs_started += 1
-    number, gone = turn.runs_started, turn.removing & turn.tables.keys()
-    turn.snapshot_f = turn.end_f if turn.snapshot_f == NEVER else turn.snapshot_f
-    contents = Contents(left, gone, ())
-    publish(turn, contents, snapshot=number, version=release.version, warnings=turn.warnings)
-    turn.restated = True
-    turn.emit(RecordRun(number, turn.end_f, release.version, "removal", turn.now, turn.now))
+    _publish_without_a_run(turn, release, left, turn.warnings, "removal")
     return True
+
+
+def again(kept: PublishSnapshot) -> Republished | None:
+    """The signal that publishes an earlier snapshot, with what its manifest has. None: the manifest
+    is of the release before, which kept too little.
+    """
+    if kept.positions is None:
+        return None
+    held_f = kept.f if kept.held_f == NEVER else kept.held_f
+    return Republished(kept.run, held_f, kept.tables, kept.positions, kept.warnings)
+
+
+def publish_again(turn: Turn, wanted: Republished) -> None:
+    """Publish what an earlier snapshot had, under a new number.
+
+    The freshness stays, since Sinks have taken it. What the Ripples find goes back as a whole: the
+    tables, how far they have taken those of Sources, and as of when all of it holds. So the next
+    run takes in again what came since, and it may not pass.
+    """
+    release = turn.release
+    if turn.runs or release is None or not 0 < wanted.snapshot < turn.snapshot:
+        return
+    turn.positions, turn.held_f = wanted.positions, wanted.held_f
+    visible.forget_ripples(turn)
+    turn.published_artifact = ""
+    _publish_without_a_run(turn, release, wanted.tables, wanted.warnings, "rollback")
+
+
+def _publish_without_a_run(
+    turn: Turn,
+    release: Release,
+    tables: Mapping[str, TableVersion],
+    warnings: tuple[CheckWarning, ...],
+    how: Literal["removal", "rollback"],
+) -> None:
+    turn.runs_started += 1
+    number, gone = turn.runs_started, frozenset(turn.tables.keys() - tables.keys())
+    turn.snapshot_f = turn.end_f if turn.snapshot_f == NEVER else turn.snapshot_f
+    turn.removing = gone
+    contents = Contents(dict(tables), gone, ())
+    publish(turn, contents, snapshot=number, version=release.version, warnings=warnings)
+    turn.restated = True
+    turn.emit(RecordRun(number, turn.end_f, release.version, how, turn.now, turn.now))

@@ -69,6 +69,7 @@ class Turn:
     published_artifact: str
     tables: dict[str, TableVersion]
     snapshot_f: Instant
+    held_f: Instant
     dropped: Mapping[str, DroppedTable]
     removing: frozenset[str]
     warnings: tuple[CheckWarning, ...]

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from duckstring.author.kills import Requested as Requested
+    from duckstring.external.athena import AthenaQuery as AthenaQuery
     from duckstring.external.auth import TokenRequest as TokenRequest
     from duckstring.external.batch import BatchJob as BatchJob
     from duckstring.external.core import ExternalRun as ExternalRun
     from duckstring.external.core import Handle as Handle
     from duckstring.external.databricks import DatabricksJob as DatabricksJob
+    from duckstring.external.emr import EmrServerlessJob as EmrServerlessJob
     from duckstring.external.env import Env as Env
     from duckstring.external.errors import AccessRefusedError as AccessRefusedError
     from duckstring.external.errors import CancelRefusedError as CancelRefusedError
@@ -36,9 +38,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AccessRefusedError": "errors",
+    "AthenaQuery": "athena",
     "BatchJob": "batch",
     "CancelRefusedError": "errors",
     "DatabricksJob": "databricks",
+    "EmrServerlessJob": "emr",
     "Env": "env",
     "ExternalError": "errors",
     "ExternalRun": "core",
@@ -55,9 +59,11 @@ _HOMES = {
 
 __all__ = [
     "AccessRefusedError",
+    "AthenaQuery",
     "BatchJob",
     "CancelRefusedError",
     "DatabricksJob",
+    "EmrServerlessJob",
     "Env",
     "ExternalError",
     "ExternalRun",

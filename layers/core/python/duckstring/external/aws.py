@@ -4,7 +4,7 @@ only user of botocore here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,7 +46,9 @@ _UNANSWERED = frozenset(
         "ServiceUnavailable",
     }
 )
-_MISSING = frozenset({"EntityNotFoundException", "ExecutionDoesNotExist"})
+_MISSING = frozenset(
+    {"EntityNotFoundException", "ExecutionDoesNotExist", "ResourceNotFoundException"}
+)
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _EXPIRED = frozenset({
     "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
@@ -175,6 +177,13 @@ def log_page(region: str, group: str, stream: str) -> str:
         region,
         f"cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}/log-events/{stream}",
     )
+
+
+def is_past(times: Sequence[datetime], earliest: datetime) -> bool:
+    """Whether a page of a list goes back in time, and has come to what began before
+    ``earliest``.
+    """
+    return len(times) > 1 and times[0] > times[-1] and times[0] < earliest
 
 
 def utc(at: datetime | None) -> datetime | None:

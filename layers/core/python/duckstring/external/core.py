@@ -94,7 +94,7 @@ class Handle(HasEnv, Protocol):
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one look found. ``word`` is the engine's own for the state, ``answer`` all that it
-    said.
+    said. ``used``: what a run that has ended took, by names with their units, for the log.
     """
 
     state: State
@@ -104,6 +104,7 @@ class Seen:
     started: datetime | None = None
     ended: datetime | None = None
     answer: Mapping[str, object] = field(default_factory=dict)
+    used: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,13 @@ def run(engine: Engine, pond: Handle, *, poll: str | None = None) -> ExternalRun
         raise _still_going(refused, engine, held.run) from refused
     pond.log.info(
         "external run looked at",
-        extra={"job": engine.job, "external_run": held.run, "state": seen.word, "url": seen.url},
+        extra={
+            "job": engine.job,
+            "external_run": held.run,
+            "state": seen.word,
+            "url": seen.url,
+            **seen.used,
+        },
     )
     if seen.state == "active":
         _pause(pond, poll)

@@ -46,6 +46,13 @@ def text(value: Text, pond: HasEnv) -> str:
     return value.read(pond) if isinstance(value, Env) else value
 
 
+def called(value: Text) -> str:
+    """What a setting is called where its value must not matter: the text, or the name of the
+    ``Env``.
+    """
+    return value.name if isinstance(value, Env) else value
+
+
 def placed(written: str, places: Mapping[str, str]) -> str:
     """A text with what belongs at its places: ``{key}``, ``{id}``."""
     for place, value in places.items():

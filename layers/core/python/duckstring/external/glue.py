@@ -177,5 +177,4 @@ def _message(found: JobRunTypeDef) -> str:
 
 def _is_past(page: Sequence[JobRunTypeDef], earliest: datetime) -> bool:
     """Whether the pages go back in time, and have come to runs from before the try began."""
-    times = [run["StartedOn"] for run in page if "StartedOn" in run]
-    return len(times) > 1 and times[0] > times[-1] and times[0] < earliest
+    return aws.is_past([run["StartedOn"] for run in page if "StartedOn" in run], earliest)

@@ -20,10 +20,21 @@ def level_for(request: Mapping[str, object]) -> Level:
     """
     match request:
         case {
-            "op": "hello" | "status" | "runs" | "run" | "tables" | "snapshots" | "doctor" | "cost"
+            "op": "hello"
+            | "status"
+            | "runs"
+            | "run"
+            | "tables"
+            | "snapshots"
+            | "kept"
+            | "doctor"
+            | "cost"
         }:
             return "viewer"
-        case {"op": "window" | "arrival", "action": "list"} | {"op": "remove", "dry": True}:
+        case {"op": "window" | "arrival", "action": "list"} | {
+            "op": "remove" | "publish",
+            "dry": True,
+        }:
             return "viewer"
         case {"op": "compute"} if request.get("on") is None:
             return "viewer"
@@ -31,7 +42,7 @@ def level_for(request: Mapping[str, object]) -> Level:
             request.get("immediate_retries") is None and request.get("source_retries") is None
         ):
             return "viewer"
-        case {"op": "trigger" | "control" | "window" | "compute" | "failure-budget"}:
+        case {"op": "trigger" | "control" | "window" | "compute" | "failure-budget" | "publish"}:
             return "operator"
         case _:
             return "deployer"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from duckstring.model.checks import Outcome, Severity
     from duckstring.model.compute import PinnedPlace, Place, Why
     from duckstring.model.costs import Kind
+    from duckstring.model.retention import Reason
 
 
 FindingKind = Literal["deploy", "outbox", "alarm", "execution"]
@@ -462,6 +463,74 @@ class SnapshotsAnswer(TypedDict):
     f: str | None
     snapshots: list[PondSnapshot]
     next: NotRequired[str]
+
+
+class RetentionRow(TypedDict):
+    """How many snapshots of a line are kept: the last few, and those that are younger than some
+    days.
+    """
+
+    snapshots: int
+    days: int
+
+
+class KeptSnapshot(TypedDict):
+    """A snapshot that is kept. ``version``: what wrote it, if it wrote a table.
+
+    ``bytes``: of all its objects. ``bytes_alone``: of those that no newer snapshot has; they are
+    deleted with this one, unless an older one is kept that has them. ``reasons``: why it is kept
+    (``published``, ``last``, ``young``). ``read_by``: lines that read it, or will with their next
+    run. Neither: the next sweep deletes it. ``warnings``: how many checks warned.
+    """
+
+    snapshot: int
+    run: str
+    f: str
+    version: str | None
+    tables: int
+    rows: int
+    bytes: int
+    bytes_alone: int
+    reasons: list[Reason]
+    read_by: list[str]
+    warnings: int
+
+
+class KeptAnswer(TypedDict):
+    """``kept``: the snapshots of a line, newest first. ``next``: there are older ones; ask again
+    with it as ``before``.
+    """
+
+    line: str
+    now: str
+    retention: RetentionRow
+    snapshots: list[KeptSnapshot]
+    next: int | None
+
+
+class PublishedTables(TypedDict):
+    """What publishing an earlier snapshot does to tables, by name: they are as they were, are the
+    same, are published no longer, or are published again.
+    """
+
+    back: list[str]
+    same: list[str]
+    gone: list[str]
+    returned: list[str]
+
+
+class PublishAnswer(TypedDict):
+    """``publish``: an earlier snapshot, the freshness ``f`` of its data, and whether the line has
+    received it. ``run``: the number under which it is published again.
+    """
+
+    line: str
+    snapshot: int
+    f: str
+    run: str | None
+    tables: PublishedTables
+    warnings: list[str]
+    applied: bool
 
 
 class DeployedPond(TypedDict):

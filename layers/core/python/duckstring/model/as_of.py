@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from duckstring.model.instants import Instant
+from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
 
-KEPT_SNAPSHOTS = 3
-"""The last snapshots of a line, which the sweep keeps however old they are."""
-KEPT_FOR = timedelta(days=1)
-"""The sweep keeps a snapshot whose freshness is younger than that."""
+_FEW = 3
+"""Snapshots that are looked at first. Most questions are about one of them."""
+_DAY = timedelta(days=1)
 _CLOCKS = timedelta(minutes=5)
 """The sweep's clock may be ahead."""
 
@@ -42,47 +41,58 @@ Look = Callable[[int, int], Sequence[Kept]]
 """``(below, most)``: the last kept snapshots with smaller numbers, newest first."""
 
 
-def holding(look: Look, published: int, f: Instant, *, now: Instant) -> Kept | None:
+def holding(look: Look, published: int, f: Instant, *, dropped: int) -> Kept | None:
     """The snapshot of a line that holds as of ``f``. ``published`` is the number of its newest.
 
-    Only snapshots that are kept for sure count. Of older ones the sweep keeps some that are pinned,
-    and between two of these others may have been.
+    Only snapshots behind ``dropped`` count. Of older ones the sweep keeps some that are pinned, and
+    between two of these others may have been.
 
     Args:
         look: how to find snapshots.
         published: the number of the newest snapshot.
         f: no later than the line's own freshness.
-        now: this instant.
+        dropped: the greatest number of a snapshot that the sweep has deleted.
 
     Returns:
         None: it is no longer kept, or there was none yet.
     """
-    last = look(published + 1, KEPT_SNAPSHOTS)
+    last = look(published + 1, _FEW)
     for kept in last:
         if kept.f <= f:
-            return kept
-    sure = now - KEPT_FOR + _CLOCKS
-    if len(last) < KEPT_SNAPSHOTS or f < sure:
+            return kept if kept.number > dropped else None
+    if len(last) < _FEW:
         return None
-    found, _ = _around(look, last[-1], f)
-    return found if found is not None and found.f >= sure else None
+    return _around(look, last[-1], f, dropped)[0]
 
 
-def oldest(look: Look, published: int, *, now: Instant) -> Kept:
-    """The oldest snapshot of a line that is kept for sure."""
-    last = look(published + 1, KEPT_SNAPSHOTS)
-    sure = now - KEPT_FOR + _CLOCKS
-    if len(last) < KEPT_SNAPSHOTS or last[-1].f < sure:
-        return last[-1]
-    return _around(look, last[-1], sure - timedelta(microseconds=1))[1]
+def oldest(look: Look, published: int, *, dropped: int) -> Kept:
+    """The oldest snapshot of a line behind those that the sweep has deleted."""
+    last = look(published + 1, _FEW)
+    sure = [kept for kept in last if kept.number > dropped]
+    if len(sure) < len(last) or len(last) < _FEW:
+        return sure[-1]
+    return _around(look, last[-1], NEVER, dropped)[1]
 
 
-def _around(look: Look, newer: Kept, f: Instant) -> tuple[Kept | None, Kept]:
-    """The snapshot that holds as of ``f``, and the one after it, where ``newer`` is newer than
-    ``f``. Takes steps as the number of binary digits of the snapshot's number.
+def dropped_before(look: Look, published: int, *, now: Instant) -> int:
+    """What ``dropped`` is at most where the sweep has not recorded it.
+
+    The release before did not. It kept the last three, and all whose freshness was younger than a
+    day.
+    """
+    last = look(published + 1, _FEW)
+    sure = now - _DAY + _CLOCKS
+    if len(last) == _FEW and last[-1].f >= sure:
+        return _around(look, last[-1], sure - timedelta(microseconds=1), 0)[1].number - 1
+    return last[-1].number - 1 if last else 0
+
+
+def _around(look: Look, newer: Kept, f: Instant, low: int) -> tuple[Kept | None, Kept]:
+    """The snapshot that holds as of ``f``, and the one after it, of those behind the number
+    ``low``, where ``newer`` is newer than ``f``. Takes steps as the number of binary digits of the
+    snapshot's number.
     """
     found: Kept | None = None
-    low = 0  # nothing between ``found`` and this number
     while low < newer.number - 1:
         middle = (low + newer.number) // 2
         seen = look(middle + 1, 1)

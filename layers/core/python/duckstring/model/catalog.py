@@ -6,7 +6,8 @@ from typing import Literal
 
 from duckstring.model.compute import Place
 from duckstring.model.instants import NEVER, Instant
-from duckstring.model.names import Line, file_of_key
+from duckstring.model.names import Line, file_of_key, is_located, key_of_file, table_of_key
+from duckstring.model.retention import Retention
 from duckstring.model.values import Value
 
 PondKind = Literal["inlet", "pond", "outlet"]
@@ -63,6 +64,7 @@ class Release(Value, frozen=True):
     immediate_retries: int
     source_retries: int
     deployed: Instant
+    retention: Retention = Retention()
 
     @property
     def check_ripple(self) -> str:
@@ -75,8 +77,8 @@ PartUse = Literal["both", "news", "start", "base"]
 
 
 class Part(Value, frozen=True, array_like=True):
-    """One object of a table that has several: ``file`` is the end of its key, ``rows`` counts what
-    lies in it.
+    """One object of a table that has several: ``file`` is the end of its key (``file_of_key``),
+    ``rows`` counts what lies in it.
 
     ``kind``: rows of the table, or changes of it (the table's columns and ``_change``). ``use``:
     ``both``: the table has its rows, and they are news for readers. ``news``: its rows lie in a
@@ -89,6 +91,11 @@ class Part(Value, frozen=True, array_like=True):
     bytes: int
     kind: PartKind = "rows"
     use: PartUse = "both"
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether another engine has written it (``pond.adopt_table``)."""
+        return is_located(self.file)
 
     @property
     def is_live(self) -> bool:
@@ -150,7 +157,7 @@ class TableVersion(Value, frozen=True):
 
     def key_of(self, part: Part) -> str:
         """The key of one of its parts."""
-        return f"{self.key.rpartition('/')[0]}/{part.file}.parquet"
+        return key_of_file(table_of_key(self.key), part.file)
 
 
 class Position(Value, frozen=True):

@@ -42,6 +42,16 @@ def kill(line: Line) -> str:
     return f"duckstring control kill {_of(line)}"
 
 
+def sleep(line: Line) -> str:
+    """Put the line to sleep."""
+    return f"duckstring control sleep {_of(line)}"
+
+
+def snapshots(line: Line) -> str:
+    """List the snapshots that are kept."""
+    return f"duckstring snapshots {_of(line)}"
+
+
 def unpin(line: Line, ripple: str) -> str:
     """Let the line find out itself where a Ripple runs."""
     pond, major = parse_line(line)

@@ -17,11 +17,19 @@ Line = NewType("Line", str)
 RunKey = NewType("RunKey", str)
 """One run of a line, ``sales@1/42``."""
 
-_TABLE_KEY_FORM = re.compile(
-    r"data/([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([a-z][a-z0-9_]{0,47})"
-    r"/([0-9]{10,15})-([a-z][a-z0-9_]{0,47})-([1-9][0-9]{0,8})-([0-9a-z]{1,64})\.parquet",
+_ATTEMPT_FORM = re.compile(
+    r"(data/([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([a-z][a-z0-9_]{0,47})"
+    r"/([0-9]{10,15})-([a-z][a-z0-9_]{0,47})-([1-9][0-9]{0,8})-([0-9a-z]{1,64}))",
     re.ASCII,
 )
+_SUFFIX = ".parquet"
+_PATH_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*(?:/[A-Za-z0-9][A-Za-z0-9._=-]*)*", re.ASCII)
+"""The names that engines give files, and their folders (``day=2030-01-01``). What begins with ``_``
+or ``.`` is an engine's own.
+"""
+_LONGEST_PATH = 200
+_MARK = "_$folder$"
+"""The end of the name of an object that EMR puts beside a folder."""
 _SHOWN = 200
 
 POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}\Z")
@@ -39,7 +47,8 @@ _DIGEST = 20
 """Hexadecimal digits: no two of a billion keys are alike."""
 MOST_MAJOR = 999_999
 _LINE = re.compile(r"^([a-z][a-z0-9_]{0,47})@(0|[1-9][0-9]{0,5})\Z")
-_TABLE_KEY = re.compile(r"/(\d{10})-([a-z][a-z0-9_]*)-[^/]*\Z")
+_WRITER = re.compile(r"(?:data/[^/]*/)?[^/]*/(\d{10})-([a-z][a-z0-9_]*)-")
+_IN_TABLE = re.compile(r"(data/[^/]+/[^/]+)/(.+)", re.DOTALL)
 _RUN = re.compile(r"^([a-z][a-z0-9_]{0,47}@(?:0|[1-9][0-9]{0,5}))/([1-9][0-9]{0,9})\Z")
 
 
@@ -101,7 +110,11 @@ def try_key(
 
 
 class TableKey(NamedTuple):
-    """The parts of a table version's key: which attempt wrote it, and in which invocation."""
+    """The parts of a table version's key: which attempt wrote it, and in which invocation.
+
+    ``path``: below the location that the attempt has given another engine (``location_of_key``);
+    empty: the attempt has written the object itself.
+    """
 
     line: Line
     table: str
@@ -109,18 +122,35 @@ class TableKey(NamedTuple):
     ripple: str
     attempt: int
     invocation: str
+    path: str = ""
 
 
 def parse_table_key(key: str) -> TableKey | None:
-    """The inverse of ``table_key``; None: ``key`` has another form.
+    """The inverse of ``table_key``, also for what another engine has written into a location; None:
+    ``key`` has another form.
 
     Keys come back to us in letters and rows that every worker may write. One with ``?``, ``*``,
     ``[``, ``#``, ``%`` or a control character in it would be another address once it is part of a
     URI, so none may pass.
     """
-    if not (found := _TABLE_KEY_FORM.fullmatch(key)):
+    written = attempt_of_key(key)
+    if written is None or not written.path:
+        return written
+    return written if is_path(written.path) else None
+
+
+def is_path(path: str) -> bool:
+    """Whether what lies below a location under ``path`` may be part of a table."""
+    return len(path) <= _LONGEST_PATH and _PATH_FORM.fullmatch(path) is not None
+
+
+def attempt_of_key(key: str) -> TableKey | None:
+    """Which attempt has brought about what lies under ``key``: as ``parse_table_key``, but also for
+    what is part of no table, whatever its ``path`` is. None: no attempt has.
+    """
+    if not (found := _ATTEMPT_FORM.match(key)):
         return None
-    line, table, run, ripple, attempt, invocation = found.groups()
+    own, line, table, run, ripple, attempt, invocation = found.groups()
     parsed = TableKey(Line(line), table, int(run), ripple, int(attempt), invocation)
     # Of all spellings of a number, only the one that table_key writes.
     same = table_key(
@@ -131,7 +161,14 @@ def parse_table_key(key: str) -> TableKey | None:
         attempt=parsed.attempt,
         invocation=invocation,
     )
-    return parsed if same == key else None
+    if same != f"{own}{_SUFFIX}":
+        return None
+    if key == same:
+        return parsed
+    rest = key.removeprefix(own)
+    if not rest.startswith(("/", _MARK)):
+        return None
+    return parsed._replace(path=rest.removeprefix("/") or "/")
 
 
 def checked_table_key(key: str) -> str:
@@ -169,21 +206,67 @@ def table_key(of: Line, table: str, *, run: int, ripple: str, attempt: int, invo
     return f"data/{of}/{table}/{run:010d}-{ripple}-{attempt}-{invocation}.parquet"
 
 
+def location_of_key(key: str) -> str:
+    """What an attempt gives another engine to write a table into, instead of writing the object
+    ``key`` (``table_key``) itself. It ends in ``/``.
+    """
+    return f"{key.removesuffix(_SUFFIX)}/"
+
+
+def checked_location(location: str) -> str:
+    """``location``, where an address is made of it.
+
+    Raises:
+        InvariantError: it is no location of a table (``location_of_key``).
+    """
+    key = f"{location.removesuffix('/')}{_SUFFIX}"
+    written = parse_table_key(key)
+    if written is None or written.path or location_of_key(key) != location:
+        raise InvariantError(f"{location[:_SHOWN]!a} is no location; no address is made of it.")
+    return location
+
+
+def readable(key: str) -> str:
+    """What a right to read an object names: its key, or all of the location that it lies in."""
+    written = parse_table_key(key)
+    return f"{key.removesuffix(written.path)}*" if written is not None and written.path else key
+
+
 def file_of_key(key: str) -> str:
-    """The end of a table version's key, without its suffix: which attempt wrote it."""
-    return key.rpartition("/")[2].removesuffix(".parquet")
+    """The end of a table version's key, by which ``key_of_file`` finds it again: without its
+    suffix, or from the location on.
+    """
+    found = _IN_TABLE.fullmatch(key)
+    file = found[2] if found else key.rpartition("/")[2]
+    return file if is_located(file) else file.removesuffix(_SUFFIX)
+
+
+def key_of_file(table: str, file: str) -> str:
+    """The key of a file of the table that ``table_of_key`` names."""
+    return f"{table}/{file}" if is_located(file) else f"{table}/{file}{_SUFFIX}"
+
+
+def is_located(file: str) -> bool:
+    """Whether a file (``file_of_key``) lies in a location: another engine has written it."""
+    return "/" in file
+
+
+def path_of_key(key: str) -> str:
+    """What follows the line in a key: ``orders/...``."""
+    return key.split("/", 2)[2]
 
 
 def table_of_key(key: str) -> str:
     """The folder of a table version's key: ``data/sales@1/orders``."""
-    return key.rpartition("/")[0]
+    found = _IN_TABLE.fullmatch(key)
+    return found[1] if found else key.rpartition("/")[0]
 
 
 def writer_of(key: str) -> tuple[int, str]:
-    """The run and the Ripple that wrote the object under ``key`` (``table_key``); ``(0, "")`` if
-    it has another form.
+    """The run and the Ripple that wrote the object under ``key`` (``table_key``), or had it
+    written; ``(0, "")`` if it has another form.
     """
-    found = _TABLE_KEY.search(key)
+    found = _WRITER.match(key)
     return (int(found[1]), found[2]) if found else (0, "")
 
 

@@ -2,7 +2,8 @@
 
 The list is in the order of writing. A table has at most ``MOST_LIVE`` parts that its rows lie in.
 The write that would add one more folds some of them into one. The folded ones stay in the list for
-a while, as news for readers that have not taken them.
+a while, as news for readers that have not taken them. Before all of these there may be others that
+another engine has written (``is_adopted``). They are never folded.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ MOST_NEWS = 8
 MOST_PARTS = MOST_LIVE + MOST_NEWS
 MOST_PARTED = 100
 """Tables of a Pond that have parts: they lie in an item of at most 400 KB."""
+MOST_ADOPTED = 100
+"""Parts of a table that another engine has written, besides the others."""
+MOST_ADOPTED_OF_POND = 400
+"""They have long names, and lie in that item too."""
 MOST_KEY_COLUMNS = 16
 MOST_POSITIONS = 100
 """Of a Ripple."""
@@ -37,10 +42,14 @@ folded rarely, and each row is written again only a few times.
 
 
 def first_to_fold(live: Sequence[Part]) -> int | None:
-    """Where the parts begin that are folded before another one is added. None: there is room."""
-    if len(live) < MOST_LIVE:
+    """Where the parts begin that are folded before another one is added. None: there is room.
+
+    What another engine has written stays as it is: it may be more than one machine can write.
+    """
+    adopted = sum(part.is_adopted for part in live)
+    if len(live) - adopted < MOST_LIVE:
         return None
-    for number, part in enumerate(live[:-2]):
+    for number, part in enumerate(live[adopted:-2], adopted):
         if part.bytes < _LARGE * sum(later.bytes for later in live[number + 1 :]):
             return number
     return len(live) - 2
@@ -105,8 +114,10 @@ def part_faults(version: TableVersion) -> Iterator[str]:
 
 def _faults_of_parts(version: TableVersion) -> Iterator[str]:
     files, live = [part.file for part in version.parts], version.live
-    if len(files) == 1 or len(files) > MOST_PARTS or len(live) > MOST_LIVE:
+    adopted = sum(part.is_adopted for part in version.parts)
+    if len(files) == 1 or len(files) - adopted > MOST_PARTS or len(live) - adopted > MOST_LIVE:
         yield f"{len(files)} parts"
+    yield from _faults_of_adopted(version.parts[:adopted], version.parts[adopted:])
     if len(set(files)) < len(files) or files[-1] != file_of_key(version.key):
         yield "its last part is another object than its key, or a part is there twice"
     if any(parse_table_key(version.key_of(part)) is None for part in version.parts):
@@ -115,3 +126,13 @@ def _faults_of_parts(version: TableVersion) -> Iterator[str]:
         yield "changes of nothing"
     if not version.merge_key and any(part.kind == "changes" for part in version.parts):
         yield "changes without a key"
+
+
+def _faults_of_adopted(first: Sequence[Part], rest: Sequence[Part]) -> Iterator[str]:
+    """Adopted parts are the beginning of a table: rows, and no news."""
+    if len(first) > MOST_ADOPTED:
+        yield f"{len(first)} adopted parts"
+    if any(part.is_adopted for part in rest) or not rest:
+        yield "an adopted part lies behind others"
+    if any((part.kind, part.use) != ("rows", "base") for part in first):
+        yield "an adopted part is no base"

@@ -21,6 +21,7 @@ from duckstring.errors import AuthorError, nearest
 from duckstring.model import names
 from duckstring.model.catalog import MOST_RETRIES, PondKind, SourceSpec
 from duckstring.model.foreign import for_terminal
+from duckstring.model.retention import DAYS_RULE, MOST_SNAPSHOTS, SNAPSHOTS_RULE, Retention, days_of
 
 _NAME_RULE = "a lower-case letter, then lower-case letters, digits and _, at most 48 characters"
 _VERSION_RULE = 'a semantic version such as "1.0.0"'
@@ -80,9 +81,16 @@ def _check_path(text: str) -> str:
     return text
 
 
+def _check_age(text: str) -> str:
+    if days_of(text) is None:
+        raise _refuse(DAYS_RULE)
+    return text
+
+
 _SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 _NAME_FORM = r"^[a-z][a-z0-9_]{0,47}$"
 _PATH_FORM = r"^[^/\\][^\\]*\.py$"
+_AGE_FORM = r"^(\d{1,9}[dhms])+$"
 """Forms for editors, which know no more than a pattern. The functions above are the rules."""
 
 
@@ -111,6 +119,8 @@ ModulePath = Annotated[
     Field(description=_PATH_RULE, json_schema_extra=_form(_PATH_FORM)),
 ]
 Budget = Annotated[int, Field(ge=0, le=MOST_RETRIES, description=_BUDGET_RULE)]
+SnapshotCount = Annotated[int, Field(ge=1, le=MOST_SNAPSHOTS)]
+Age = Annotated[str, AfterValidator(_check_age), Field(json_schema_extra=_form(_AGE_FORM))]
 Kind = Annotated[PondKind, Field(description='one of "inlet", "pond", "outlet"')]
 
 _STRICT = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -130,6 +140,15 @@ class PondTable(BaseModel):
     puddles: ModulePath = "src/puddles.py"
 
 
+class RetentionTable(BaseModel):
+    """``[retention]``: how many snapshots are kept."""
+
+    model_config = _STRICT
+
+    snapshots: SnapshotCount | None = Field(default=None, description=SNAPSHOTS_RULE)
+    age: Age | None = Field(default=None, description=DAYS_RULE)
+
+
 class ReleaseFields(TypedDict):
     """What a ``Release`` takes from pond.toml."""
 
@@ -140,6 +159,7 @@ class ReleaseFields(TypedDict):
     module: str
     immediate_retries: int
     source_retries: int
+    retention: Retention
 
 
 class PondFile(BaseModel):
@@ -149,6 +169,7 @@ class PondFile(BaseModel):
 
     pond: PondTable
     source_table: Mapping[Name, SourceText] = Field(default_factory=dict, alias="sources")
+    retention: RetentionTable = RetentionTable()
 
     @property
     def line(self) -> names.Line:
@@ -169,6 +190,7 @@ class PondFile(BaseModel):
             module=self.pond.ripples,
             immediate_retries=self.pond.immediate_retries,
             source_retries=self.pond.source_retries,
+            retention=Retention(self.retention.snapshots, days_of(self.retention.age)),
         )
 
 
@@ -179,7 +201,14 @@ def schema() -> dict[str, object]:
     pond = definitions["PondTable"]
     pond["description"] = "What the Pond is."
     made["properties"]["sources"]["description"] = "The Ponds that this one reads."
-    for one in (made, pond, *pond["properties"].values(), *made["properties"].values()):
+    kept = definitions["RetentionTable"]
+    kept["description"] = "How many snapshots are kept."
+    made["properties"]["retention"].pop("default")
+    fields = (*pond["properties"].values(), *kept["properties"].values())
+    for said in kept["properties"].values():  # TOML has no null
+        said.pop("default")
+        said.update(said.pop("anyOf")[0])
+    for one in (made, pond, kept, *fields, *made["properties"].values()):
         one.pop("title", None)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -244,8 +273,8 @@ def read_pondfile(text: str, path: str = "pond.toml") -> PondFile:
         raise ManifestError([fault]) from error
     except RecursionError as error:
         fault = (
-            f"{path}: its lists or tables lie too deep in each other; allowed: [pond] and "
-            "[sources]."
+            f"{path}: its lists or tables lie too deep in each other; allowed: [pond], "
+            "[sources] and [retention]."
         )
         raise ManifestError([fault]) from error
     return _validate(document, path, _line_numbers(text))
@@ -341,14 +370,15 @@ def _where(place: Place) -> str:
     return f"[{table}]" if table in _TABLES else _short(table)
 
 
-_TABLES = ("pond", "sources")
-_RULES: Mapping[str, str] = {
-    name: str(field.description) for name, field in PondTable.model_fields.items()
+_TABLES = ("pond", "sources", "retention")
+_RULES: Mapping[str, Mapping[str, str]] = {
+    table: {name: str(field.description) for name, field in model.model_fields.items()}
+    for table, model in (("pond", PondTable), ("retention", RetentionTable))
 }
 
 
 def _known(place: Place) -> Iterable[str]:
-    return list(_TABLES) if len(place) == 1 else list(_RULES)
+    return list(_TABLES) if len(place) == 1 else list(_RULES[place[0]])
 
 
 def _example(place: Place) -> str:
@@ -359,11 +389,11 @@ def _example(place: Place) -> str:
 
 def _allowed(place: Place, found: object) -> str:
     match place:
-        case ("pond", key):
+        case ("pond" | "retention" as table, key, *_):
             meant = ""
             if key == "type" and isinstance(found, str):
                 meant = nearest(found, ("inlet", "pond", "outlet"), " (did you mean {!r}?)")
-            return f"{_RULES[key]}{meant}"
+            return f"{_RULES[table][key]}{meant}"
         case ("sources", _):
             return _SOURCE_RULE
         case _:

@@ -19,7 +19,7 @@ SCHEMA = 4
 have parts, a Ripple positions, a snapshot warnings of checks.
 """
 
-KIND_SCHEMAS: Mapping[str, int] = {}
+KIND_SCHEMAS: Mapping[str, int] = {"republished": 4}
 """The kinds of letters that readers of the schema before misread, and the schema that a reader
 must know.
 
@@ -30,7 +30,17 @@ workers may be of a newer release than the orchestrator for a minute: what they 
 
 
 CHANGES = frozenset(
-    {"deploy", "trigger", "control", "failure-budget", "compute", "window", "arrival", "remove"}
+    {
+        "deploy",
+        "trigger",
+        "control",
+        "failure-budget",
+        "compute",
+        "window",
+        "arrival",
+        "remove",
+        "publish",
+    }
 )
 """The api's operations that change something. A command says which schema it knows, and an older
 one may only read.

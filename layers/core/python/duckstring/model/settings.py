@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from duckstring.errors import InvariantError
 from duckstring.model.compute import FunctionSize
+from duckstring.model.retention import KEPT, Retention
 
 _PREFIX = "DUCKSTRING_"
 
@@ -43,6 +44,8 @@ class Settings:
     function_memory_mib: str = ""
     function_timeout_seconds: str = ""
     history_days: str = ""
+    retention_snapshots: str = ""
+    retention_days: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -65,6 +68,13 @@ class Settings:
     def history_kept(self) -> timedelta | None:
         """How long history is kept; None: for ever."""
         return timedelta(days=int(self.history_days)) if self.history_days else None
+
+    @property
+    def retention(self) -> Retention:
+        """How many snapshots of a Pond are kept that says nothing of it."""
+        snapshots, days = self.retention_snapshots, self.retention_days
+        said = Retention(int(snapshots) if snapshots else None, int(days) if days else None)
+        return said.within(KEPT)
 
     def need(self, name: str) -> str:
         """The setting ``name``.

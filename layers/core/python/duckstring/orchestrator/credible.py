@@ -181,12 +181,26 @@ def _unseen(signal: Signal, state: PondState) -> str:
         own = [part for part in version.parts if part.file not in known]
         if any(writer_of(version.key_of(part))[0] != signal.run for part in own):
             return f"table {name} has parts that the line does not know"
+        if any(
+            part.is_adopted and not _is_adopted_by(signal, version.key_of(part)) for part in own
+        ):
+            return f"table {name} has parts that were written for another Ripple"
     pins = state.runs[signal.run].pins
     for ref, position in signal.positions.items():
         written = parse_table_key(position.key)
         if written is None or written.run > pins.get(written.line, 0):
             return f"{ref} was taken up to what its run does not read"
     return ""
+
+
+def _is_adopted_by(report: RippleSucceeded, key: str) -> bool:
+    """Whether an engine wrote it for this attempt, or for one of the same Ripple before it."""
+    written = parse_table_key(key)
+    return (
+        written is not None
+        and (written.run, written.ripple) == (report.run, report.ripple)
+        and written.attempt <= report.attempt
+    )
 
 
 def _found(state: PondState, table: str) -> Iterator[Part]:
@@ -362,12 +376,17 @@ def _part_doubts(line: Line, report: RippleSucceeded, version: TableVersion) -> 
 
 def _is_own(line: Line, report: RippleSucceeded, version: TableVersion) -> bool:
     written = parse_table_key(version.key)
-    return written is not None and written[:5] == (
-        line,
-        version.table,
-        report.run,
-        report.ripple,
-        report.attempt,
+    return (
+        written is not None
+        and not written.path
+        and written[:5]
+        == (
+            line,
+            version.table,
+            report.run,
+            report.ripple,
+            report.attempt,
+        )
     )
 
 

@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from duckstring.engine.effects import Effect
-from duckstring.engine.signals import GateReached, Restored, RippleSucceeded
+from duckstring.engine.signals import GateReached, Republished, Restored, RippleSucceeded
 from duckstring.engine.state import PondState
 from duckstring.engine.step import steps
+from duckstring.engine.tables import again
 from duckstring.errors import StateTooLargeError
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
@@ -98,6 +99,7 @@ def _deliver(  # noqa: PLR0913 - see above
         _forget_outbox(held, store)
         return ()
     news = possible(news, held.state, lambda sender: store.load(sender).state.revision)
+    news = [known for letter in news if (known := _with_manifest(line, letter, store)) is not None]
     if not news:
         return ()
     for letter in news:
@@ -115,6 +117,21 @@ def _deliver(  # noqa: PLR0913 - see above
     if _rests(held.state):
         _forget_outbox(held, store)
     return held.outbox
+
+
+def _with_manifest(line: Line, letter: Received, store: StateStore) -> Received | None:
+    """The letter. One that wants an earlier snapshot gets what the snapshot's manifest has; None:
+    that is no longer kept.
+    """
+    if not isinstance(letter.signal, Republished):
+        return letter
+    kept = store.read(line, letter.signal.snapshot)
+    wanted = again(kept) if kept is not None else None
+    if wanted is None:
+        why = f"snapshot {letter.signal.snapshot} is not kept"
+        refuse(why, line=line, kind=type(letter.signal).__name__)
+        return None
+    return replace(letter, signal=wanted)
 
 
 def _is_moved(news: Sequence[Received]) -> bool:

@@ -13,6 +13,7 @@ from duckstring.engine.effects import (
     AnswerGate,
     CallOnKill,
     Effect,
+    PublishSnapshot,
     RecordAttempt,
     RecordRun,
     StartRun,
@@ -67,6 +68,9 @@ class StateStore(Protocol):
 
     def load(self, line: Line) -> Held:
         """The line's state, or a fresh one (revision 0) if it never got a letter."""
+
+    def read(self, line: Line, number: int) -> PublishSnapshot | None:
+        """The manifest that run ``number`` of ``line`` published. None: it is no longer kept."""
 
     def commit(
         self,

@@ -27,7 +27,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, just_after
-from duckstring.model.names import package_id, table_key, writer_of
+from duckstring.model.names import package_id, path_of_key, table_key, writer_of
 from duckstring.model.values import replace
 from duckstring.puddles.inputs import Input, file_of, write_whole
 from duckstring.puddles.project import LocalPond
@@ -207,9 +207,17 @@ def write_line(pond: LocalPond, line: LocalLine) -> None:
             old.unlink()
     kept = {_file_of(pond, key) for version in tables.values() for key in version.keys}
     kept |= _taken(pond, line.state)
-    for old in (pond.outputs / VERSIONS).glob("*/*.parquet"):
-        if old not in kept:
+    _drop_others(pond.outputs / VERSIONS, kept)
+
+
+def _drop_others(folder: Path, kept: set[Path]) -> None:
+    """Delete all files below a folder but these, and the folders in which nothing is left."""
+    for old in folder.rglob("*"):
+        if old.is_file() and old not in kept:
             old.unlink()
+    for old in sorted(folder.glob("*/*/**/"), reverse=True):  # what is inside comes first
+        with suppress(OSError):  # it has files that are kept
+            old.rmdir()
 
 
 def forget(pond: LocalPond) -> None:
@@ -235,8 +243,7 @@ def seed_from(pond: LocalPond, inputs: Mapping[str, Input], line: LocalLine) -> 
 
 
 def _file_of(pond: LocalPond, key: str) -> Path:
-    _, _, table, file = key.split("/")
-    return pond.outputs / VERSIONS / table / file
+    return pond.outputs / VERSIONS / path_of_key(key)
 
 
 def _show(pond: LocalPond, version: TableVersion, target: Path) -> None:

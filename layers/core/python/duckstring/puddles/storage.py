@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from duckstring.author import database
 from duckstring.author.leftovers import folder
-from duckstring.model.names import Line, TableKey, checked_table_key, parse_table_key
+from duckstring.model.names import (
+    Line,
+    TableKey,
+    checked_location,
+    checked_table_key,
+    parse_table_key,
+    path_of_key,
+)
 from duckstring.model.sql import literal
 
 if TYPE_CHECKING:
@@ -23,7 +30,7 @@ def taken_file(outputs: Path, key: str) -> Path:
     """Where a Source's table stays that a Ripple has taken: its next delta is what changes after
     that.
     """
-    _, line, table, file = key.split("/")
+    _, line, table, file = key.split("/", 3)
     return outputs / VERSIONS / f"{line}.{table}" / file
 
 
@@ -100,6 +107,11 @@ class FolderStorage:
         found.parent.mkdir(parents=True, exist_ok=True)
         return found
 
+    def place(self, location: str) -> str:
+        """The folder of a location, which is there."""
+        inside = self.path(f"{checked_location(location)}x")
+        return f"{inside.parent}/"
+
     def addresses(self) -> Sequence[str]:
         """None: a folder has no outage that another attempt would not meet."""
         return ()
@@ -112,7 +124,7 @@ class FolderStorage:
 
     def _place(self, parsed: TableKey, key: str) -> Path:
         if parsed.line == self._own:
-            return self._outputs / VERSIONS / parsed.table / key.rpartition("/")[2]
+            return self._outputs / VERSIONS / path_of_key(key)
         source = parsed.line.partition("@")[0]
         taken = taken_file(self._outputs, key)
         return taken if taken.is_file() else self._inputs / source / f"{parsed.table}.parquet"

@@ -7,11 +7,11 @@ writing its expiry would cost.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import islice
 
+from duckstring.engine.pins import pinned
 from duckstring.engine.state import PondState
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, writer_of
@@ -34,13 +34,13 @@ def expire(
     """
     if ports.history_kept is None:
         return
-    pinned = _pinned(states.values())
+    pins = pinned(states.values())
     for line in _in_turn(sorted(states), now):
         state = states[line]
         last = state.runs_started - KEPT_RUNS
         if last < 1:
             continue
-        needed = _needed(state) | pinned[line]
+        needed = _needed(state) | pins.get(line, {}).keys()
         old = (
             number
             for number in ports.history.old_runs(line, before=now - ports.history_kept, last=last)
@@ -62,15 +62,3 @@ def _needed(state: PondState) -> set[int]:
     """Runs that a state names: in flight, published, failed last, and those that wrote a table."""
     wrote = {writer_of(version.key)[0] for version in state.tables.values()}
     return {*state.runs, state.snapshot, state.failed_run, *wrote}
-
-
-def _pinned(states: Collection[PondState]) -> Mapping[Line, set[int]]:
-    """Of each line the runs whose snapshots a Sink reads, or may pin next."""
-    found: dict[Line, set[int]] = defaultdict(set)
-    for state in states:
-        for line, source in state.sources.items():
-            found[line].add(source.report.snapshot)
-        for run in state.runs.values():
-            for line, snapshot in run.pins.items():
-                found[line].add(snapshot)
-    return found

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.retention import Retention
 from duckstring.ports import (
     AttemptReader,
     Catalog,
@@ -28,6 +29,16 @@ class GarbageStore(Protocol):
 
     def manifests(self, line: Line) -> Mapping[int, tuple[Instant, frozenset[str]]]:
         """Each manifest kept of a line: its number, its freshness and the objects that it names."""
+
+    def dropped(self, lines: Collection[Line]) -> Mapping[Line, int]:
+        """The greatest number of a manifest that was forgotten, of each line for which that is
+        recorded.
+        """
+
+    def record_dropped(self, line: Line, number: int) -> None:
+        """Record that manifests up to this number were forgotten, or are about to be. A greater
+        number that is recorded stays.
+        """
 
     def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
         """Forget manifests."""
@@ -76,7 +87,9 @@ class HistoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SweepPorts:
-    """What the sweep needs from outside. ``history_kept``: how long; None: for ever."""
+    """What the sweep needs from outside. ``history_kept``: how long; None: for ever.
+    ``retention``: of snapshots, where a Pond says nothing.
+    """
 
     catalog: Catalog
     removals: Removals
@@ -87,5 +100,6 @@ class SweepPorts:
     residence: Residence
     history: HistoryStore
     history_kept: timedelta | None
+    retention: Retention
     mailbox: Mailbox
     clock: Clock

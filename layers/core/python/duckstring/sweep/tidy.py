@@ -6,18 +6,20 @@ It deletes only what is a day old, and what nothing published, pinned or unfinis
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import groupby
 
 from duckstring.engine.letters import is_pending
+from duckstring.engine.pins import pinned, retention_of
 from duckstring.engine.state import PondState
-from duckstring.model.as_of import KEPT_FOR, KEPT_SNAPSHOTS
+from duckstring.model.as_of import Kept, dropped_before
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line, parse_table_key
+from duckstring.model.names import Line, attempt_of_key
+from duckstring.model.retention import Retention
 from duckstring.ports import Seen
-from duckstring.sweep.ports import GarbageStore, SweepPorts
+from duckstring.sweep.ports import SweepPorts
 from duckstring.sweep.report import Report
 
 DAY = timedelta(days=1)
@@ -42,7 +44,7 @@ def tidy(
         now: this instant.
         report: where to put what is found.
     """
-    _tidy_tables(seen, removals, ports.garbage, now, report)
+    _tidy_tables(seen, removals, ports, now, report)
     _tidy_packages(seen, ports, now, report)
     for removal in _finished(seen, removals, releases, now):
         ports.removals.mark_cleared(removal)
@@ -51,7 +53,7 @@ def tidy(
 def _tidy_tables(
     seen: Mapping[Line, Seen],
     removals: Mapping[Line, Removal],
-    garbage: GarbageStore,
+    ports: SweepPorts,
     now: Instant,
     report: Report,
 ) -> None:
@@ -60,25 +62,33 @@ def _tidy_tables(
     Manifests are listed after the states were read, so none is missing that those states refer to.
     Runs and snapshots newer than that have objects younger than a day.
     """
+    garbage = ports.garbage
     states = {line: held.state for line, held in seen.items()}
     named: set[str] = set()
+    recorded, pins = garbage.dropped(states), pinned(states.values())
     for line, state in states.items():
         manifests = garbage.manifests(line)
-        pinned = _pinned(line, states.values())
-        spared = (
-            frozenset(manifests) & pinned
-            if _is_over(state, removals, now)
-            else _spared(state, manifests, pinned, now)
-        )
-        garbage.drop_manifests(line, sorted(set(manifests) - spared))
-        report.manifests += len(set(manifests) - spared)
+        read = pins.get(line, {}).keys()
+        is_over = _is_over(state, removals, now)
+        spared = manifests.keys() & read
+        if not is_over:
+            spared |= _spared(state, manifests, ports.retention, now)
+        gone = sorted(set(manifests) - spared)
+        before = recorded.get(line)
+        dropped = max([*gone, _dropped_before(manifests, now) if before is None else before])
+        if dropped != before:
+            garbage.record_dropped(line, dropped)
+        garbage.drop_manifests(line, gone)
+        report.manifests += len(gone)
         # A day is longer than an on_kill call waits, which reads what its Ripple remembered.
         stale_memos = [
             name for name, run in garbage.memos(line, now - DAY).items() if run not in state.runs
         ]
         garbage.drop_memos(line, sorted(stale_memos))
         report.memos += len(stale_memos)
-        named |= set(_named(state)).union(*(manifests[number][1] for number in spared))
+        # Somebody may be reading what has just been forgotten: its objects go the next time.
+        still = spared if is_over else manifests.keys()
+        named |= set(_named(state)).union(*(manifests[number][1] for number in still))
     stale = [
         key
         for key in garbage.objects(now - DAY)
@@ -152,29 +162,31 @@ def _artifacts(state: PondState) -> Iterator[str]:
     yield from (run.artifact for run in state.runs.values())
 
 
-def _pinned(line: Line, states: Collection[PondState]) -> frozenset[int]:
-    """Snapshots of ``line`` that a Sink's run reads, or that one may pin next."""
-    pinned = {run.pins.get(line, 0) for other in states for run in other.runs.values()}
-    return frozenset(
-        pinned | {other.sources[line].report.snapshot for other in states if line in other.sources}
-    )
-
-
 def _spared(
     state: PondState,
     manifests: Mapping[int, tuple[Instant, frozenset[str]]],
-    pinned: frozenset[int],
+    whole: Retention,
     now: Instant,
 ) -> frozenset[int]:
-    """The snapshots to keep: the published one and later ones, the last few, the young ones, and
-    all that any Sink pinned or may pin next.
+    """The snapshots to keep whether a Sink reads them or not: the published one and later ones, the
+    last few, the young ones.
     """
-    young = {
+    kept = retention_of(state, whole)
+    last = min(sorted(manifests)[-(kept.snapshots or 1) :], default=0)
+    return frozenset(
         number
         for number, (f, _) in manifests.items()
-        if number >= state.snapshot or now - f < KEPT_FOR
-    }
-    return frozenset(manifests) & (pinned | young | set(sorted(manifests)[-KEPT_SNAPSHOTS:]))
+        if kept.reasons(number, f, published=state.snapshot, last=last, now=now)
+    )
+
+
+def _dropped_before(manifests: Mapping[int, tuple[Instant, frozenset[str]]], now: Instant) -> int:
+    newest_first = [Kept(number, manifests[number][0]) for number in sorted(manifests)[::-1]]
+
+    def look(below: int, most: int) -> list[Kept]:
+        return [kept for kept in newest_first if kept.number < below][:most]
+
+    return dropped_before(look, max(manifests, default=0), now=now)
 
 
 def _named(state: PondState) -> Iterator[str]:
@@ -191,9 +203,9 @@ def _named(state: PondState) -> Iterator[str]:
 
 def _may_be_wanted(key: str, states: Mapping[Line, PondState]) -> bool:
     """Whether to keep an object: it is of an unknown line, of a run in flight or not known yet, or
-    not a table version.
+    no attempt has brought it about.
     """
-    if (written := parse_table_key(key)) is None:
+    if (written := attempt_of_key(key)) is None:
         return True
     state = states.get(written.line)
     return state is None or written.run in state.runs or written.run > state.runs_started

@@ -49,6 +49,7 @@ from duckstring.engine.signals import (
     GateReached,
     Ordered,
     Removed,
+    Republished,
     Restored,
     RippleSucceeded,
     Signal,
@@ -61,6 +62,7 @@ from duckstring.engine.signals import (
 )
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
+from duckstring.engine.tables import again
 from duckstring.engine.visible import found_runs
 from duckstring.model.catalog import (
     PondKind,
@@ -95,6 +97,7 @@ _FROM_PEOPLE = (
     WindowAdded,
     WindowRemoved,
     TableRemoved,
+    Republished,
 )
 """Sent once: the api keeps them in order, and their line receives each only once."""
 
@@ -221,6 +224,11 @@ class World:
     def remove_table(self, line: str, table: str) -> None:
         """Have a table published no longer."""
         self.post("api", Line(line), TableRemoved(table))
+
+    def publish_again(self, line: str, snapshot: int) -> None:
+        """Have an earlier snapshot published again."""
+        if (wanted := again(self.snapshots[Line(line), snapshot])) is not None:
+            self.post("api", Line(line), wanted)
 
     def set_budgets(
         self, line: str, *, immediate: int | None = None, source: int | None = None

@@ -28,6 +28,11 @@ class Rights:
     writes: bool = True
     only_reads: bool = False
 
+    @property
+    def may_write(self) -> bool:
+        """Whether it may write tables."""
+        return self.writes and not self.only_reads
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -211,7 +211,7 @@ def _tables(found: list[Any], around: Surroundings | None) -> dict[str, TableVer
 
 def _is_own(table: TableVersion, around: Surroundings) -> bool:
     """Whether this attempt has written it: its newest object, and of the others all that are not
-    of the version that it has found.
+    of the version that it has found, nor of another engine that wrote for it.
     """
     written, there = parse_table_key(table.key), around.own.get(table.table)
     if written is None or written.table != table.table or not around.is_own(table.key):
@@ -222,9 +222,13 @@ def _is_own(table: TableVersion, around: Surroundings) -> bool:
     return all(
         part.rows >= 0
         and part.bytes >= 0
-        and (part.file in known or around.is_own(table.key_of(part)))
+        and (part.file in known or _is_from(table.key_of(part), around))
         for part in table.parts
     )
+
+
+def _is_from(key: str, around: Surroundings) -> bool:
+    return around.is_own(key) or around.may_adopt(key)
 
 
 def _positions(found: object, around: Surroundings | None) -> dict[str, Position] | None:

@@ -45,7 +45,8 @@ def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:
         for other in open_up_to(state, run)
         if other.number != run.number and other.f <= held
     ]
-    return max([state.end_f, *done])
+    published = state.held_f if state.held_f != NEVER else state.end_f
+    return max([published, *done])
 
 
 def surroundings(

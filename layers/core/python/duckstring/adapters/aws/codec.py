@@ -15,7 +15,7 @@ import msgspec
 from duckstring.adapters.aws.older import renewed_outbox, renewed_signal, renewed_state
 from duckstring.engine.effects import Effect
 from duckstring.engine.signals import Signal
-from duckstring.engine.state import PondState
+from duckstring.engine.state import PondState, Positions
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.names import Line
@@ -35,6 +35,7 @@ _release = msgspec.json.Decoder(Release)
 _tables = msgspec.json.Decoder(dict[str, TableVersion])
 _dropped = msgspec.json.Decoder(dict[str, DroppedTable])
 _warnings = msgspec.json.Decoder(tuple[CheckWarning, ...])
+_positions = msgspec.json.Decoder(dict[str, Positions])
 
 
 def state_to_text(state: PondState) -> str:
@@ -125,6 +126,16 @@ def dropped_to_text(dropped: Mapping[str, DroppedTable]) -> str:
 def dropped_from_text(text: str) -> dict[str, DroppedTable]:
     """Read what ``dropped_to_text`` wrote."""
     return _dropped.decode(text)
+
+
+def positions_to_text(positions: Mapping[str, Positions]) -> str:
+    """The ``positions`` attribute of a manifest item."""
+    return _dump(positions)
+
+
+def positions_from_text(text: str) -> dict[str, Positions]:
+    """Read what ``positions_to_text`` wrote."""
+    return _positions.decode(text)
 
 
 def warnings_to_text(warnings: tuple[CheckWarning, ...]) -> str:

@@ -124,6 +124,16 @@ class S3Storage:
 
         return f"s3://{self.bucket}/{checked_table_key(key) if key else ''}"
 
+    def place(self, location: str) -> str:
+        """The address of a location.
+
+        Raises:
+            InvariantError: it is none.
+        """
+        from duckstring.model.names import checked_location  # noqa: PLC0415 - not needed elsewhere
+
+        return f"s3://{self.bucket}/{checked_location(location)}"
+
     def addresses(self) -> Sequence[str]:
         """The prefixes by which DuckDB's errors name objects of the bucket: as in the statement, or
         as in the request's URL.

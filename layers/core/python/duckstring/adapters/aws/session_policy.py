@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from duckstring.model.names import Line, parse_line
+from duckstring.model.names import Line, parse_line, readable
 from duckstring.model.permits import AttemptName
 from duckstring.vendor.ports import Rights
 
@@ -37,6 +37,11 @@ class Places:
     table: str
     mailbox: str
     kms_key: str = ""
+
+    @property
+    def buckets(self) -> str:
+        """The ARN of any bucket."""
+        return f"arn:{self.table.split(':')[1]}:s3:::*"
 
     @property
     def objects(self) -> str:
@@ -78,14 +83,16 @@ def _base(rights: Rights, places: Places) -> list[Statement]:
     ]
     if rights.writes:
         reads.append(f"{objects}data/{attempt.line}/*")
-    if rights.writes and not rights.only_reads:
+    if rights.may_write:
         writes.append(f"{objects}{_written(attempt)}")
+    listed = {"StringLike": {"s3:prefix": _located(attempt)}}
     own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"WORK#{attempt.line}"]}}
     former = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"LINE#{attempt.line}"]}}
     items = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
     return [
         _allow("s3:GetObject", reads),
         _allow("s3:PutObject", writes),
+        *([_allow("s3:ListBucket", places.buckets, listed)] if rights.may_write else []),
         _allow(items, places.table, own),
         # What was remembered before memory had a partition of its own.
         _allow("dynamodb:GetItem", places.table, former),
@@ -105,13 +112,22 @@ def _written(attempt: AttemptName) -> str:
     return f"data/{attempt.line}/*/{attempt.run:010d}-{attempt.ripple}-{attempt.attempt}-*"
 
 
+def _located(attempt: AttemptName) -> str:
+    """Where engines write for this Ripple in this run: also those that an earlier attempt has
+    started.
+    """
+    return f"data/{attempt.line}/*/{attempt.run:010d}-{attempt.ripple}-*"
+
+
 def _reading(
     lines: Iterable[Line], named: Mapping[Line, Collection[str]], places: Places
 ) -> Iterator[Statement]:
     keys = [
         f"{places.objects}{key}"
         for line in sorted(lines)
-        for key in (sorted(named[line]) if line in named else [f"data/{line}/*"])
+        for key in (
+            sorted(set(map(readable, named[line]))) if line in named else [f"data/{line}/*"]
+        )
     ]
     if keys:
         yield _allow("s3:GetObject", keys)

@@ -146,6 +146,10 @@ class DynamoStateStore:
             item["dropped"] = {"S": codec.dropped_to_text(snapshot.dropped)}
         if snapshot.warnings:
             item["warnings"] = {"S": codec.warnings_to_text(snapshot.warnings)}
+        if snapshot.positions is not None:
+            item["positions"] = {"S": codec.positions_to_text(snapshot.positions)}
+        if snapshot.held_f != NEVER:
+            item["held_f"] = {"S": to_text(snapshot.held_f)}
         return {"TableName": self._table, "Item": _checked(item, line)}
 
 
@@ -198,7 +202,9 @@ def read_manifest(item: Mapping[str, AttributeValueTypeDef]) -> tuple[Line, Publ
     warnings = codec.warnings_from_text(item["warnings"]["S"]) if "warnings" in item else ()
     tables = codec.tables_from_text(item["tables"]["S"])
     f = from_text(item["f"]["S"])
-    return Line(line), PublishSnapshot(number, f, tables, dropped, warnings)
+    positions = codec.positions_from_text(item["positions"]["S"]) if "positions" in item else None
+    held_f = from_text(item["held_f"]["S"]) if "held_f" in item else NEVER
+    return Line(line), PublishSnapshot(number, f, tables, dropped, warnings, positions, held_f)
 
 
 def _item(held: Held) -> Item:
@@ -225,7 +231,7 @@ def _owed(effect: Effect) -> Effect:
     repeated effect leaves it out.
     """
     if isinstance(effect, PublishSnapshot):
-        return replace(effect, tables={}, dropped={}, warnings=())
+        return replace(effect, tables={}, dropped={}, warnings=(), positions=None)
     return (
         replace(effect, failure=None)
         if isinstance(effect, AnswerGate) and effect.failure

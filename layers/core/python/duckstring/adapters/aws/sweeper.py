@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import execution_arn, stop_execution
 from duckstring.adapters.aws.items import code_of, to_item, update
@@ -22,11 +21,12 @@ from duckstring.adapters.aws.layout import (
     parse_memo_key,
     work_partition,
 )
+from duckstring.adapters.aws.published import dropped_key, read_dropped
 from duckstring.adapters.aws.rows import attempt_row, complete
-from duckstring.adapters.aws.schemas import readable
-from duckstring.adapters.aws.state import manifest_key
+from duckstring.adapters.aws.state import manifest_key, read_manifest
+from duckstring.engine.pins import objects_of
 from duckstring.errors import TransientError
-from duckstring.model.instants import Instant, from_text, to_text
+from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, execution_name
 
 if TYPE_CHECKING:
@@ -129,19 +129,32 @@ class AwsGarbageStore:
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=to_item({":pk": f"LINE#{line}", ":prefix": _PREFIX}),
         )
-        return {
-            int(item["sk"]["S"].removeprefix(_PREFIX)): (
-                from_text(item["f"]["S"]),
-                frozenset(
-                    key
-                    for version in codec.tables_from_text(item["tables"]["S"]).values()
-                    for key in version.keys
+        found = [read_manifest(item)[1] for page in pages for item in page["Items"]]
+        return {one.run: (one.f, objects_of(one)) for one in found}
+
+    def dropped(self, lines: Collection[Line]) -> Mapping[Line, int]:
+        """The greatest number of a manifest that was forgotten, of each line for which that is
+        recorded.
+        """
+        return read_dropped(self._clients, self._table, lines)
+
+    def record_dropped(self, line: Line, number: int) -> None:
+        """Record that manifests up to this number were forgotten, unless a greater one is
+        recorded.
+        """
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key=dropped_key(line),
+                **update(
+                    "SET #number = :number",
+                    "attribute_not_exists(#number) OR #number < :number",
+                    {"number": number},
                 ),
             )
-            for page in pages
-            for found in page["Items"]
-            for item in (readable(found, f"{found['sk']['S']} of {line}"),)
-        }
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
 
     def drop_manifests(self, line: Line, numbers: Collection[int]) -> None:
         """Forget manifests."""

@@ -8,17 +8,24 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Final, NoReturn
+from weakref import finalize
 
-from duckstring.author.errors import EnvironmentMissingError
+from duckstring.author.errors import EnvironmentMissingError, WriteError
 from duckstring.author.pausing import Paused, asked
 from duckstring.errors import OperatorError
+from duckstring.model.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _NOON: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
 _MOST_CALLS = 1_000
+_MARKS = ("_", ".")
+"""Files that are none of an engine's output begin so."""
 
 
 class WorkerLost(BaseException):
@@ -46,7 +53,8 @@ class FakeClock:
 class FakePond:
     """What a Ripple that runs another engine needs of its Pond: memory, pauses, settings.
 
-    ``tables`` has what the Ripple wrote, as it was given. ``pauses`` are the seconds of its pauses.
+    ``tables`` has what the Ripple wrote, as it was given; what it adopted, as a SELECT over its
+    files. ``pauses`` are the seconds of its pauses.
     """
 
     def __init__(
@@ -70,6 +78,7 @@ class FakePond:
         self.tables: dict[str, object] = {}
         self.pauses: list[int] = []
         self._memory: dict[str, str] = {}
+        self._locations: dict[str, str] = {}
         self._tries = 1
         self._lost_at = 0
 
@@ -112,6 +121,29 @@ class FakePond:
         """Keep what was written, in ``tables``."""
         self.tables[name] = data
 
+    def location(self, name: str) -> str:
+        """A folder on this machine, the same for all calls of a try: a test writes there what the
+        engine would. It goes with the Pond.
+        """
+        if name not in self._locations:
+            made = self._locations[name] = mkdtemp(prefix="duckstring-")
+            finalize(self, rmtree, made, ignore_errors=True)
+        return f"{self._locations[name]}/"
+
+    def adopt_table(self, name: str, location: str | None = None) -> None:
+        """Keep which files were adopted, in ``tables``.
+
+        Raises:
+            WriteError: there are none.
+        """
+        place = Path(location or self.location(name))
+        found = (file.relative_to(place) for file in sorted(place.rglob("*")) if file.is_file())
+        files = [file for file in found if not any(one.startswith(_MARKS) for one in file.parts)]
+        if not files:
+            raise WriteError(f"Table {name!r}: no Parquet file lies in {place}/.")
+        listed = ", ".join(literal(str(place / file)) for file in files)
+        self.tables[name] = f"SELECT * FROM read_parquet([{listed}])"  # noqa: S608 - quoted
+
     def call(self, function: Callable[..., object]) -> object:
         """Call a Ripple as the worker does: from its beginning, and again after each pause
         and after a lost worker.
@@ -142,6 +174,7 @@ class FakePond:
         """The Ripple has failed and is tried again: it remembers nothing, and has another key."""
         self._tries += 1
         self._memory.clear()
+        self._locations.clear()
         self.pauses.clear()
         self.run_key = f"{self.run_key.rpartition('-t')[0] or self.run_key}-t{self._tries}"
 

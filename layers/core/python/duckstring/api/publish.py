@@ -1,0 +1,183 @@
+"""Publishing an earlier snapshot again. Rules: docs/engine.md, "An earlier snapshot"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from duckstring.api.ports import PublishPorts
+from duckstring.api.post import post_and_wait
+from duckstring.api.requests import PublishRequest
+from duckstring.api.tables import NotPublishedError
+from duckstring.engine.signals import Republished
+from duckstring.engine.state import PondState, Wave
+from duckstring.engine.tables import again
+from duckstring.errors import OperatorError, StateConflictError
+from duckstring.model import commands
+from duckstring.model.as_of import Kept, dropped_before, holding
+from duckstring.model.find import find_deployed
+from duckstring.model.instants import Instant, from_text, to_text
+from duckstring.model.names import Line, run_key
+from duckstring.ports import Clock
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import PublishAnswer, PublishedTables
+
+_MOST_NAMED = 3
+
+
+class SnapshotNotKeptError(OperatorError):
+    """There is no such snapshot to publish."""
+
+    def __init__(self, line: Line, what: str) -> None:
+        """Name ``what`` is not there."""
+        super().__init__(f"{line} has no {what}.", hint=f"What is kept: {commands.snapshots(line)}")
+
+
+class RunInFlightError(OperatorError):
+    """The line is at work. What it publishes next would be built on what is published now."""
+
+    def __init__(self, state: PondState) -> None:
+        """Name the runs in flight."""
+        runs = ", ".join(run_key(state.line, number) for number in sorted(state.runs))
+        super().__init__(
+            f"{state.line} is running ({runs}), and the run would be published over it.",
+            hint=(
+                f"Wait, or end it: {commands.kill(state.line)}; if a Wave or Tide asks for runs, "
+                f"first: {commands.sleep(state.line)}"
+            ),
+        )
+
+
+def publish(asked: PublishRequest, ports: PublishPorts) -> PublishAnswer:
+    """Publish an earlier snapshot of a line again, under a new number. ``asked.dry``: only say what
+    it would change.
+
+    Raises:
+        OperatorError: there is no such line or snapshot, it is published already, or a run is in
+            flight.
+    """
+    line = find_deployed(ports.catalog, asked.pond, asked.major).line
+    state = _read(line, ports)
+    if not state.snapshot:
+        raise NotPublishedError(line, running=bool(state.runs))
+    number = _number(asked, state, ports)
+    if number == state.snapshot:
+        raise OperatorError(
+            f"{run_key(line, number)} is what {line} publishes now.", hint="Choose an earlier one."
+        )
+    kept = ports.published.read_many([(line, number)]).get((line, number))
+    if kept is None or number > state.snapshot:
+        raise SnapshotNotKeptError(line, f"snapshot {number}")
+    if (wanted := again(kept)) is None:
+        raise OperatorError(
+            f"{run_key(line, number)} was published by an earlier release, which did not keep how "
+            "far its Ripples had read their Sources.",
+            hint="Choose one that this release has published.",
+        )
+    if state.runs:
+        raise RunInFlightError(state)
+    applied, new = _post(state, wanted, ports) if not asked.dry else (False, 0)
+    return {
+        "line": line,
+        "snapshot": number,
+        "f": to_text(wanted.held_f),
+        "run": run_key(line, new) if new else None,
+        "tables": _changes(state, wanted),
+        "warnings": list(_warnings(state)),
+        "applied": applied,
+    }
+
+
+def _changes(state: PondState, wanted: Republished) -> PublishedTables:
+    now, then = state.tables, wanted.tables
+    both = sorted(now.keys() & then.keys())
+    return {
+        "back": [name for name in both if now[name].fingerprint != then[name].fingerprint],
+        "same": [name for name in both if now[name].fingerprint == then[name].fingerprint],
+        "gone": sorted(now.keys() - then.keys()),
+        "returned": sorted(then.keys() - now.keys()),
+    }
+
+
+def _warnings(state: PondState) -> Iterator[str]:
+    if state.trigger is not None:
+        kind = "Wave" if isinstance(state.trigger, Wave) else "Tide"
+        yield (
+            f"{state.line} has a {kind}, whose next run is published over it. To keep it: "
+            f"{commands.sleep(state.line)}"
+        )
+    if state.sinks:
+        names = ", ".join(sorted(state.sinks)[:_MOST_NAMED])
+        left = len(state.sinks) - _MOST_NAMED
+        more = f" and {left} more" if left > 0 else ""
+        yield (
+            f"{names}{more} read it with their next run, and have what was published before until "
+            "then. To run one at once: duckstring control force POND"
+        )
+
+
+def _read(line: Line, ports: PublishPorts) -> PondState:
+    seen = ports.states.read([line]).get(line)
+    return seen.state if seen is not None else PondState(line)
+
+
+def _number(asked: PublishRequest, state: PondState, ports: PublishPorts) -> int:
+    """The number of the snapshot that is meant.
+
+    Raises:
+        OperatorError: it is not said, or said twice, or none is kept as of that instant.
+    """
+    if (asked.at is None) == (asked.snapshot is None):
+        raise OperatorError("Which snapshot? Give at (an instant), or snapshot (a number).")
+    if asked.snapshot is not None:
+        return asked.snapshot
+    at = _instant(asked.at or "", ports.clock)
+    if at >= state.snapshot_f:
+        return state.snapshot
+    line, published = state.line, ports.published
+    dropped = published.dropped([line]).get(line)
+
+    def look(below: int, most: int) -> list[Kept]:
+        return list(published.kept(line, below=below, most=most))
+
+    if dropped is None:
+        dropped = dropped_before(look, state.snapshot, now=ports.clock.now())
+    found = holding(look, state.snapshot, at, dropped=dropped)
+    if found is None:
+        raise SnapshotNotKeptError(line, f"snapshot as of {to_text(at)} that is kept")
+    return found.number
+
+
+def _instant(text: str, clock: Clock) -> Instant:
+    try:
+        at = from_text(text)
+    except ValueError as error:
+        raise OperatorError(f"at: {error}.") from error
+    if at > clock.now():
+        raise OperatorError(f"at {to_text(at)} lies in the future.")
+    return at
+
+
+def _post(state: PondState, wanted: Republished, ports: PublishPorts) -> tuple[bool, int]:
+    """Whether the line has received it, and the number under which it is published again.
+
+    Raises:
+        StateConflictError: a run began before the line had received it.
+    """
+    posted = post_and_wait(
+        state.line,
+        Republished(wanted.snapshot),
+        mailbox=ports.mailbox,
+        states=ports.states,
+        clock=ports.clock,
+    )
+    if not posted.applied:
+        return False, 0
+    after = posted.state
+    if after.snapshot == state.snapshot or after.held_f != wanted.held_f:
+        raise StateConflictError(
+            f"{state.line} began a run just now, and publishes what that makes.",
+            hint=f"Put it to sleep first: {commands.sleep(state.line)}",
+        )
+    return True, after.snapshot
