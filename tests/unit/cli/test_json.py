@@ -21,7 +21,7 @@ ELSEWHERE = {"catchment start", "catchment connect", "catchment env", "doctor", 
 ELSEWHERE |= {"logs", "query", "sql", "get", "check", "plan", "pond run", "pond hydrate", "ui"}
 ELSEWHERE |= {"catchment protect", "catchment destroy", "catchment backup", "catchment restore"}
 ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
-ELSEWHERE |= {"secret set", "secret ls", "secret rm"}
+ELSEWHERE |= {"secret set", "secret ls", "secret rm", "contract"}
 """These need more than an api function that answers: their own tests read their JSON."""
 
 WORDS = {
