@@ -60,6 +60,20 @@ class HarnessPond:
         )
         return self.con.sql(f"FROM {ref}")
 
+    def has_table(self, ref: str) -> bool:
+        """Each Pond runs once, from nothing."""
+        return False
+
+    def read_delta(self, ref: str) -> duckdb.DuckDBPyRelation:
+        return self.read_table(ref).project("*, 'insert' AS _change")
+
+    def delta_is_full(self, ref: str) -> bool:
+        return True
+
+    def append_table(self, name: str, rows: duckdb.DuckDBPyRelation) -> None:
+        assert name not in self.written
+        self.write_table(name, rows)
+
     def write_table(self, name: str, rows: duckdb.DuckDBPyRelation) -> None:
         self.written[name] = self.ripple
         (self.store / self.name).mkdir(parents=True, exist_ok=True)

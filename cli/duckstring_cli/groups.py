@@ -165,6 +165,12 @@ ENTRIES = (
         "Example: duckstring trace reports worst_routes --where \"carrier = 'UA'\"",
     ),
     Entry(
+        "contract",
+        "contract:contract",
+        "Write what a Pond promises as a data contract (Open Data Contract Standard).",
+        "Example: duckstring contract sales --file sales.odcs.yaml",
+    ),
+    Entry(
         "ui",
         "ui:ui",
         "Show a Catchment in the browser: its pipeline, runs and tables, with all actions.",

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from tests import figures
+from tests.odcs import judged
 
 INLETS = {"flights", "weather", "planes", "airports", "airlines"}
 PONDS = {*INLETS, "delays", "reports"}
@@ -72,6 +73,16 @@ def test_one_pulse_gives_every_report_as_worked_out_without_sql(driver):
     )
     for table, expected in figures.REPORTS.items():
         assert driver.typed_rows("reports", table) == expected(), table
+
+
+@pytest.mark.parametrize("pond", sorted(PONDS))
+def test_the_contract_of_each_pond_is_accepted_by_the_standard_s_own_model(driver, pond):
+    contract = judged(driver.run.done("contract", pond))
+    published = driver.client.tables(pond)["tables"]
+    assert [one["name"] for one in contract["schema"]] == [one["table"] for one in published]
+    rules = {one["name"] for table in contract["schema"] for one in table.get("quality", [])}
+    checks = {name for one in driver.line(pond)["ripples"] for name in one.get("checks", [])}
+    assert rules == checks
 
 
 def test_that_pulse_ran_each_ripple_once(driver):

@@ -3,6 +3,7 @@ first types of what was empty.
 """
 
 import json
+import re
 
 import pytest
 
@@ -131,6 +132,23 @@ def test_what_never_held_a_value_takes_its_first_type_and_keeps_it(disk, empty, 
         version = disk.write(f"SELECT 1 AS id, CASE WHEN false THEN {first} END AS v", version)
     with pytest.raises(ContractError):
         disk.write("SELECT 1 AS id, '12:00:00'::TIMETZ AS v", version)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        "[NULL, {'a': 1}]",
+        "[{'b': {'a': 1}}, NULL, NULL]",
+        "MAP {'k': NULL, 'l': {'a': 1}}",
+        "[[NULL, {'a': INTERVAL '1 month'}]]",
+        "{'l': [NULL, {'a': 1::HUGEINT}]}",
+    ],
+)
+def test_a_value_beside_a_null_struct_in_a_list_has_a_type_that_stays(disk, held):
+    version = disk.write(f"SELECT {held} AS v")
+    other = re.sub(r"('a': )[^}]+", r"\1'2026-01-01'::DATE", held)
+    with pytest.raises(ContractError):
+        disk.write(f"SELECT {other} AS v", version)
 
 
 def test_a_table_without_rows_pins_no_types(disk):

@@ -144,6 +144,87 @@ def test_an_append_of_no_rows_changes_nothing_and_keeps_the_table(sales):
     assert (pond.written, pond.skipped, pond.kept) == ({}, True, {"orders"})
 
 
+def adding(way, sql):
+    if way == "append":
+        return lambda pond: pond.append_table("orders", sql)
+    return lambda pond: pond.merge_table("orders", sql, key=["id"])
+
+
+@pytest.mark.parametrize("way", ["append", "merge"])
+def test_a_table_that_never_held_a_value_takes_the_types_of_its_first_rows(sales, reports, way):
+    empty = "SELECT 'x' AS id, 'x' AS day WHERE false"  # as an empty CSV file is read
+    for _ in range(2):
+        sales.ran(adding(way, empty))
+        assert reports.ran(lambda pond: pond.read_delta("sales.orders").fetchall()) == []
+    sales.ran(adding(way, "SELECT 1 AS id, DATE '2030-01-01' AS day"))
+    taken = reports.ran(lambda pond: pond.read_delta("sales.orders").types)
+    assert [str(dtype) for dtype in taken] == ["INTEGER", "DATE", "VARCHAR"]
+    sales.ran(adding(way, "SELECT 2::TINYINT AS id, NULL AS day"))
+    read = sales.attempt().read_table("orders")
+    assert [str(dtype) for dtype in read.types] == ["INTEGER", "DATE"]
+    refused(lambda: sales.ran(adding(way, "SELECT 3 AS id, 'x' AS day")))
+
+
+@pytest.mark.parametrize("way", ["append", "merge"])
+@pytest.mark.parametrize(
+    ("empty", "first", "other"),
+    [
+        ("NULL", "'x'", "7"),
+        ("NULL::VARCHAR", "7", "'x'"),
+        ("NULL::INTEGER", "3000000000", "'x'"),
+        ("[]::INTEGER[]", "['x']", "[7]"),
+        ("{'a': NULL, 'b': 1}", "{'a': 'x', 'b': 1}", "{'a': DATE '2030-01-01', 'b': 1}"),
+        ("NULL::STRUCT(a INTEGER)", "{'a': 1, 'b': 'x'}", "7"),
+        ("NULL::INTEGER[3]", "[1, 2]::INTEGER[2]", "'x'"),
+    ],
+)
+def test_a_column_that_never_held_a_value_takes_its_first_type(
+    sales, reports, way, empty, first, other
+):
+    for number in (1, 2):
+        sales.ran(adding(way, f"SELECT {number} AS id, {empty} AS v"))
+        delta(reports)
+    sales.ran(adding(way, f"SELECT 3 AS id, {first} AS v"))
+    assert is_full(reports)
+    assert len(delta(reports)) == 3
+    sales.ran(adding(way, f"SELECT 4 AS id, CASE WHEN false THEN {first} END AS v"))
+    assert not is_full(reports)
+    read = sales.attempt().read_table("orders")
+    expected = sales.attempt().con.sql(f"SELECT 1 AS id, {first} AS v")
+    assert read.types == expected.types
+    assert read.filter("id = 3").project("v").fetchall() == expected.project("v").fetchall()
+    rows = sorted(read.project("id").fetchall())
+    assert rows == [(1,), (2,), (3,), (4,)]
+    refused(lambda: sales.ran(adding(way, f"SELECT 5 AS id, {other} AS v")))
+
+
+@pytest.mark.parametrize("way", ["append", "merge"])
+def test_first_types_leave_the_fingerprint_of_a_table_that_is_written_whole(sales, tmp_path, way):
+    for sql in ("SELECT 1 AS id, NULL AS v", "SELECT 2 AS id, 'x' AS v"):
+        sales.ran(adding(way, sql))
+    other = Sandbox(tmp_path / "other")
+    whole = "SELECT unnest([1, 2]) AS id, unnest([NULL, 'x']) AS v"
+    other.ran(lambda pond: pond.write_table("orders", whole))
+    assert sales.tables["orders"].fingerprint == other.tables["orders"].fingerprint
+
+
+def test_more_fields_and_wider_types_are_for_write_table(sales):
+    sales.ran(adding("append", "SELECT 1 AS id, {'a': 1} AS v"))
+    for sql in ("SELECT 2 AS id, {'a': 1, 'b': 2} AS v", "SELECT 2::BIGINT AS id, {'a': 1} AS v"):
+        message, hint = refused(lambda sql=sql: sales.ran(adding("append", sql)))
+        assert "does not hold every value" in message
+        assert "pond.write_table" in hint
+
+
+def test_a_merged_table_without_rows_keeps_its_key(sales):
+    sales.ran(lambda pond: pond.merge_table("orders", ORDERS.format(0), key=["id"]))
+    sales.ran(lambda pond: pond.merge_table("orders", ORDERS.format(0), key=["id"]))
+    error = refused(
+        lambda: sales.ran(lambda pond: pond.merge_table("orders", ORDERS.format(1), key=["name"]))
+    )
+    assert "is merged by 'id'" in error[0]
+
+
 def test_several_appends_of_an_attempt_are_one_part_for_readers(sales, reports):
     def pages(pond):
         for page in range(3):

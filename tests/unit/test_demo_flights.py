@@ -10,9 +10,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from duckstring.model.names import Line
 from tests import figures
-from tests.demo_harness import query, run_pond
+from tests.demo_harness import RippleFunction, load, query, run_pond
+from tests.unit.parts_kit import Sandbox
 
+PAIRS = (("flights", "flights"), ("delays", "departures"))
+"""Ripples that take what is new, and the Ponds that they are of."""
 PONDS = ("flights", "weather", "planes", "airports", "airlines", "delays", "reports")
 DEMO = Path(str(files("duckstring_cli.demos") / "flights"))
 
@@ -23,6 +27,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for pond in PONDS:
         run_pond(DEMO / pond, store)
     return store
+
+
+def load_ripple(pond: str, name: str) -> RippleFunction:
+    return next(one.run for one in load(DEMO / pond)[1] if one.run.__name__ == name)
 
 
 def count(published: Path, what: str) -> int:
@@ -165,3 +173,43 @@ def test_what_its_checks_look_for_is_not_there_until_it_is_put_there(
         assert lake.execute(sql).fetchall() != []
     finally:
         lake.execute("ROLLBACK")
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> tuple[Sandbox, Sandbox]:
+    """The flights Inlet, and ``delays`` that reads it."""
+    flights = Sandbox(tmp_path, Line("flights@1"))
+    return flights, Sandbox(tmp_path, Line("delays@1"), sources={"flights": flights})
+
+
+def test_flights_come_in_parts_and_their_rows_are_those_of_one_look(
+    published: Path, growing: tuple[Sandbox, Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flights, delays = growing
+    take, clean = (load_ripple(pond, name) for pond, name in PAIRS)
+    written = []
+    for until in ("2012-01-01", "2013-01-02", "2013-07-01", "2013-07-01", None):
+        if until is None:
+            monkeypatch.delenv("FLIGHTS_UNTIL")
+        else:
+            monkeypatch.setenv("FLIGHTS_UNTIL", until)
+        flights.ran(take)
+        delays.ran(clean)
+        written.append(len(flights.tables["flights"].contents))
+    assert written == [1, 1, 2, 2, 3]
+    for box, table in ((flights, "flights"), (delays, "departures"), (delays, "rejected")):
+        found = box.attempt().read_table(table)
+        pond = box.line.partition("@")[0]
+        once = found.query("found", f"FROM '{published / pond / table}.parquet'")
+        assert found.columns == once.columns
+        assert found.order("ALL").fetchall() == once.order("ALL").fetchall(), table
+
+
+def test_a_look_that_finds_no_flights_changes_nothing(growing: tuple[Sandbox, Sandbox]) -> None:
+    flights, delays = growing
+    take, clean = (load_ripple(pond, name) for pond, name in PAIRS)
+    for box, ripple in ((flights, take), (delays, clean)):
+        box.ran(ripple)
+        tables = dict(box.tables)
+        box.ran(ripple)
+        assert box.tables == tables

@@ -54,8 +54,10 @@ def test_a_demo_is_its_pond_projects_and_a_file_for_the_catchment(
     assert all(path.is_file() for path in written)
 
 
-@pytest.mark.parametrize("kind", ["flights", "external"])
-def test_a_demo_s_ponds_are_one_graph(kind: DemoKind, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "outlet"), [("flights", "reports"), ("external", "reports"), ("tpch", "queries")]
+)
+def test_a_demo_s_ponds_are_one_graph(kind: DemoKind, outlet: str, tmp_path: Path) -> None:
     write_demo(kind, tmp_path)
     found = manifests(tmp_path)
     sources = {name: set(manifest.get("sources", {})) for name, manifest in found.items()}
@@ -68,7 +70,7 @@ def test_a_demo_s_ponds_are_one_graph(kind: DemoKind, tmp_path: Path) -> None:
     }
     assert (
         set(found) - read_by_somebody
-        == {"reports"}
+        == {outlet}
         == {n for n, m in found.items() if m["pond"].get("type") == "outlet"}
     )
 

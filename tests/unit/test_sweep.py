@@ -632,6 +632,26 @@ def test_a_removal_is_looked_after_until_nothing_is_left_of_it(seen, releases, d
     assert world.catalog.gone[SALES].cleared is cleared
 
 
+def test_a_removal_is_looked_after_as_long_as_a_sinks_snapshots_go_on_from_its_tables():
+    """A line that nobody looks after is unknown, and its objects would stay for ever."""
+    named = {4: (NOW, frozenset({key(2)}))}
+    garbage = Garbage({REPORTS: named}, {key(2): OLD, key(3): OLD})
+    sink = replace(PondState(REPORTS), snapshot=4, release=release("reports@1"), runs_started=4)
+    world = World(
+        remembered(),
+        Seen(sink),
+        releases=(release("reports@1"),),
+        removals=[gone(5)],
+        garbage=garbage,
+    )
+    world.letters()
+    assert (kept(garbage), world.catalog.gone[SALES].cleared) == ([2], False)
+    garbage.kept[REPORTS].clear()
+    garbage.open = True
+    world.letters()
+    assert (kept(garbage), world.catalog.gone[SALES].cleared) == ([], True)
+
+
 def test_packages_that_no_version_names_and_no_line_runs_go_after_a_day():
     def package(version, pond="sales", digest="a" * 64):
         return artifact_key(pond, version, digest)

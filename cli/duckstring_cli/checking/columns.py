@@ -76,7 +76,7 @@ def tables_named(sql: str) -> list[TableNamed]:
         TableNamed(table.db.lower(), table.name.lower(), _place(sql, table.this))
         for tree in _parsed(sql)
         for table in tree.find_all(exp.Table)
-        if table.db and not table.catalog
+        if table.db and table.name and not table.catalog  # CREATE SCHEMA names no table
     ]
 
 

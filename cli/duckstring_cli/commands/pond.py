@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -26,7 +26,7 @@ from duckstring_cli.commands.options import (
     open_client,
 )
 from duckstring_cli.errors import BadInputError
-from duckstring_cli.kinds import DUCKDBS_OWN, TEMPLATES
+from duckstring_cli.kinds import DUCKDBS_OWN, TEMPLATES, DemoKind
 from duckstring_cli.render import escape
 
 app = typer.Typer(help="A Pond's project; taking a Pond out of a Catchment.", no_args_is_help=True)
@@ -145,14 +145,20 @@ def demo(
             "--external", help="Pipelines that run on an external engine, as proxy Ponds."
         ),
     ] = False,
+    tpch: Annotated[
+        bool,
+        typer.Option("--tpch", help="The 22 queries of TPC-H: eight Inlets, an Outlet in SQL."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write out a demo: Ponds to read, change and deploy."""
-    if flights and external:
-        raise BadInputError("Give --flights or --external, not both.")
+    given: dict[DemoKind, bool] = {"flights": flights, "external": external, "tpch": tpch}
+    chosen = [kind for kind, is_given in given.items() if is_given]
+    if len(chosen) > 1:
+        raise BadInputError(f"Give --{chosen[0]} or --{chosen[1]}, not both.")
     from duckstring_cli import demos
 
-    kind: Literal["flights", "external"] = "external" if external else "flights"
+    kind = chosen[0] if chosen else "flights"
     target = folder or Path(f"duckstring-{kind}")
     files = demos.write_demo(kind, target)
     if as_json:

@@ -91,9 +91,11 @@ def test_pond_init_writes_a_project_that_can_be_packed(
     assert (code, "Catchment 'dev' is not running" in err) == (1, True)
 
 
-@pytest.mark.parametrize("kind", ["flights", "external"])
+@pytest.mark.parametrize(
+    ("kind", "outlet"), [("flights", "reports"), ("external", "reports"), ("tpch", "queries")]
+)
 def test_pond_demo_writes_ponds_that_are_in_order(
-    capsys: pytest.CaptureFixture[str], home: Path, kind: str
+    capsys: pytest.CaptureFixture[str], home: Path, kind: str, outlet: str
 ) -> None:
     from duckstring_cli import deploying
 
@@ -101,4 +103,4 @@ def test_pond_demo_writes_ponds_that_are_in_order(
     assert code == 0
     assert f"files of the {kind} demo in here" in out
     projects = deploying.read(deploying.roots(home / "here", tree=True))
-    assert {"reports"} <= {packed.project.name for packed in deploying.pack(projects)}
+    assert {outlet} <= {packed.project.name for packed in deploying.pack(projects)}

@@ -39,6 +39,7 @@ def test_only_columns_that_are_certain_count(sql: str, read: str) -> None:
 def test_statements_that_are_no_select_name_tables_too() -> None:
     found = tables_named("INSERT INTO made SELECT 1 FROM s.t; DELETE FROM s.u")
     assert [(one.source, one.table) for one in found] == [("s", "t"), ("s", "u")]
+    assert tables_named("CREATE SCHEMA made; DROP SCHEMA made") == []
 
 
 def test_what_is_not_sql_is_not_read() -> None:

@@ -22,7 +22,7 @@ ELSEWHERE |= {"logs", "query", "sql", "get", "check", "plan", "pond run", "pond 
 ELSEWHERE |= {"lineage", "trace", "snapshots", "publish"}
 ELSEWHERE |= {"catchment protect", "catchment destroy", "catchment backup", "catchment restore"}
 ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
-ELSEWHERE |= {"secret set", "secret ls", "secret rm"}
+ELSEWHERE |= {"secret set", "secret ls", "secret rm", "contract"}
 """These need more than an api function that answers: their own tests read their JSON."""
 
 WORDS = {

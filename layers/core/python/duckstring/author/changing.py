@@ -28,8 +28,8 @@ from duckstring.author.contents import (
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import fingerprint, row_hash
-from duckstring.author.stored import note_of, stored_columns
-from duckstring.author.writing import check_reserved, prepare, prepare_more
+from duckstring.author.stored import note_of, select, stored_columns
+from duckstring.author.writing import check_reserved, empty_as, first_types, prepare, prepare_more
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Part, PartKind, TableVersion
 from duckstring.model.names import file_of_key
@@ -74,23 +74,22 @@ class Changes:
         """
         there = target.there
         if there is None:
-            return self._lake.write(
-                target.table,
-                data,
-                key=target.key(),
-                published=target.published,
-                reserved=CHANGE,
-            )
+            return self._written(target, data)
         if there.merge_key:
             raise WriteError(
                 f"Table {target.table!r} is merged by {merging.shown(there.merge_key)}; appended "
                 "rows could have a key twice.",
                 hint="Write pond.merge_table(...), or write the table whole once.",
             )
-        columns, key = self._lake.published(there), target.key()
+        if (columns := self._held(there)) is None:
+            written = self._written(target, data)
+            return written if written.rows else None
+        key = target.key()
         with self._lake.relation(target.table, data) as (con, relation):
             self._lake.check_functions(target.table)
             check_reserved(target.table, tuple(columns.columns), CHANGE)
+            if first := first_types(columns, relation):
+                target, there, columns = self._retyped(target, there, columns, first)
             writing, rows = prepare_more(target.table, relation, columns)
             copied = self._lake.copy(con, writing, rows, self._lake.uri(key))
         if not copied.rows:
@@ -104,6 +103,47 @@ class Changes:
         )
         return self._version(there, parts, columns.columns, count=count, total=total)
 
+    def _written(self, target: Target, data: object) -> TableVersion:
+        """The rows are the table."""
+        return self._lake.write(
+            target.table,
+            data,
+            key=target.key(),
+            published=target.published,
+            reserved=CHANGE,
+        )
+
+    def _held(self, there: TableVersion) -> Published | None:
+        """The columns of what is there; None: it never held a value, so its types bind nobody."""
+        columns = self._lake.published(there)
+        return columns if there.rows or columns.filled else None
+
+    def _retyped(
+        self, target: Target, there: TableVersion, columns: Published, first: ColumnTypes
+    ) -> tuple[Target, TableVersion, Published]:
+        """The table as one object in which some columns have their first types, whose values are
+        to come. All of it is written again, once.
+        """
+        lake, key, content = self._lake, target.key(), content_of(there, self._lake.uri)
+        retyped = Published({**columns.columns, **first}, columns.filled)
+        with lake.classified_errors(), lake.con.cursor() as cursor:
+            lake.check_counts(cursor, target.table, content)
+            rows = cursor.sql(select(cursor, content)).project(empty_as(columns, first))
+            writing = prepare(target.table, rows, retyped)
+            copied = lake.copy(cursor, writing, rows, lake.uri(key))
+        self._check_rows(target, copied.rows, there.rows)
+        count, total = lake.measured(f"FROM {scan(lake.uri(key))}")
+        made = TableVersion(
+            target.table,
+            key,
+            count,
+            copied.bytes,
+            fingerprint(writing.columns, count, total),
+            merge_key=there.merge_key,
+            total=str(total),
+        )
+        return replace(target, there=made, own=False), made, retyped
+
     def merge(
         self, target: Target, data: object, key: Sequence[str], delete: object = None
     ) -> TableVersion | None:
@@ -114,35 +154,41 @@ class Changes:
             ContractError: it is a new table, and would not keep to what is published.
         """
         with tempfile.TemporaryDirectory(prefix="duckstring-merge-") as folder:
-            given = self._given(target, data, key, Path(folder))
+            target, given = self._given(target, data, key, Path(folder))
             if delete is not None:
                 given = self._with_deletes(target, given, delete, Path(folder))
             merging.check(self._lake.con, given)
-            if target.there is None:
-                return self._first(target, given)
+            if target.there is None or given.is_first:
+                first = self._first(target, given)
+                return None if target.there is not None and not first.rows else first
             return self._merged(target, target.there, given, Path(folder))
 
     def _given(
         self, target: Target, data: object, key: Sequence[str], folder: Path
-    ) -> merging.Given:
-        """The rows in a file on this machine. A relation might not give the same ones twice."""
+    ) -> tuple[Target, merging.Given]:
+        """The rows in a file on this machine: a relation might not give the same ones twice. And
+        the table that takes them.
+        """
         there, published = target.there, target.published
-        columns = self._lake.published(there) if there else None
+        columns = self._held(there) if there else None
         file = str(folder / "rows.parquet")
         with self._lake.relation(target.table, data) as (con, relation):
             self._lake.check_functions(target.table)
             check_reserved(
                 target.table, tuple(columns.columns) if columns else relation.columns, CHANGE
             )
-            if columns is None:
+            if there is None or columns is None:
                 before = self._lake.published(published) if published else None
                 writing = prepare(target.table, relation, before)
                 rows = relation
             else:
+                if first := first_types(columns, relation):
+                    target, there, columns = self._retyped(target, there, columns, first)
                 writing, rows = prepare_more(target.table, relation, columns)
             merging.check_key(target.table, key, writing.columns, there.merge_key if there else ())
             self._lake.copy(con, writing, rows, file)
-        return merging.Given(target.table, tuple(key), writing, file)
+        given = merging.Given(target.table, tuple(key), writing, file, is_first=columns is None)
+        return target, given
 
     def _with_deletes(
         self, target: Target, given: merging.Given, delete: object, folder: Path

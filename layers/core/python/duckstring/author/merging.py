@@ -35,7 +35,7 @@ _LONGEST_SHOWN = 100
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a merge was given: files with the new ``rows``, and with the keys of those to delete
-    (empty: none).
+    (empty: none). ``is_first``: the table never held a value.
     """
 
     table: str
@@ -43,6 +43,7 @@ class Given:
     writing: Writing
     rows: str
     deletes: str = ""
+    is_first: bool = False
 
 
 def shown(key: Sequence[str]) -> str:

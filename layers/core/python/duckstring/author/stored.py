@@ -171,8 +171,12 @@ def _changed(con: DuckDBPyConnection, note: Note) -> dict[str, ColumnType]:
 def _held(con: DuckDBPyConnection, uris: Sequence[str]) -> Iterator[bool]:
     """For each leaf of the files' schema, in order: whether any of its values is not NULL. Read
     from the files' ends.
+
+    DuckDB counts a NULL STRUCT in a LIST or MAP twice, once more in each leaf below it: there its
+    count may say that all is NULL where it is not. Only a value can be the least or the greatest.
     """
-    held = f"{OWN}bool_or(num_values > coalesce(stats_null_count, 0))"
+    some = "num_values > coalesce(stats_null_count, 0)"
+    held = f"{OWN}bool_or({some} OR stats_min_value IS NOT NULL OR stats_max_value IS NOT NULL)"
     files = f"[{', '.join(map(literal, uris))}]"
     rows = con.execute(
         f"SELECT column_id, {held} FROM {OWN}parquet_metadata({files}) GROUP BY 1"  # noqa: S608 - quoted

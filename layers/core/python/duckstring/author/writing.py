@@ -150,6 +150,50 @@ def prepare_more(
     return Writing(table, there.columns, items, note, unfit, error), relation.project(casts)
 
 
+def first_types(there: Published, relation: DuckDBPyRelation) -> ColumnTypes:
+    """The columns of a table that rows to add give another type, and whose own binds nobody: what
+    differs in it never held a value. With the types that these rows give them.
+    """
+    given = {folded(name): kind for name, kind in column_types(relation).items()}
+    found: dict[str, ColumnType] = {}
+    for name, kind in there.columns.items():
+        new = given.get(folded(name), kind)
+        if _is_first(Published({name: kind}, there.filled), name, new):
+            found[name] = new
+    return found
+
+
+def _is_first(there: Published, name: str, new: ColumnType) -> bool:
+    path = path_of(name)
+    every = Published({name: new}, set(paths_in(new, path)))
+    unfit = {breach.path for breach in breaches(every, there.columns)}
+    empty = set(paths_in(there.columns[name], path)).difference(there.filled)
+    if not unfit or any(breaches(there, {name: new})):
+        return False
+    if path in empty:
+        return True
+    # What is more or wider is for write_table to decide. And no cast changes the length of an
+    # array, not even of one that is NULL.
+    return unfit <= empty and "array" not in _kinds(new)
+
+
+def _kinds(kind: ColumnType) -> set[str]:
+    return {kind.kind}.union(*(_kinds(part) for _, part in kind.parts))
+
+
+def empty_as(there: Published, first: ColumnTypes) -> str:
+    """The items of a SELECT that give the columns of a table, some with other types: nothing in
+    these is lost.
+    """
+    return ", ".join(
+        quoted(name)
+        if name not in first
+        else f"CAST({quoted(name) if path_of(name) in there.filled else 'NULL'} AS "
+        f"{first[name].text}) AS {quoted(name)}"
+        for name in there.columns
+    )
+
+
 def check_reserved(table: str, names: Sequence[str], reserved: str) -> None:
     """Refuse a column of a name that changes of tables use.
 

@@ -1,4 +1,4 @@
-"""How many snapshots of a line are kept. Rules: docs/operate.md, "Snapshots that are kept"."""
+"""How many snapshots of a line are kept. Rules: docs/operate.md, "Snapshots"."""
 
 from __future__ import annotations
 

@@ -12,11 +12,15 @@ from duckstring import Pond, ripple
 
 @ripple
 def departures(pond: Pond) -> None:
-    """Clean the flights: ``departures`` holds those that count, ``rejected`` the rest with the
-    reason.
+    """Clean the flights that are new: ``departures`` holds those that count, ``rejected`` the rest
+    with the reason.
+
+    What was cleaned before stays as it is. To clean all flights anew in a new version, write
+    ``read_delta("flights.flights", full=True)`` and ``write_table``.
     """
-    pond.read_table("flights.flights")
-    checked = pond.con.sql(
+    new = pond.read_delta("flights.flights").filter("_change = 'insert'")
+    checked = new.query(
+        "new_flights",
         """
         SELECT
             strftime(time_hour, '%Y%m%d%H') || '-' || carrier || '-' || flight AS flight_id,
@@ -41,20 +45,24 @@ def departures(pond: Pond) -> None:
             distance AS miles,
             CASE
                 WHEN dest IN ('EWR', 'JFK', 'LGA') THEN 'flight within New York'
+                -- new flights come by whole hours: the same one is not among those before
                 WHEN row_number() OVER same_flight > 1 THEN 'reported twice'
             END AS rejected_because
-        FROM flights.flights
+        FROM new_flights
         WINDOW same_flight AS (
             PARTITION BY time_hour, carrier, flight
             ORDER BY origin, dest, sched_dep_time
         )
-        """
+        """,
     )
-    pond.write_table(
-        "departures",
-        checked.filter("rejected_because IS NULL").project("* EXCLUDE (rejected_because)"),
-    )
-    pond.write_table("rejected", checked.filter("rejected_because IS NOT NULL"))
+    kept = checked.filter("rejected_because IS NULL").project("* EXCLUDE (rejected_because)")
+    rejected = checked.filter("rejected_because IS NOT NULL")
+    if pond.delta_is_full("flights.flights"):  # a first run: there are no others
+        pond.write_table("departures", kept)
+        pond.write_table("rejected", rejected)
+    else:
+        pond.append_table("departures", kept)
+        pond.append_table("rejected", rejected)
 
 
 @ripple(parents=[departures])

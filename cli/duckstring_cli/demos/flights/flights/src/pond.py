@@ -1,5 +1,6 @@
 """Every scheduled departure from New York's three airports in 2013, as the airlines reported it."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,19 +48,27 @@ def data_file(name: str) -> Path:
 
 @ripple
 def flights(pond: Pond) -> None:
-    """Publish ``flights``: one row for each scheduled departure.
+    """Add to ``flights`` what the file has behind the hours that are there: one row for each
+    scheduled departure.
 
     Clock times are local, as hhmm; delays are minutes, early is negative; ``time_hour`` is the
-    scheduled hour in UTC.
+    scheduled hour in UTC. The file is there as a whole. With the variable ``FLIGHTS_UNTIL``, a day
+    such as 2013-07-01, it is read as if it ended before that day, and has grown when that is over.
     """
+    last = "-infinity"
+    if pond.has_table("flights"):
+        latest = pond.read_table("flights").aggregate(f"coalesce(max(time_hour), '{last}')")
+        (last,) = latest.fetchone() or (last,)
+    until = os.environ.get("FLIGHTS_UNTIL", "infinity")
     with ZipFile(data_file("flights.csv.zip")) as archive, TemporaryDirectory() as folder:
         file = archive.extract("flights.csv", folder)
         rows = pond.con.read_csv(file, header=True, na_values="NA", dtype=COLUMNS)
+        new = rows.filter(f"time_hour > TIMESTAMP '{last}' AND time_hour < TIMESTAMP '{until}'")
         # Written before the folder goes: a relation is lazy and reads the file only now.
-        pond.write_table(
+        pond.append_table(
             "flights",
-            rows.query(
-                "raw",
+            new.query(
+                "new",
                 """
                 SELECT
                     make_date(year, month, day) AS flight_date,
@@ -77,7 +86,7 @@ def flights(pond: Pond) -> None:
                     air_time,
                     distance,
                     time_hour
-                FROM raw
+                FROM new
                 ORDER BY time_hour, carrier, flight
                 """,
             ),

@@ -1,0 +1,1 @@
+"""Data contracts of Ponds, as documents of the Open Data Contract Standard (ODCS)."""
