@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from duckstring.engine.pins import pinned, retention_of
+from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.pins import objects_of, pinned, retention_of
 from duckstring.engine.state import PondState, Run, SourceReport, SourceView
-from duckstring.model.names import Line
+from duckstring.model.catalog import Part, Position, TableVersion
+from duckstring.model.names import Line, file_of_key, table_key
 from duckstring.model.retention import Retention
 from duckstring.model.values import replace
 from tests.unit.api.world import NOON, release
@@ -37,3 +39,15 @@ def test_the_newest_version_that_is_selected_says_how_many_are_kept():
     assert retention_of(replace(state, release=of(Retention(9))), whole) == Retention(9, 1)
     waits = replace(state, release=of(Retention(9)), next_release=of(Retention(days=30)))
     assert retention_of(waits, whole) == Retention(3, 30)
+
+
+def test_a_manifest_keeps_its_tables_and_whole_tables_that_its_ripples_had_taken():
+    def key(run, line=SALES):
+        return table_key(line, "t", run=run, ripple="load", attempt=1, invocation="x")
+
+    parts = tuple(Part(file_of_key(key(run)), 1, 1) for run in (1, 2))
+    tables = {"t": TableVersion("t", key(2), 2, 2, "f", parts=parts)}
+    taken = {"load": {"r.t": Position(key(7, RATES), whole=True), "r.u": Position(key(8, RATES))}}
+    assert objects_of(PublishSnapshot(2, NOON, tables)) == {key(1), key(2)}
+    known = PublishSnapshot(2, NOON, tables, positions=taken)
+    assert objects_of(known) == {key(1), key(2), key(7, RATES)}

@@ -22,6 +22,8 @@ LINES = [
     commands.wake(SALES, alone=True),
     commands.clear(SALES),
     commands.kill(SALES),
+    commands.sleep(SALES),
+    commands.snapshots(SALES),
     commands.unpin(SALES, "load"),
     commands.remove(SALES),
     commands.remove_table(SALES, "orders"),

@@ -18,6 +18,7 @@ from duckstring.model.attempts import Usage
 from duckstring.model.compute import FunctionSize, mebibytes
 from duckstring.model.instants import NEVER, from_text, to_text
 from duckstring.model.names import Line
+from duckstring.model.retention import Retention
 from duckstring.model.settings import Settings
 from tests.property.worlds import looks
 
@@ -265,6 +266,11 @@ def test_no_path_reaches_an_address_unless_it_is_one_that_engines_write(path: st
     assert found[:6] == (SALES, "orders", 42, "load", 2, "0a1b2c3d")
 
 
+def test_what_follows_the_line_in_a_key_is_its_place_in_a_folder() -> None:
+    assert names.path_of_key("data/sales@1/orders/x.parquet") == "orders/x.parquet"
+    assert names.path_of_key(f"{LOCATED}a/b") == f"{LOCATED}a/b".removeprefix("data/sales@1/")
+
+
 @pytest.mark.parametrize(
     "text", ["", "sales", "sales@", "sales@01", "Sales@1", "sales@1/2", "sales@-1", "sales@1\n@"]
 )
@@ -379,6 +385,9 @@ def test_the_size_of_the_function_is_a_setting() -> None:
 def test_how_long_history_is_kept_is_a_setting() -> None:
     assert Settings(history_days="400").history_kept == timedelta(days=400)
     assert Settings().history_kept is None
+    assert Settings(retention_snapshots="7").retention == Retention(7, 1)
+    assert Settings(retention_snapshots="7", retention_days="30").retention == Retention(7, 30)
+    assert Settings().retention == Retention(3, 1)
 
 
 @pytest.mark.parametrize(
