@@ -131,7 +131,7 @@ def test_what_the_author_put_into_finally_is_done(world, tmp_path):
 
 def test_an_attempt_that_was_taken_while_its_module_loaded_is_not_called(world, tmp_path):
     source = code(tmp_path, '(HERE / "called").touch()')
-    world.deploy(source + '\n(HERE / "began").touch()\ntime.sleep(0.5)\n')
+    world.deploy(source + '\n(HERE / "began").touch()\ntime.sleep(30)\n')
     world.open_run()
     take_when_it_has_begun(world, tmp_path, settled=0)
     assert world.run() == {"outcome": "ok"}
