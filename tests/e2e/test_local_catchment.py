@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,13 @@ def workers_of(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.fixture(autouse=True)
+def same_place(local_catchment) -> Iterator[None]:
+    """Other files' tests have the Catchment as it was first, whichever of them come later."""
+    yield
+    assert catchments.find(local_catchment.name).port == local_catchment.port
 
 
 def test_the_stack_tells_what_connect_needs(local_catchment):
@@ -166,6 +174,11 @@ def test_a_port_taken_by_another_program_is_left_alone(local_catchment):
         assert f"Port {before} is taken" in started.notices[0]
     assert catchments.find(local_catchment.name).port == started.port
     assert delivered(catchments.find(local_catchment.name), "moved@1")
+    # Back to where the other tests look for it.
+    local.stop(local_catchment.name)
+    local.disconnect(local_catchment.name)
+    local.init(local_catchment.name, port=before)
+    assert local.start(local_catchment.name).port == before
 
 
 def test_a_running_catchment_is_not_forgotten(local_catchment):

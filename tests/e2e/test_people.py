@@ -247,6 +247,10 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "query": ["query", made, "made"],
         "get": ["get", made, "made", reader / "made.parquet"],
         "sql": ["sql", f"FROM {made}.made"],
+        "contract": ["contract", made],
+        "snapshots": ["snapshots", made],
+        # While the Pond is at rest: what follows has it run.
+        "publish": ["publish", made, "--run", "1", "--yes"],
         "lineage": ["lineage", made],
         "trace": ["trace", made, "made"],
         "pond hydrate": ["pond", "hydrate", reader, "--from-catchment"],
@@ -338,7 +342,9 @@ def fill(driver: Driver) -> Path:
     driver.deploy(driver.pond("people_bad", FAIL))
     driver.deploy(driver.pond("people_gone", MAKE))
     driver.run.done("trigger", "pulse", "people_made", "--watch")
+    driver.run.done("control", "force", "people_made")  # a second snapshot
     driver.run("trigger", "pulse", "people_bad", "--watch")
+    driver.wait_at_rest("people_made")
     driver.pond("people_made", f"{MAKE}# another package")
     sqs = driver.aws("sqs")
     letter = codec.letter(Line("people_made@1"), Triggered("remove", datetime.now(UTC)))
