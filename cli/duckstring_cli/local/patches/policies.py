@@ -177,5 +177,5 @@ def _note(
         requests.note(arn.split("/")[1], action, resource, told, allowed=allowed)
 
 
-_TOLD = ("dynamodb", "ecs", "iam")
+_TOLD = ("dynamodb", "ecs", "iam", "s3")
 """The services whose condition keys the template's policies have."""
