@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from duckstring.api.past import Past
 from duckstring.api.ports import PublishPorts
 from duckstring.api.post import post_and_wait
 from duckstring.api.requests import PublishRequest
@@ -14,7 +15,6 @@ from duckstring.engine.state import PondState, Wave
 from duckstring.engine.tables import again
 from duckstring.errors import OperatorError, StateConflictError
 from duckstring.model import commands
-from duckstring.model.as_of import Kept, dropped_before, holding
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
@@ -152,18 +152,9 @@ def _number(asked: PublishRequest, state: PondState, ports: PublishPorts) -> int
     at = _instant(asked.at or "", ports.clock)
     if at >= state.snapshot_f:
         return state.snapshot
-    line, published = state.line, ports.published
-    dropped = published.dropped([line]).get(line)
-
-    def look(below: int, most: int) -> list[Kept]:
-        return list(published.kept(line, below=below, most=most))
-
-    if dropped is None:
-        dropped = dropped_before(look, state.snapshot, now=ports.clock.now())
-    found = holding(look, state.snapshot, at, dropped=dropped)
-    if found is None:
-        raise SnapshotNotKeptError(line, f"snapshot as of {to_text(at)} that is kept")
-    return found.number
+    if not (number := Past(ports.published, ports.clock.now()).number(state, at)):
+        raise SnapshotNotKeptError(state.line, f"snapshot as of {to_text(at)} that is kept")
+    return number
 
 
 def _instant(text: str, clock: Clock) -> Instant:

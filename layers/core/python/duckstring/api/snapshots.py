@@ -9,20 +9,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from duckstring.api.past import Past
 from duckstring.api.ports import PublishedReader, TableFiles
 from duckstring.api.requests import SnapshotsRequest
 from duckstring.api.tables import NotPublishedError, describe_tables
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, StateConflictError
-from duckstring.model.as_of import (
-    Look,
-    Span,
-    dropped_before,
-    holding,
-    newest_common,
-    odd_one,
-    oldest,
-)
+from duckstring.model.as_of import Span, newest_common, odd_one
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.names import Line
@@ -146,8 +139,7 @@ class _Finding:
     """Finds snapshots of the past, those of several lines side by side."""
 
     def __init__(self, published: PublishedReader, now: Instant) -> None:
-        self._published, self._now = published, now
-        self._dropped: dict[Line, int] = {}
+        self._past = Past(published, now)
 
     def common(self, found: Sequence[_Asked]) -> Instant:
         """The newest freshness that all lines have.
@@ -175,33 +167,20 @@ class _Finding:
             NoLongerKeptError: one of them is not kept.
         """
         past = [one for one in found if one.f > at]
-        numbers = self._each(past, lambda one: self._number(one, at))
+        numbers = self._each(past, lambda one: self._past.number(one.state, at))
         gone = [one for one, number in zip(past, numbers, strict=True) if not number]
         if gone:
             raise _no_longer_kept(at, gone, self._each(gone[:_MOST_NAMED], self._oldest))
         earlier = {one.schema: number for one, number in zip(past, numbers, strict=True)}
         return {one.schema: earlier.get(one.schema, one.state.snapshot) for one in found}
 
-    def _number(self, one: _Asked, at: Instant) -> int:
-        kept = holding(self._look(one), one.state.snapshot, at, dropped=self._gone(one))
-        return kept.number if kept is not None else 0
-
     def _oldest(self, one: _Asked) -> Instant:
-        return oldest(self._look(one), one.state.snapshot, dropped=self._gone(one)).f
-
-    def _gone(self, one: _Asked) -> int:
-        if (number := self._dropped.get(one.state.line)) is not None:
-            return number
-        return dropped_before(self._look(one), one.state.snapshot, now=self._now)
-
-    def _look(self, one: _Asked) -> Look:
-        return lambda below, most: self._published.kept(one.state.line, below=below, most=most)
+        return self._past.oldest(one.state)
 
     def _each(self, found: Sequence[_Asked], act: Callable[[_Asked], Found]) -> list[Found]:
         if not found:
             return []
-        lines = {one.state.line for one in found} - self._dropped.keys()
-        self._dropped |= self._published.dropped(lines) if lines else {}
+        self._past.learn([one.state.line for one in found])
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only the past pays for it
 
         with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(found))) as pool:
