@@ -12,7 +12,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duckstring.author import database
@@ -24,17 +23,18 @@ from duckstring.model.catalog import Part, SourceSpec, TableVersion
 from duckstring.model.checks import CHECKS, CheckResult
 from duckstring.model.foreign import Redactor
 from duckstring.model.instants import from_text
-from duckstring.model.names import Line, artifact_key, file_of_key, parse_line
+from duckstring.model.names import Line, file_of_key, parse_line
 from duckstring.model.pondfile import decode_pondfile, read_pondfile
 from duckstring.puddles.attempts import LocalMemory
 from duckstring.puddles.errors import CodeFailedError
 from duckstring.puddles.isolated import isolated
 from duckstring.worker.calling import Ended, Fault, Returned, Unreachable, call, judged
 from duckstring.worker.checked import received, sent
-from duckstring.worker.project import Project, ProjectCache
-from duckstring_cli import catchments, reading
+from duckstring.worker.project import Project
+from duckstring_cli import reading
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import Client, translated_errors
+from duckstring_cli.client import Client
+from duckstring_cli.deployed_package import deployed_package
 from duckstring_cli.errors import BadInputError, CatchmentRefusedError
 from duckstring_cli.render import OnStep
 
@@ -147,7 +147,7 @@ def check_published(
     (line,) = client.status(pond, major=major)["lines"]
     snapshot = client.tables(pond, major=parse_line(line["line"])[1])
     on_step("Fetching the package")
-    root = _package(client.catchment, line)
+    root = deployed_package(client.catchment, line)
     pondfile = read_pondfile(decode_pondfile((root / "pond.toml").read_bytes()))
     storage = Published(client.catchment)
     sources = {spec: _source(client, spec, storage) for spec in pondfile.sources()}
@@ -165,18 +165,6 @@ def check_published(
             hint="Declare some, @check or src/checks/NAME.sql, and deploy a new version.",
         )
     return Looked(line["line"], pondfile.pond.version, snapshot["f"], snapshot["snapshot"], results)
-
-
-def _package(catchment: Catchment, line: LineStatus) -> Path:
-    pond, _ = parse_line(Line(line["line"]))
-    waiting = line.get("next")
-    version = waiting["version"] if waiting else line["version"]
-    key = artifact_key(pond, version or "", str(line["package"]))
-    with translated_errors(catchment):
-        bucket = catchments.outputs(catchment)["Bucket"]
-        s3 = catchments.session(catchment).client("s3")
-        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return ProjectCache().add(key, content)
 
 
 def _source(client: Client, spec: SourceSpec, storage: Published) -> SourceTables:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duckstring.model.catalog import SourceSpec
-from duckstring.model.names import Line, artifact_key, parse_line
+from duckstring.model.names import Line, parse_line
 from duckstring.model.pondfile import decode_pondfile, read_pondfile
-from duckstring.worker.project import ProjectCache
 from duckstring_cli import catchments, reading, render
-from duckstring_cli.client import Client, translated_errors
-from duckstring_cli.errors import DENIED, CatchmentRefusedError, aws_code
+from duckstring_cli.client import Client
+from duckstring_cli.deployed_package import deployed_package, deployed_version
+from duckstring_cli.errors import DENIED, AccessError, CatchmentRefusedError, aws_code
 from duckstring_cli.odcs.document import Facts, Place, Table
 from duckstring_cli.odcs.rules import Rule, rules_in
 
@@ -49,7 +49,7 @@ def gather(client: Client, pond: str, *, major: int | None, table: str | None) -
     root = _package(client, line)
     facts = Facts(
         line["line"],
-        _version(line),
+        deployed_version(line),
         line["kind"] or "",
         _place(client),
         _tables(client, rows),
@@ -68,12 +68,6 @@ def _without_texts(line: str) -> str:
         f"The package of {line} cannot be read with your credentials: the contract has the names "
         "of its checks, and neither their texts nor their severities."
     )
-
-
-def _version(line: LineStatus) -> str:
-    """The version that is deployed, though it may not run yet."""
-    waiting = line.get("next")
-    return (waiting["version"] if waiting else line["version"]) or ""
 
 
 def _place(client: Client) -> Place:
@@ -115,17 +109,13 @@ def _package(client: Client, line: LineStatus) -> Path | None:
 
     if not line.get("package"):
         return None
-    key = artifact_key(line["pond"], _version(line), str(line["package"]))
-    with translated_errors(client.catchment):
-        bucket = catchments.outputs(client.catchment)["Bucket"]
-        s3 = catchments.session(client.catchment).client("s3")
-        try:
-            content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if aws_code(error) in DENIED:
-                return None
-            raise
-    return ProjectCache().add(key, content)
+    try:
+        return deployed_package(client.catchment, line)
+    except AccessError as error:
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and aws_code(cause) in DENIED:
+            return None
+        raise  # the login has expired, say
 
 
 def _rules(line: LineStatus, root: Path | None) -> list[Rule]:
