@@ -34,7 +34,9 @@ def test_each_recorded_step_is_taken_again() -> None:
         letter = checked_object(one["letter"])
         signal = codec.signal_of(letter)
         stepped = step(state, signal, from_text(one["now"]))
-        assert stepped.state == codec.state_from_text(one["after"]), one
+        # That release did not note what a line had counted when it was removed.
+        after = replace(stepped.state, former=0)
+        assert after == codec.state_from_text(one["after"]), one
         effects = tuple(_as_then(effect) for effect in stepped.effects)
         assert effects == codec.outbox_from_text(one["effects"], state.line), one
         taken[letter["kind"]] += 1

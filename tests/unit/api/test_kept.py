@@ -49,6 +49,7 @@ class World:
     of: Retention = UNSAID
     reader: PondState | None = None
     warned: int = 0
+    former: int = 0
     requests: list[str] = field(default_factory=list)
 
     def read(self, lines):
@@ -60,6 +61,7 @@ class World:
             SALES,
             snapshot=last,
             sinks=sinks,
+            former=self.former,
             release=replace(release("sales@1"), retention=self.of),
             tables={one.table: one for one in tables},
         )
@@ -127,6 +129,13 @@ def test_what_was_published_again_is_not_alone_in_the_snapshot_that_it_comes_fro
     first, second = [version(1)], [version(2)]
     world = World({1: (3, first), 2: (2, second), 3: (1, first)})
     assert [one["bytes_alone"] for one in world.ask()["snapshots"]] == [0, 5, 0]
+
+
+def test_what_a_line_published_before_it_was_removed_is_not_listed():
+    world = World({number: (9 - number, []) for number in range(1, 6)}, former=3)
+    answer = world.ask()
+    assert [one["snapshot"] for one in answer["snapshots"]] == [5, 4]
+    assert answer["next"] is None
 
 
 def test_a_snapshot_that_wrote_nothing_has_no_version():

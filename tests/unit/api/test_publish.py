@@ -203,6 +203,12 @@ def test_what_was_published_since_the_caller_looked_is_not_rolled_back():
     assert world.ask(snapshot=4, over=6)["applied"]
 
 
+def test_what_a_line_published_before_it_was_removed_is_not_its_own_any_more():
+    with pytest.raises(use_case.SnapshotNotKeptError):
+        World(more={"former": 4}).ask(snapshot=4)
+    assert World(more={"former": 3}).ask(snapshot=4)["applied"]
+
+
 def test_a_line_that_is_busy_has_not_received_it_yet():
     answer = World(busy=True).ask(snapshot=4)
     assert (answer["applied"], answer["run"]) == (False, None)

@@ -17,7 +17,7 @@ from duckstring.model.names import Line, table_key
 from duckstring.model.values import replace
 from duckstring.testing.simulator import World, chain_of, pond, seconds
 from tests.unit.engine.test_demand import A, B, counts
-from tests.unit.engine.test_tables import made, pulse
+from tests.unit.engine.test_tables import made, pulse, version
 
 LINE = Line(A)
 
@@ -139,6 +139,22 @@ def test_a_failed_or_killed_line_goes_back_and_stays_down() -> None:
     world.publish_again(A, 1)
     world.run_until()
     assert (world.states[A].snapshot, world.states[A].health) == (4, "killed")
+
+
+def test_what_a_line_published_before_it_was_removed_is_not_its_own_any_more() -> None:
+    world = three()
+    world.remove(A)
+    world.run_until()
+    world.deploy(version("1.0.0"))
+    pulse(pulse(world))
+    before = world.states[A]
+    assert (before.former, before.snapshot) == (3, 5)
+    world.publish_again(A, 3)
+    world.run_until()
+    assert world.states[A].snapshot == before.snapshot
+    world.publish_again(A, 4)
+    world.run_until()
+    assert world.states[A].snapshot == before.snapshot + 1
 
 
 def test_a_manifest_of_the_release_before_keeps_too_little() -> None:

@@ -55,7 +55,11 @@ def kept(
         readers=pinned(one.state for one in states.read(state.sinks).values()).get(line, {}),
     )
     below = asked.before if asked.before is not None else state.snapshot + 1
-    page = published.kept(line, below=below, most=_PAGE + 1)
+    page = [
+        one
+        for one in published.kept(line, below=below, most=_PAGE + 1)
+        if one.number > state.former
+    ]
     numbers = [one.number for one in page[:_PAGE]]
     found = published.read_many([(line, number) for number in (below, *numbers)])
     newer = {key for version in state.tables.values() for key in version.keys}

@@ -73,7 +73,7 @@ def publish(asked: PublishRequest, ports: PublishPorts) -> PublishAnswer:
             f"{run_key(line, number)} is what {line} publishes now.", hint="Choose an earlier one."
         )
     kept = ports.published.read_many([(line, number)]).get((line, number))
-    if kept is None or number > state.snapshot:
+    if kept is None or not state.former < number < state.snapshot:
         raise SnapshotNotKeptError(line, f"snapshot {number}")
     if (wanted := again(kept, over=state.snapshot)) is None:
         raise OperatorError(

@@ -258,9 +258,10 @@ class PondState(Value, frozen=True):
     the published data, where an operator has published an earlier snapshot; NEVER: the line's own.
     ``dropped``: tables that were published once, for readers that still look for them.
     ``removing``: tables that an operator has removed, until the next snapshot. ``restored``: when
-    the Catchment was last restored or moved, as far as the line has heard. ``positions``: how far
-    each Ripple has taken tables of Sources, of what is published. ``warnings``: of the checks of
-    what is published.
+    the Catchment was last restored or moved, as far as the line has heard. ``former``: what the
+    line counted its runs to when it was removed last; what it published up to then is not its own
+    any more. ``positions``: how far each Ripple has taken tables of Sources, of what is published.
+    ``warnings``: of the checks of what is published.
     """
 
     line: Line
@@ -313,6 +314,7 @@ class PondState(Value, frozen=True):
     ripples: Mapping[str, RippleState] = field(default_factory=dict)
     runs: Mapping[int, Run] = field(default_factory=dict)
     runs_started: int = 0
+    former: int = 0
     restored: Instant = NEVER
     positions: Mapping[str, Positions] = field(default_factory=dict)
 

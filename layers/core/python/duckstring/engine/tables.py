@@ -202,7 +202,9 @@ def publish_again(turn: Turn, wanted: Republished) -> None:
     run takes in again what came since, and it may not pass.
     """
     release = turn.release
-    if turn.runs or release is None or not 0 < wanted.snapshot < wanted.over == turn.snapshot:
+    if turn.runs or release is None or wanted.over != turn.snapshot:
+        return
+    if not turn.former < wanted.snapshot < turn.snapshot:
         return
     turn.positions, turn.held_f = wanted.positions, wanted.held_f
     visible.forget_ripples(turn)

@@ -101,6 +101,7 @@ class Turn:
     ripples: dict[str, RippleState]
     runs: dict[int, Run]
     runs_started: int
+    former: int
     restored: Instant
     positions: Mapping[str, Positions]
 

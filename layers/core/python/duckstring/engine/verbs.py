@@ -178,4 +178,5 @@ def remove_line(turn: Turn, at: Instant) -> None:
     if turn.sinks:
         turn.emit(TellSinks(SourceReport(down=Down(turn.line, "removed"))))
         turn.emit(TellSinks(SourceReport()))
-    turn.start_over(PondState(turn.line, sinks=turn.sinks, runs_started=turn.runs_started))
+    counted = turn.runs_started
+    turn.start_over(PondState(turn.line, sinks=turn.sinks, runs_started=counted, former=counted))
