@@ -279,7 +279,8 @@ def test_a_line_that_is_removed_is_gone_and_begins_anew_when_it_is_deployed_agai
     world.remove(line)
     world.run_until()
     gone = world.states[line]
-    assert replace(gone, sinks={}, revision=0, runs_started=0) == PondState(line)
+    assert gone.former == gone.runs_started, "no snapshot of its former life can be named"
+    assert replace(gone, sinks={}, revision=0, runs_started=0, former=0) == PondState(line)
     assert all(line not in world.states[source].sinks for source in graph.lines)
     assert not world.waiting()
     told = [s for _, s, _ in world.log if isinstance(s, SourceTold) and s.source == line]
