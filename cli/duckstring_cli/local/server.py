@@ -41,6 +41,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -72,6 +73,7 @@ from duckstring_cli.local.wire import limited_protocol
 
 _DRAIN = 2.0
 _CLAIM_LIMIT = 3.0
+_OLD = "tmp-old-"
 
 logger = logging.getLogger("duckstring")
 
@@ -205,9 +207,7 @@ class Server:
 
 def _set_environment(folder: Path, port: int, state: Path, *, iam: bool) -> None:
     """What MiniStack reads at import. Functions inherit it, so it holds nothing of the user's."""
-    scratch = folder / "tmp"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
+    scratch = empty_scratch(folder)
     os.environ.update(
         {
             "GATEWAY_PORT": str(port),
@@ -228,6 +228,26 @@ def _set_environment(folder: Path, port: int, state: Path, *, iam: bool) -> None
             "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
         }
     )
+
+
+def empty_scratch(folder: Path) -> Path:
+    """A new folder for what workers write. What a server that was killed has left is deleted beside
+    the start: thousands of workers' folders take longer than the command waits for an answer.
+    """
+    scratch = folder / "tmp"
+    with contextlib.suppress(FileNotFoundError):
+        scratch.rename(folder / f"{_OLD}{os.getpid()}-{time.time_ns()}")
+    scratch.mkdir()
+    old = sorted(folder.glob(f"{_OLD}*"))
+    if old:
+        threading.Thread(target=_delete, args=(old,), name="leftovers", daemon=True).start()
+    return scratch
+
+
+def _delete(folders: Sequence[Path]) -> None:
+    """Children of the server before may still write there: the next start deletes the rest."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _mend() -> None:
