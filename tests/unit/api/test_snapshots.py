@@ -41,6 +41,7 @@ class World:
     requests: list[object] = field(default_factory=list)
     gone: dict[str, int] = field(default_factory=dict)
     of_before: tuple[str, ...] = ()
+    former: int = 0
 
     def manifests(self, line):
         return {
@@ -60,7 +61,12 @@ class World:
             last = kept[max(kept)]
             end = NOON - self.passed[line] * HOUR if line in self.passed else last.f
             state = PondState(
-                line, end_f=end, snapshot=last.run, snapshot_f=last.f, tables=last.tables
+                line,
+                end_f=end,
+                snapshot=last.run,
+                snapshot_f=last.f,
+                tables=last.tables,
+                former=self.former,
             )
             found[line] = Seen(state)
         return found
@@ -198,6 +204,15 @@ def test_what_is_no_longer_kept_is_named_with_the_oldest_that_is():
     many = World({f"p{at}@1": [1] for at in range(5)})
     with pytest.raises(use_case.NoLongerKeptError, match=r"p2@1 \(the oldest .*\) and 2 more\."):
         many.ask(at=to_text(NOON - 2 * HOUR))
+
+
+@pytest.mark.parametrize("of_before", [(), ("sales@1",)])
+def test_what_a_line_published_before_it_was_removed_is_not_its_past(of_before):
+    world = World({"sales@1": [6, 5, 3, 2, 1]}, of_before=of_before, former=2)
+    assert world.numbers(at=to_text(NOON - 2.5 * HOUR)) == {"sales": 3}
+    with pytest.raises(use_case.NoLongerKeptError) as refused:
+        world.ask(at=to_text(NOON - 4 * HOUR))
+    assert f"the oldest is as of {to_text(NOON - 3 * HOUR)}" in refused.value.message
 
 
 def test_a_snapshot_that_is_deleted_meanwhile_is_to_be_asked_for_again():

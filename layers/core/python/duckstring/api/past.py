@@ -12,7 +12,9 @@ from duckstring.model.names import Line
 
 
 class Past:
-    """The snapshots of lines, as far as they are kept. Threads may share it after ``learn``."""
+    """The snapshots of lines that are kept, since the line was removed last. Threads may share it
+    after ``learn``.
+    """
 
     def __init__(self, published: PublishedReader, now: Instant) -> None:
         """Look at what ``published`` has."""
@@ -37,10 +39,12 @@ class Past:
         return oldest(self._look(state.line), state.snapshot, dropped=self._gone(state)).f
 
     def _gone(self, state: PondState) -> int:
+        """The greatest number of a snapshot that does not count any more."""
         self.learn([state.line])
-        if (number := self._dropped[state.line]) is not None:
-            return number
-        return dropped_before(self._look(state.line), state.snapshot, now=self._now)
+        number = self._dropped[state.line]
+        if number is None:
+            number = dropped_before(self._look(state.line), state.snapshot, now=self._now)
+        return max(number, state.former)
 
     def _look(self, line: Line) -> Look:
         return lambda below, most: self._published.kept(line, below=below, most=most)
