@@ -38,23 +38,17 @@ def test_workers_begin_with_an_empty_folder_and_leftovers_go(folder):
 
 
 def test_the_start_does_not_wait_for_the_deletion(folder, monkeypatch):
-    deleting, goes_on = threading.Event(), threading.Event()
-    really = shutil.rmtree
+    started, really, waited = threading.Event(), shutil.rmtree, []
 
-    def slowly(path, **named):
-        deleting.set()
-        assert goes_on.wait(60)
+    def after_the_start(path, **named):
+        waited.append(started.wait(10))
         really(path, **named)
 
-    monkeypatch.setattr(server.shutil, "rmtree", slowly)
-    began = threading.Thread(target=server.empty_scratch, args=(folder,))
-    began.start()
-    assert deleting.wait(60)
-    began.join(60)
-    waits = began.is_alive()
-    goes_on.set()
+    monkeypatch.setattr(server.shutil, "rmtree", after_the_start)
+    server.empty_scratch(folder)
+    started.set()
     ended()
-    assert not waits
+    assert waited == [True]
     assert there(folder) == ["state", "tmp"]
 
 
