@@ -5,7 +5,9 @@ event to its answer.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from statistics import median
+from typing import Any
 
 from bench.ground import Ground, PondText
 from bench.table import Figure
@@ -41,17 +43,14 @@ def _credentials(ground: Ground) -> list[Figure]:
     """
     seconds: list[float] = []
     sessions = attempts = 0
-    for _ in range(_RUNS):
-        sent = ground.pulse(_SINK)
-        time.sleep(_SETTLED)
-        for event in ground.trace(sent):
-            if event["event"] == "request":
-                # Of what is asked here, only STS has no name of its action in a header.
-                sessions += (event["service"], event["op"], event["about"]) == ("http", "POST", "/")
-            elif "-DoorsVendor" in event["function"]:
-                seconds.append(event["seconds"])
-            else:
-                attempts += "-DoorsRipple" in event["function"]
+    for event in _traced(ground, _RUNS):
+        if event["event"] == "request":
+            # Of what is asked here, only STS has no name of its action in a header.
+            sessions += (event["service"], event["op"], event["about"]) == ("http", "POST", "/")
+        elif "-DoorsVendor" in event["function"]:
+            seconds.append(event["seconds"])
+        else:
+            attempts += "-DoorsRipple" in event["function"]
     return [
         Figure(
             "  its credentials: an invocation of the vendor, warm", median(seconds), "s", "0.06"
@@ -62,14 +61,19 @@ def _credentials(ground: Ground) -> list[Figure]:
 
 def _medians(ground: Ground, runs: int) -> dict[str, float]:
     seconds: dict[str, list[float]] = {"nothing": [], "row": []}
-    for _ in range(runs):
-        sent = ground.pulse(_SINK)
-        time.sleep(_SETTLED)
-        for event in ground.trace(sent):
-            about = event["about"] if event["event"] == "invoke" else {}
-            if isinstance(about, dict) and about.get("line") == f"{_SINK}@1":
-                seconds[about["ripple"]].append(event["seconds"])
+    for event in _traced(ground, runs):
+        about = event["about"] if event["event"] == "invoke" else {}
+        if isinstance(about, dict) and about.get("line") == f"{_SINK}@1":
+            seconds[about["ripple"]].append(event["seconds"])
     return {
         "an attempt of a Ripple that does nothing": median(seconds["nothing"]),
         "an attempt that counts one table and writes one row": median(seconds["row"]),
     }
+
+
+def _traced(ground: Ground, runs: int) -> Iterator[dict[str, Any]]:
+    """What happened in so many runs."""
+    for _ in range(runs):
+        sent = ground.pulse(_SINK)
+        time.sleep(_SETTLED)
+        yield from ground.trace(sent)
