@@ -74,6 +74,7 @@ from duckstring_cli.local.wire import limited_protocol
 _DRAIN = 2.0
 _CLAIM_LIMIT = 3.0
 _OLD = "tmp-old-"
+"""What folders are called that are deleted beside the start."""
 
 logger = logging.getLogger("duckstring")
 
