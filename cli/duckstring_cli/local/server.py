@@ -20,6 +20,7 @@ first compares what they use with the emulator that is installed.
 - ``tasks.py``: ECS tasks run, as processes, and their ends are announced;
 - ``heartbeats.py``: a task of a state machine that falls silent fails;
 - ``patches/queues.py``: messages survive a restart, and each other;
+- ``patches/windows.py``: a function that waits for a batch gets it together;
 - ``patches/pauses.py``: pauses that the emulator makes between one Ripple and the next are taken
   out;
 - it ends at once when told to, and leaves no worker behind.
@@ -64,6 +65,7 @@ from duckstring_cli.local.patches.queues import guard_queues, keep_queues
 from duckstring_cli.local.patches.ranges import read_ranges
 from duckstring_cli.local.patches.routes import bound_routes
 from duckstring_cli.local.patches.senders import asking, tell_senders
+from duckstring_cli.local.patches.windows import gather_batches
 from duckstring_cli.local.patches.workers import keep_answers_apart, pace_workers, warm_up
 from duckstring_cli.local.policies import RECORD, Requests
 from duckstring_cli.local.reach import reaching
@@ -105,6 +107,7 @@ class Server:
         pace_workers(self._checkpoints.note)
         tell_senders()
         take_out_pauses()
+        gather_batches()
         keep_heartbeats()
         credentials = Credentials(self._key, of_role=sessions() if iam else None)
         give_key(credentials.variables, credentials.of_function, credentials.of_task)
