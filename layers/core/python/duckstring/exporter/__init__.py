@@ -1,0 +1,1 @@
+"""The exporter: makes a new catalog of the lake where Ponds have published (``export``)."""
