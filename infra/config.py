@@ -37,6 +37,8 @@ _MOST_TAGS = 40
 _TOPIC = re.compile(r"^arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$")
 _EMAIL = re.compile(r"^[^\s@,]{1,64}@[^\s@,]{1,255}$")
 _MOST_DAYS = 36_500
+_LONGEST_LAKE = 300
+"""Seconds: the longest that Lambda waits for a batch."""
 _IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
 _TABLE = re.compile(r"^[A-Za-z0-9_.-]{3,255}$")
 _BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
@@ -87,7 +89,8 @@ class Config:
     is stored, instead of AWS's own keys. ``permissions_boundary`` is the name or the ARN of a
     policy that limits every role. ``tags`` are on every resource. ``attached`` are stores that
     outlived another stack, or were restored. ``dashboard``: whether there is one, which costs $3 a
-    month.
+    month. ``lake_seconds``: how long the exporter waits for more to be published; None: there is no
+    lake.
     """
 
     catchment: str = "dev"
@@ -116,6 +119,7 @@ class Config:
     tags: Mapping[str, str] = field(default_factory=dict)
     attached: Attached = Attached()
     dashboard: bool = True
+    lake_seconds: int | None = 60
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -202,6 +206,7 @@ class Config:
             attached=_attached(text("table", ""), text("bucket", ""), text("secret", "")),
             dashboard=_one_of("dashboard", text("dashboard", "yes").lower(), ("yes", "no"))
             == "yes",
+            lake_seconds=_lake(text("lake", "1m")),
             environment=parse_environment(
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
             ),
@@ -219,6 +224,18 @@ def _history(text: str) -> int | None:
             hint=f"Allowed: whole days, 1d to {_MOST_DAYS}d, for example 400d; or never.",
         )
     return days
+
+
+def _lake(text: str) -> int | None:
+    if text == "off":
+        return None
+    seconds = seconds_of(text)
+    if seconds is None or not 1 <= seconds <= _LONGEST_LAKE:
+        raise OperatorError(
+            f"-c lake={text}: not allowed.",
+            hint="Allowed: 1s to 5m, for example 30s; or off.",
+        )
+    return seconds
 
 
 def _retention_days(text: str) -> int:

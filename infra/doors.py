@@ -20,6 +20,8 @@ from infra.programs import Program, as_asset, in_image, zipped
 from infra.resources import resource_of
 
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
+EXPORTER_TIMEOUT = Duration.minutes(15)
+"""Its first export is of all tables."""
 _BASIC = "AWSLambdaBasicExecutionRole"
 """What the CDK gives the role of a function."""
 _INTERFACES = (
@@ -35,6 +37,7 @@ _DISCOVERY_MIB = 2048
 """A module may use 2 GB as it is imported: the child's own limit (``worker/sandbox.py``),
 whatever this has.
 """
+_EXPORTER_MIB = 1024
 _VENDOR_MIB = 1024
 """Every attempt waits for it: with half of that it would take twice as long for the same price."""
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
@@ -103,6 +106,9 @@ class Doors(Construct):
             environment=config.environment,
         )
         self.discovery = self._function(discovery, authors)
+        # It reads tables with DuckDB, as Ripples do.
+        exporter = _Kind("exporter", timeout=EXPORTER_TIMEOUT, memory_mib=_EXPORTER_MIB)
+        self.exporter = self._function(exporter, authors) if config.lake_seconds else None
 
     def _zips(self, layers: Sequence[lambda_.ILayerVersion]) -> Program:
         return zipped(as_asset(self._code.functions), runtime=_runtime(self._config), layers=layers)

@@ -16,10 +16,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
 
+from duckstring.model.lake import FOLDER
 from infra.accepted import accept_wildcards
 from infra.clock import Alarms
 from infra.doors import Doors
 from infra.isolation import Isolation
+from infra.lake import Lake
 from infra.messaging import Messaging
 from infra.storage import TABLES, Storage
 from infra.tasks import Tasks
@@ -38,6 +40,7 @@ _WILDCARDS = {
     r"/data/\*/\*/\*/\*": "Files of other engines: what they are called, only the engine knows.",
     r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
     r"/(artifacts|data)/\*": "Objects that nothing refers to any more, whatever their names.",
+    r"/lake/\*": "One object for each catalog of the lake.",
     r":execution:.*:\*": "One execution for each launch of each run.",
     r":schedule/.*/\*": "One schedule for each Window, and for each alarm of a line.",
 }
@@ -93,6 +96,7 @@ class Grants:
     secret: secretsmanager.ISecret
     tasks: Tasks
     isolation: Isolation | None
+    lake: Lake | None = None
     policies: Sequence[iam.IManagedPolicy] = ()
 
     def apply(self) -> None:
@@ -115,6 +119,8 @@ class Grants:
         self.tasks.grant_run(self.machine.role)
         self._people()
         self._sweep()
+        if self.doors.exporter:
+            self._exporter(_role(self.doors.exporter.role))
 
     def _orchestrator(self) -> None:
         role = _role(self.doors.orchestrator.role)
@@ -185,7 +191,7 @@ class Grants:
         )
         table = self.storage.table.table_arn
         for role in (viewers, operators, api):
-            shown = _leading("LINE#*", "WORK#*", "CATALOG", "POND#*")
+            shown = _leading("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
             _allow(role, _READ, [table], conditions=shown)
             _allow(role, ["dynamodb:Query"], [f"{table}/index/gsi1"], conditions=_leading("RUNS#*"))
             # Without it, an object that is not there would look like one that may not be read.
@@ -203,7 +209,8 @@ class Grants:
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
-        _allow(role, _READ, [table], conditions=_leading("LINE#*", "WORK#*", "CATALOG", "POND#*"))
+        read = _leading("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+        _allow(role, _READ, [table], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))
         # Manifests, old history, and what Ripples remembered.
         _allow(role, ["dynamodb:DeleteItem"], [table], conditions=_leading("LINE#*", "WORK#*"))
@@ -214,8 +221,20 @@ class Grants:
             ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
             [self.storage.bucket.bucket_arn],
         )
-        _allow(role, ["s3:DeleteObject"], self._objects("artifacts/*", "data/*"))
+        _allow(role, ["s3:DeleteObject"], self._objects("artifacts/*", "data/*", f"{FOLDER}*"))
         _allow(role, ["s3:AbortMultipartUpload"], self._objects("data/*"))
+        if self.lake:
+            _allow(role, ["s3:GetObject"], self._objects(f"{FOLDER}*"))
+            _allow(role, ["sqs:SendMessage"], [self.lake.queue.queue_arn])
+
+    def _exporter(self, role: iam.IRole) -> None:
+        table = self.storage.table.table_arn
+        _allow(role, _READ, [table], conditions=_leading("LINE#*", "CATALOG", "LAKE"))
+        _allow(role, ["dynamodb:PutItem"], [table], conditions=_leading("LAKE"))
+        _allow(role, ["s3:GetObject"], self._objects(*TABLES, f"{FOLDER}*"))
+        _allow(role, ["s3:PutObject"], self._objects(f"{FOLDER}*"))
+        # Without it, an object that is not there would look like one that may not be read.
+        _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
 
     def _bus(self) -> events.IEventBus:
         return self.messaging.bus

@@ -112,6 +112,7 @@ class Monitoring(Construct):
             self._throttled("OrchestratorThrottledAlarm", doors.orchestrator),
             self._throttled("RippleThrottledAlarm", doors.ripple),
             self._missing(doors.sweep),
+            *([self._fails("ExporterFailsAlarm", doors.exporter)] if doors.exporter else []),
         ]
         for alarm in alarms:
             recipients.hear_of(alarm)
@@ -297,6 +298,7 @@ def _functions(doors: Doors) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWi
         "sweep": doors.sweep,
         "discovery": doors.discovery,
         **({"vendor": doors.vendor} if doors.vendor else {}),
+        **({"exporter": doors.exporter} if doors.exporter else {}),
     }
     return (
         cloudwatch.GraphWidget(

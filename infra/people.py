@@ -14,6 +14,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from duckstring.model.lake import FOLDER
 from infra.accepted import accept_wildcards
 from infra.doors import Doors
 from infra.messaging import Messaging
@@ -25,6 +26,7 @@ DATA = "data"
 _WILDCARDS = {
     r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
     r"/artifacts/\*\.zip": "One package for each version of each Pond.",
+    r"/lake/\*": "One object for each catalog of the lake.",
     r"/data/\*\.parquet": "One object for each table of each attempt.",
     r"/data/\*/\*/\*/\*": "Files of other engines: what they are called, only the engine knows.",
     r"^\*": "AWS has no narrower resource for lists and alarms. They show no data.",
@@ -146,6 +148,7 @@ def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
         ),
         DATA: (
             Statement("ReadTables", ["s3:GetObject"], [f"{to.bucket}/{key}" for key in TABLES]),
+            Statement("ReadTheLake", ["s3:GetObject"], [f"{to.bucket}/{FOLDER}*"]),
         ),
     }
 
@@ -202,6 +205,7 @@ def _places(
     functions = (
         *(doors.orchestrator, doors.ripple, doors.discovery, doors.sweep),
         *((doors.vendor,) if doors.vendor else ()),
+        *((doors.exporter,) if doors.exporter else ()),
         *(doors.api, doors.operators, doors.viewers),
     )
     return Places(

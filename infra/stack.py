@@ -21,6 +21,7 @@ from infra.doors import ORCHESTRATOR_TIMEOUT, Doors
 from infra.encryption import encrypt
 from infra.grants import Grants
 from infra.isolation import Isolation
+from infra.lake import Lake
 from infra.machine import PondRuns
 from infra.messaging import Messaging
 from infra.monitoring import Monitoring, Recipients
@@ -85,6 +86,17 @@ class CatchmentStack(Stack):
         self._alarms = Alarms(
             self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays)
         )
+        self._lake = (
+            Lake(
+                self,
+                "Lake",
+                exporter=self._doors.exporter,
+                bus=self._messaging.bus,
+                seconds=config.lake_seconds,
+            )
+            if self._doors.exporter and config.lake_seconds
+            else None
+        )
         self._secret = self._storage.secret
         self._isolation = (
             Isolation(self, "Isolation", vendor=self._doors.vendor, policies=self._policies)
@@ -135,6 +147,7 @@ class CatchmentStack(Stack):
             alarms=self._alarms,
             secret=self._secret,
             tasks=self._tasks,
+            lake=self._lake,
             isolation=self._isolation,
             policies=self._policies,
         ).apply()
@@ -187,6 +200,8 @@ class CatchmentStack(Stack):
         _configure(self._doors.ripple, worker)
         self._tasks.configure(worker)
         operators = replace(everyone, machine=machine, **self._function, **self._retention)
+        if config.lake_seconds:
+            operators = replace(operators, lake_seconds=str(config.lake_seconds))
         _configure(self._doors.operators, operators)
         _configure(self._doors.viewers, replace(operators, mailbox=""))
         api = replace(
@@ -197,8 +212,14 @@ class CatchmentStack(Stack):
         )
         _configure(self._doors.api, api)
         _configure(self._doors.discovery, Settings(catchment=self._name))
-        sweep = replace(everyone, delays=delays, machine=machine, history_days=self._history)
+        lake = self._lake.queue.queue_url if self._lake else ""
+        sweep = replace(
+            everyone, delays=delays, machine=machine, history_days=self._history, lake=lake
+        )
+        sweep = replace(sweep, lake_seconds=operators.lake_seconds)
         _configure(self._doors.sweep, replace(sweep, **self._retention))
+        if self._doors.exporter:
+            _configure(self._doors.exporter, replace(everyone, mailbox=""))
 
     def _vendor_settings(self, isolation: Isolation, kms_key: str) -> Settings:
         return Settings(
@@ -236,6 +257,7 @@ class CatchmentStack(Stack):
             "RippleLogs": self._doors.ripple.log_group.log_group_name,
             "SweepFunction": self._doors.sweep.function_name,
             **({"VendorFunction": self._doors.vendor.function_name} if self._doors.vendor else {}),
+            **self._lake_outputs(),
             "Secret": self._secret.secret_arn,
             "Version": version("duckstring-aws"),
             **more,
@@ -244,6 +266,14 @@ class CatchmentStack(Stack):
             outputs["AttemptRole"] = self._isolation.role.role_arn
         for key, value in outputs.items():
             CfnOutput(self, f"Output{key}", value=value).override_logical_id(key)
+
+    def _lake_outputs(self) -> Mapping[str, str]:
+        if self._lake is None or self._doors.exporter is None:
+            return {}
+        return {
+            "ExporterFunction": self._doors.exporter.function_name,
+            "LakeQueue": self._lake.queue.queue_url,
+        }
 
     def _write_policies(self) -> None:
         people = People(

@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from duckstring.model.lake import FOLDER
 from infra.accepted import accept
 from infra.config import Attached
 from infra.resources import resource_of
@@ -88,6 +89,10 @@ class Storage(Construct):
         superseded = s3.LifecycleRule(
             noncurrent_version_expiration=_UNDELETABLE, expired_object_delete_marker=True
         )
+        # Each is replaced within minutes, and made anew from what is published.
+        catalogs = s3.LifecycleRule(
+            id="lake", prefix=FOLDER, noncurrent_version_expiration=Duration.days(1)
+        )
         bucket = s3.Bucket(
             self,
             "Bucket",
@@ -95,7 +100,7 @@ class Storage(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             versioned=not self._ephemeral,
-            lifecycle_rules=[unfinished] if self._ephemeral else [unfinished, superseded],
+            lifecycle_rules=[unfinished] if self._ephemeral else [unfinished, superseded, catalogs],
             removal_policy=self._removal,
         )
         if self._history_days:

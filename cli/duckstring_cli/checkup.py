@@ -32,6 +32,7 @@ FUNCTIONS = {
     "operators": "OperatorFunction",
     "viewers": "ViewerFunction",
     "sweep": "SweepFunction",
+    "exporter": "ExporterFunction",
 }
 _KNOWN = {
     "DUCKSTRING_TABLE": "Table",
@@ -42,6 +43,7 @@ _KNOWN_TO: Mapping[str, Collection[str]] = {
     "discovery": (),
     "vendor": ("Table",),
     "viewers": ("Table", "Bucket"),
+    "exporter": ("Table", "Bucket"),
 }
 """Functions that know of no more than these."""
 _ACCESS: Mapping[Level | None, str] = {

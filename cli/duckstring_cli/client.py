@@ -23,6 +23,7 @@ from duckstring.model.answers import (
     DoctorAnswer,
     HelloAnswer,
     KeptAnswer,
+    LakeAnswer,
     LineageAnswer,
     PublishAnswer,
     RemoveAnswer,
@@ -259,6 +260,10 @@ class Client:
             shown = answer["snapshots"][:limit]
             answer = {**answer, "snapshots": shown, "next": shown[-1]["snapshot"]}
         return answer
+
+    def lake(self) -> LakeAnswer:
+        """Where the lake lies."""
+        return self._call(LakeAnswer, "lake")
 
     def publish(
         self,

@@ -141,6 +141,12 @@ ENTRIES = (
         "Example: duckstring snapshots sales --limit 5",
     ),
     Entry(
+        "lake",
+        "lake:lake",
+        "Show where the lake lies: all published tables as one DuckLake catalog.",
+        "Example: duckstring lake --sql",
+    ),
+    Entry(
         "publish",
         "publish:publish",
         "Publish an earlier snapshot of a Pond again.",

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from botocore.credentials import RefreshableCredentials
-
 from duckstring.adapters.aws.admissions import (
     AttemptCredentials,
     VendedAdmissions,
@@ -21,14 +19,13 @@ from duckstring.adapters.aws.admissions import (
 from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
-from duckstring.adapters.aws.duck import Keys
+from duckstring.adapters.aws.duck import keys_of
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.memos import DynamoMemories
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.vending import LambdaVendor
 from duckstring.adapters.aws.worker import DynamoStates, PondSecrets, S3Artifacts
 from duckstring.author import leftovers
-from duckstring.errors import InvariantError
 from duckstring.model.attempts import Site
 from duckstring.model.costs import SCRATCH_MIB, Used, plus
 from duckstring.model.settings import Settings
@@ -112,7 +109,9 @@ def _admissions(settings: Settings, *, in_task: bool) -> tuple[Clients, Clients,
         _ = clients.secretsmanager
         store = DynamoStateStore(clients, settings.need("table"))
         secrets = PondSecrets(clients, settings.secret)
-        admissions = WorkerAdmissions(DynamoStates(store), store, secrets, partial(_keys, clients))
+        admissions = WorkerAdmissions(
+            DynamoStates(store), store, secrets, partial(keys_of, clients)
+        )
         return clients, clients, admissions
     credentials, own = AttemptCredentials(), Clients()
     _ = own.vendor
@@ -123,19 +122,3 @@ def _admissions(settings: Settings, *, in_task: bool) -> tuple[Clients, Clients,
 def _counted(own: Clients, clients: Clients) -> Used:
     tallies = [one.tally.so_far() for one in dict.fromkeys((own, clients))]
     return plus(*tallies, {"log_bytes": counted.written})
-
-
-def _keys(clients: Clients) -> Keys:
-    """The credentials at each use: a role's credentials are renewed while a worker lives."""
-    found = clients.session.get_credentials()
-    if found is None:
-        raise InvariantError(
-            "The worker has no AWS credentials.", hint="Run it with the function's role."
-        )
-    held = found.get_frozen_credentials()
-    return Keys(
-        held.access_key or "",
-        held.secret_key or "",
-        held.token or "",
-        renewed=isinstance(found, RefreshableCredentials),
-    )

@@ -16,7 +16,7 @@ from tests.infra.policies import Request
 
 FUNCTIONS = (
     *("orchestrator", "ripple", "vendor", "discovery"),
-    *("api", "operators", "viewers", "sweep"),
+    *("api", "operators", "viewers", "sweep", "exporter"),
 )
 
 
@@ -198,6 +198,11 @@ PROBES: Mapping[str, Probe] = {
     "write a table": _object("write", "data/orders@1/orders/ab.parquet"),
     "write a program among tables": _object("write", "data/orders@1/orders/ab.exe"),
     "delete a table": _object("delete", "data/orders@1/orders/ab.parquet"),
+    "read the newest catalog of the lake": _reads("LAKE", "LATEST"),
+    "read the lake": _object("read", "lake/catchment.ducklake"),
+    "write the lake": _object("write", "lake/catchment.ducklake"),
+    "delete from the lake": _object("delete", "lake/catchment.ducklake"),
+    "ask for an export": _letter("LakePublished"),
     "read an error": _object("read", "errors/orders@1/42-load-1.txt"),
     "write an error": _object("write", "errors/orders@1/42-load-1.txt"),
     "read what is elsewhere": _object("read", "other/orders.txt"),
@@ -305,6 +310,7 @@ _LOOKS = frozenset(
     {
         *("read a line's state", "read an attempt", "read the catalog"),
         *("list the bucket", "read an error", "look at a run"),
+        "read the newest catalog of the lake",
     }
 )
 
@@ -352,6 +358,14 @@ MAY: Mapping[str, frozenset[str]] = {
             *("write the catalog", "delete a state", "delete what a Ripple remembered"),
             *("list the bucket", "delete a package", "delete a table"),
             *("stop a run", "look at a run", "send a letter"),
+            *("read the newest catalog of the lake", "read the lake", "delete from the lake"),
+            "ask for an export",
+        }
+    ),
+    "exporter": frozenset(
+        {
+            *("read a line's state", "read the catalog", "read a table", "list the bucket"),
+            *("read the newest catalog of the lake", "read the lake", "write the lake"),
         }
     ),
     "machine": frozenset({"invoke ripple", "send a letter"}),

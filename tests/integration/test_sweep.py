@@ -182,6 +182,8 @@ def test_one_round_repairs_what_no_event_told(here):
         "objects": 0,
         "packages": 0,
         "uploads": 0,
+        "not_in_lake": [],
+        "catalogs": 0,
     }
 
 

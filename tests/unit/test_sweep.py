@@ -9,7 +9,8 @@ from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Remov
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceReport, SourceView
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Part, Position, Removal, TableVersion
-from duckstring.model.instants import to_text
+from duckstring.model.instants import NEVER, to_text
+from duckstring.model.lake import Exported, Listing, digest_of, shown
 from duckstring.model.names import (
     Line,
     artifact_key,
@@ -35,6 +36,7 @@ from tests.unit.api.world import (
     ShelfCatalog,
     States,
     StillClock,
+    SweptLake,
     graph,
     release,
     source,
@@ -105,6 +107,8 @@ class World:
             self.garbage,
             Residence(),
             Shelf({}),
+            SweptLake(is_there=False),
+            MINUTE,
             None,
             KEPT,
             self.post,
@@ -114,6 +118,10 @@ class World:
     def came(self, came):
         """Its table came here then; None: it is being restored."""
         self.ports = dataclasses.replace(self.ports, residence=Residence(came))
+        return self
+
+    def shows(self, lake):
+        self.ports = dataclasses.replace(self.ports, lake=lake)
         return self
 
     def remembers(self, shelf):
@@ -789,3 +797,83 @@ def test_what_takes_too_long_is_left_to_the_next_time():
     world.garbage.open = True
     world.letters()
     assert sum(map(len, shelf.runs.values())) == 2 * 1_020
+
+
+F = NOON - DAY
+LATE, RECENT = NOW - timedelta(minutes=3), NOW - MINUTE
+
+
+def lake_of(lines, *, expires=NEVER, named=()):
+    """A lake whose newest catalog shows these lines."""
+    newest = Exported(1, "lake/1", NOON, digest=digest_of(lines), expires=expires)
+    return SweptLake(newest, Listing(lines, named))
+
+
+def looked(lake, *seen):
+    world = World(*seen).shows(lake)
+    world.letters()
+    return lake.asked, world.report["not_in_lake"]
+
+
+def told(number, line=SALES):
+    return {line: shown(f"{line}/{number}", F)}
+
+
+def publishes(number, committed=LATE):
+    return Seen(pond(snapshot=number, snapshot_f=F), mark=LONG_AGO, committed=committed)
+
+
+def test_an_export_is_asked_for_of_lines_that_the_lake_does_not_show_though_it_had_time():
+    assert looked(lake_of(told(3)), publishes(3)) == ([], [])
+    assert looked(lake_of(told(3)), publishes(4)) == ([[SALES]], [SALES])
+    assert looked(lake_of(told(3)), publishes(4, RECENT)) == ([], []), "it is on its way"
+
+
+def test_a_line_that_was_removed_or_has_published_nothing_is_none_of_the_lakes():
+    gone = PondState(SALES, runs_started=3, former=3)
+    for state in (gone, pond(snapshot=0)):
+        held = Seen(state, mark=LONG_AGO, committed=LATE)
+        assert looked(lake_of({}), held) == ([], [])
+        assert looked(lake_of(told(3)), held) == ([[SALES]], [SALES])
+    assert looked(lake_of({**told(3), **told(1, REPORTS)}), publishes(3)) == (
+        [[REPORTS]],
+        [REPORTS],
+    )
+
+
+def test_all_is_asked_for_where_there_is_no_catalog_or_it_is_gone():
+    assert looked(SweptLake(), publishes(3)) == ([[]], [SALES])
+    gone = lake_of(told(2))
+    gone.listed = None
+    assert looked(gone, publishes(3)) == ([[]], [SALES])
+    assert looked(SweptLake(is_there=False), publishes(3)) == ([], [])
+
+
+def test_a_catchment_at_rest_forgets_old_versions():
+    for expires, asked in ((NEVER, []), (NOW, []), (NOW - MINUTE, [[]])):
+        assert looked(lake_of(told(3), expires=expires), publishes(3)) == (asked, [])
+
+
+def test_what_the_lake_names_stays_and_old_catalogs_go():
+    garbage = stored(range(1, 11))
+    catalogs = {"lake/a.ducklake": OLD, "lake/b.ducklake": NOW}
+    garbage.written |= catalogs
+    lake = lake_of(told(10), named=(key(2), key(5)))
+    lake.stored = catalogs
+    world = World(Seen(pond(snapshot=10, runs_started=10)), garbage=garbage).shows(lake)
+    world.letters()
+    assert "lake/a.ducklake" not in garbage.written
+    assert world.report["catalogs"] == 1
+    garbage.open, lake.stored = True, {}
+    world.letters()
+    del garbage.written["lake/b.ducklake"]
+    assert kept(garbage) == [2, 5, 8, 9, 10]
+
+
+def test_a_catalog_that_is_gone_names_nothing_and_holds_up_no_tidying():
+    garbage = stored(range(1, 11))
+    lake = lake_of(told(10))
+    lake.listed = None
+    world = World(Seen(pond(snapshot=10, runs_started=10)), garbage=garbage).shows(lake)
+    tidied_twice(world)
+    assert kept(garbage) == [8, 9, 10]

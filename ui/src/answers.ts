@@ -687,6 +687,30 @@ export interface KeptAnswer {
 }
 
 /**
+ * One catalog of the lake, as of ``at``. ``lines``, ``tables``: how many it has.
+ */
+export interface LakeCatalog {
+  number: number;
+  address: string;
+  at: string;
+  bytes: number;
+  lines: number;
+  tables: number;
+}
+
+/**
+ * ``lake``: ``newest`` is the address that always has the newest catalog. ``catalog``: that
+ * one, at the address where it never changes; null: there is none yet. ``seconds``: how long the
+ * exporter waits for more to be published; null: the Catchment has no lake.
+ */
+export interface LakeAnswer {
+  now: string;
+  seconds: number | null;
+  newest: string;
+  catalog: LakeCatalog | null;
+}
+
+/**
  * What publishing an earlier snapshot does to tables, by name: they are as they were, are the
  * same, are published no longer, or are published again.
  */

@@ -20,6 +20,8 @@ from duckstring_cli.stores.held import Stores
 Item = dict[str, Any]
 
 HOME = {"pk": {"S": "CATALOG"}, "sk": {"S": "HOME"}}
+LAKE = "LAKE"
+LATEST = {"pk": {"S": LAKE}, "sk": {"S": "LATEST"}}
 TIDIED = {"pk": {"S": "CATALOG"}, "sk": {"S": "TIDIED"}}
 _AT_ONCE = 10
 """DynamoDB reads 4 MB in one transaction: ten states, however large they are."""
@@ -134,7 +136,7 @@ def _kept(item: Item, held: Mapping[str, Held]) -> Item | None:
     sort_key = item["sk"]["S"]
     if partition == "TOKEN" or sort_key == "STATE" or sort_key.startswith("TOKEN#"):
         return None  # tokens are of executions that a copy does not have
-    if partition == "CATALOG" and sort_key in {"HOME", "TIDIED"}:
+    if partition == LAKE or (partition == "CATALOG" and sort_key in {"HOME", "TIDIED"}):
         return None
     if partition not in {"LINE", "WORK"}:
         return item

@@ -94,6 +94,8 @@ def go_back(stores: Stores, at: Instant, on_step: OnStep) -> Back:
             one.set(target)
     # Its lines must hear that it comes from elsewhere.
     target.open("dynamodb").delete_item(TableName=target.table, Key=cut.HOME)
+    # The lake is made anew, as of that moment.
+    target.open("dynamodb").delete_item(TableName=target.table, Key=cut.LATEST)
     on_step("Undeleting the objects that it names")
     undeleted, gone = _undelete(target, on_step)
     return Back(target.table, at, undeleted, gone)

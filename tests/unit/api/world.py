@@ -14,6 +14,7 @@ from duckstring.model.answers import AttemptRow
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
 from duckstring.model.instants import NEVER, Instant
+from duckstring.model.lake import Exported, Listing
 from duckstring.model.names import Line, parse_line
 from duckstring.ports import EVERY_RUN, AttemptUsed, RunFilter, Seen
 
@@ -271,6 +272,32 @@ class Residence:
 
     def since(self, now: Instant, *, is_new: bool) -> Instant | None:
         return self.came
+
+
+@dataclass
+class SweptLake:
+    """``sweep.ports.Lake``: its newest catalog with its listing, and the keys of all with when each
+    was overtaken. ``asked``: the lines of each export that was asked for.
+    """
+
+    newest: Exported | None = None
+    listed: Listing | None = None
+    stored: dict[str, Instant] = field(default_factory=dict)
+    is_there: bool = True
+    asked: list[list[Line]] = field(default_factory=list)
+
+    def latest(self) -> Exported | None:
+        return self.newest
+
+    def listing(self, exported: Exported) -> Listing | None:
+        assert exported == self.newest
+        return self.listed
+
+    def ask(self, lines: Collection[Line]) -> None:
+        self.asked.append(sorted(lines))
+
+    def outdated(self, before: Instant) -> Iterator[str]:
+        return (key for key, at in self.stored.items() if at < before)
 
 
 @dataclass

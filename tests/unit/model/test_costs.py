@@ -113,5 +113,5 @@ def test_a_catchment_at_rest_costs_what_its_parts_cost():
     parts = {part.name: part.usd for part in standing(US_EAST_1)}
     assert parts["dashboard"] == 3
     assert parts["secret"] == pytest.approx(0.4)
-    assert 0.5 < parts["polling of queues"] < 0.7
+    assert 0.8 < parts["polling of queues"] < 0.9
     assert 0.01 < parts["sweep"] < 0.1

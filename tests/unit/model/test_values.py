@@ -385,6 +385,11 @@ def test_the_size_of_the_function_is_a_setting() -> None:
 def test_how_long_history_is_kept_is_a_setting() -> None:
     assert Settings(history_days="400").history_kept == timedelta(days=400)
     assert Settings().history_kept is None
+
+
+def test_a_catchment_without_a_lake_has_no_time_to_wait() -> None:
+    assert Settings(lake_seconds="60").lake_after == 60
+    assert Settings().lake_after is None
     assert Settings(retention_snapshots="7").retention == Retention(7, 1)
     assert Settings(retention_snapshots="7", retention_days="30").retention == Retention(7, 30)
     assert Settings().retention == Retention(3, 1)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from duckstring.adapters.aws.arrivals import DynamoArrivals
@@ -19,9 +20,12 @@ from duckstring.model.access import Level, covers
 from duckstring.model.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from duckstring.adapters.aws.overrides import EcsOverrides
     from duckstring.adapters.aws.tokens import StepTokens
     from duckstring.api.ports import ApiPorts
+    from duckstring.exporter.ports import ExporterPorts
     from duckstring.orchestrator.ports import EffectPorts, Ends, Gates
     from duckstring.ports import Arrivals, Clock
     from duckstring.sweep.ports import SweepPorts
@@ -113,6 +117,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     """
     from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
+    from duckstring.adapters.aws.lake_kept import BucketLakes  # noqa: PLC0415
     from duckstring.adapters.aws.lineage import DynamoLineage  # noqa: PLC0415
     from duckstring.adapters.aws.published import DynamoPublished  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
@@ -135,6 +140,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         snapshots=DynamoStateStore(clients, table),
         published=DynamoPublished(clients, table),
         lineage=DynamoLineage(clients, table),
+        lakes=BucketLakes(clients, table, bucket),
         attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
         artifacts=BucketArtifacts(clients, bucket),
@@ -180,6 +186,7 @@ def vendor(env: Mapping[str, str], clients: Clients | None = None) -> VendorPort
 def sweep(env: Mapping[str, str]) -> SweepPorts:
     """The sweep of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.expiry import DynamoExpiry  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.lake_kept import SweptLake  # noqa: PLC0415
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.residence import DynamoResidence  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader  # noqa: PLC0415
@@ -197,8 +204,39 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         garbage=AwsGarbageStore(clients, table, settings.need("bucket")),
         residence=DynamoResidence(clients, table, settings.need("machine")),
         history=DynamoExpiry(clients, table),
+        lake=SweptLake(clients, table, settings.need("bucket"), settings.lake),
+        lake_after=timedelta(seconds=settings.lake_after or 0),
         history_kept=settings.history_kept,
         retention=settings.retention,
         mailbox=SqsMailbox(clients, settings.need("mailbox"), DeployedSchema(clients, table)),
         clock=SystemClock(),
+    )
+
+
+def exporter(env: Mapping[str, str], scratch: Path) -> ExporterPorts:
+    """The exporter of the Catchment that ``env`` describes. ``scratch``: a folder for its files."""
+    from functools import partial  # noqa: PLC0415 - see the top
+
+    from duckstring.adapters.aws.duck import S3Storage, keys_of  # noqa: PLC0415
+    from duckstring.adapters.aws.lake_kept import BucketLakes  # noqa: PLC0415
+    from duckstring.adapters.aws.lake_tables import BucketTables  # noqa: PLC0415
+    from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415
+    from duckstring.exporter.ports import ExporterPorts  # noqa: PLC0415
+
+    settings, clients = Settings.from_env(env), Clients()
+    table, bucket = settings.need("table"), settings.need("bucket")
+    storage = S3Storage(
+        bucket,
+        clients.s3.meta.region_name,
+        int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
+        env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL", ""),
+    )
+    return ExporterPorts(
+        catalog=DynamoCatalog(clients, table),
+        states=DynamoStateReader(clients, table),
+        lakes=BucketLakes(clients, table, bucket),
+        tables=BucketTables(storage, partial(keys_of, clients), scratch),
+        clock=SystemClock(),
+        bucket=bucket,
+        scratch=scratch,
     )

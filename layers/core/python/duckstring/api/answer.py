@@ -16,6 +16,7 @@ from duckstring.api import (
     cost,
     history,
     kept,
+    lake,
     lineage,
     publish,
     remove,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         Fault,
         HelloAnswer,
         KeptAnswer,
+        LakeAnswer,
         LineageAnswer,
         PublishAnswer,
         Refused,
@@ -278,6 +280,15 @@ def _kept(asked: requests.KeptRequest, ports: ApiPorts) -> KeptAnswer:
     )
 
 
+def _lake(asked: requests.NothingAsked, ports: ApiPorts) -> LakeAnswer:
+    return lake.lake(
+        lakes=ports.lakes,
+        bucket=ports.settings.bucket,
+        seconds=ports.settings.lake_after,
+        clock=ports.clock,
+    )
+
+
 def _publish(asked: requests.PublishRequest, ports: ApiPorts) -> PublishAnswer:
     return publish.publish(
         asked,
@@ -350,6 +361,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "tables": Operation(requests.TablesRequest, _tables),
     "snapshots": Operation(requests.SnapshotsRequest, _snapshots),
     "kept": Operation(requests.KeptRequest, _kept),
+    "lake": Operation(requests.NothingAsked, _lake),
     "publish": Operation(requests.PublishRequest, _publish),
     "lineage": Operation(requests.LineageRequest, _lineage),
     "trace": Operation(requests.TraceRequest, _trace),

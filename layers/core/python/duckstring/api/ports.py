@@ -12,6 +12,7 @@ from duckstring.engine.effects import PublishSnapshot
 from duckstring.model.as_of import Kept
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize
+from duckstring.model.lake import Exported
 from duckstring.model.lineage import Lineage
 from duckstring.model.names import Line
 from duckstring.model.permits import AttemptName
@@ -103,6 +104,13 @@ class LineageReader(Protocol):
         """The rows of these runs. Long texts in them are cut."""
 
 
+class LakeReader(Protocol):
+    """The lake's catalogs."""
+
+    def latest(self) -> Exported | None:
+        """The newest one; None: nothing was ever exported."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiPorts:
     """What the api needs from outside."""
@@ -116,6 +124,7 @@ class ApiPorts:
     snapshots: Snapshots
     published: PublishedReader
     lineage: LineageReader
+    lakes: LakeReader
     attempts: AttemptReader
     files: TableFiles
     artifacts: Artifacts

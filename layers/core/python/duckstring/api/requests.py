@@ -69,7 +69,7 @@ BucketName = Annotated[str, Meta(min_length=1, description="a bucket's name")]
 
 
 class NothingAsked(Struct, frozen=True):
-    """``hello`` and ``doctor``."""
+    """``hello``, ``lake`` and ``doctor``."""
 
 
 class Uploaded(Struct, frozen=True):

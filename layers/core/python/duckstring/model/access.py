@@ -29,6 +29,7 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "lineage"
             | "trace"
             | "kept"
+            | "lake"
             | "doctor"
             | "cost"
         }:

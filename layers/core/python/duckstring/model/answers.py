@@ -624,6 +624,29 @@ class KeptAnswer(TypedDict):
     next: int | None
 
 
+class LakeCatalog(TypedDict):
+    """One catalog of the lake, as of ``at``. ``lines``, ``tables``: how many it has."""
+
+    number: int
+    address: str
+    at: str
+    bytes: int
+    lines: int
+    tables: int
+
+
+class LakeAnswer(TypedDict):
+    """``lake``: ``newest`` is the address that always has the newest catalog. ``catalog``: that
+    one, at the address where it never changes; null: there is none yet. ``seconds``: how long the
+    exporter waits for more to be published; null: the Catchment has no lake.
+    """
+
+    now: str
+    seconds: int | None
+    newest: str
+    catalog: LakeCatalog | None
+
+
 class PublishedTables(TypedDict):
     """What publishing an earlier snapshot does to tables, by name: they are as they were, are the
     same, are published no longer, or are published again.

@@ -79,7 +79,7 @@ class Standing:
     how: str
 
 
-DASHBOARDS, ALARMS, SECRETS, POLLED_FIFO, POLLED, SWEEPS = 1, 10, 1, 1, 1, 30 * 24 * 12
+DASHBOARDS, ALARMS, SECRETS, POLLED_FIFO, POLLED, SWEEPS = 1, 11, 1, 1, 2, 30 * 24 * 12
 """What the stack has, and how often the sweep runs in a month: a test counts them in the
 template.
 """

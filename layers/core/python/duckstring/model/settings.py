@@ -46,6 +46,8 @@ class Settings:
     history_days: str = ""
     retention_snapshots: str = ""
     retention_days: str = ""
+    lake: str = ""
+    lake_seconds: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -75,6 +77,11 @@ class Settings:
         snapshots, days = self.retention_snapshots, self.retention_days
         said = Retention(int(snapshots) if snapshots else None, int(days) if days else None)
         return said.within(KEPT)
+
+    @property
+    def lake_after(self) -> int | None:
+        """How many seconds the exporter waits for more to be published; None: there is no lake."""
+        return int(self.lake_seconds) if self.lake_seconds else None
 
     def need(self, name: str) -> str:
         """The setting ``name``.

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from duckstring.model.instants import Instant
+from duckstring.model.lake import Exported, Listing
 from duckstring.model.names import Line
 from duckstring.model.retention import Retention
 from duckstring.ports import (
@@ -75,6 +76,26 @@ class Residence(Protocol):
         """
 
 
+class Lake(Protocol):
+    """The catalogs of the lake."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the Catchment has a lake."""
+
+    def latest(self) -> Exported | None:
+        """The newest catalog; None: there is none."""
+
+    def listing(self, exported: Exported) -> Listing | None:
+        """What a catalog shows and names; None: it is gone."""
+
+    def ask(self, lines: Collection[Line]) -> None:
+        """Ask for an export of these lines; of none: of all."""
+
+    def outdated(self, before: Instant) -> Iterator[str]:
+        """The keys of catalogs and listings in whose place there was a newer one at an instant."""
+
+
 class HistoryStore(Protocol):
     """Rows of runs and attempts, to delete."""
 
@@ -87,7 +108,8 @@ class HistoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SweepPorts:
-    """What the sweep needs from outside. ``history_kept``: how long; None: for ever.
+    """What the sweep needs from outside. ``lake_after``: how long the exporter waits for more to be
+    published. ``history_kept``: how long; None: for ever.
     ``retention``: of snapshots, where a Pond says nothing.
     """
 
@@ -99,6 +121,8 @@ class SweepPorts:
     garbage: GarbageStore
     residence: Residence
     history: HistoryStore
+    lake: Lake
+    lake_after: timedelta
     history_kept: timedelta | None
     retention: Retention
     mailbox: Mailbox

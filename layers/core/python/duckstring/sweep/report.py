@@ -27,6 +27,8 @@ class Report:
     objects: int = 0
     packages: int = 0
     uploads: int = 0
+    catalogs: int = 0
+    not_in_lake: list[Line] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
         """In the form for the log and the caller."""

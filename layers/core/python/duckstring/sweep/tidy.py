@@ -1,7 +1,8 @@
 """Deletes what nobody can read any more: manifests, table versions, memories of Ripples, packages,
-uploads.
+uploads, catalogs of the lake.
 
-It deletes only what is a day old, and what nothing published, pinned or unfinished refers to.
+It deletes only what is a day old, and what nothing published, pinned or unfinished refers to, nor
+the lake.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from duckstring.engine.state import PondState
 from duckstring.model.as_of import Kept, dropped_before
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant
+from duckstring.model.lake import HISTORY
 from duckstring.model.names import Line, attempt_of_key
 from duckstring.model.retention import Retention
 from duckstring.ports import Seen
@@ -46,6 +48,9 @@ def tidy(
     """
     named = _tidy_tables(seen, removals, ports, now, report)
     _tidy_packages(seen, ports, now, report)
+    catalogs = list(ports.lake.outdated(now - HISTORY))
+    ports.garbage.drop_objects(catalogs)
+    report.catalogs = len(catalogs)
     for removal in _finished(seen, removals, releases, now):
         if removal.line not in named:
             ports.removals.mark_cleared(removal)
@@ -66,7 +71,7 @@ def _tidy_tables(
     """
     garbage = ports.garbage
     states = {line: held.state for line, held in seen.items()}
-    named: set[str] = set()
+    named = _named_by_lake(ports)
     recorded, pins = garbage.dropped(states), pinned(states.values())
     for line, state in states.items():
         manifests = garbage.manifests(line)
@@ -100,6 +105,13 @@ def _tidy_tables(
     report.objects, report.tidied = len(stale), True
     report.uploads = garbage.abort_uploads(now - DAY)
     return frozenset(key.split("/")[1] for key in named)
+
+
+def _named_by_lake(ports: SweepPorts) -> set[str]:
+    """The objects that a version of the lake names which can still be read."""
+    newest = ports.lake.latest()
+    listing = ports.lake.listing(newest) if newest is not None else None
+    return set(listing.objects) if listing is not None else set()
 
 
 def _is_over(state: PondState, removals: Mapping[Line, Removal], now: Instant) -> bool:

@@ -15,6 +15,8 @@ from duckstring.model.sql import literal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from duckstring.adapters.aws.clients import Clients
+
 _ANY = "s3"
 """The scope of any bucket. It is shorter than the one that DuckDB gives by itself (``s3://``),
 so any secret of the author's wins.
@@ -88,6 +90,28 @@ class Keys:
         _write(home / _CREDENTIALS, json.dumps(told))
         _write(home / _CONFIG, f"[default]\ncredential_process = cat {home / _CREDENTIALS}\n")
         return {**others, **dict.fromkeys(_OWN_VARIABLES), "AWS_CONFIG_FILE": f"{home / _CONFIG}"}
+
+
+def keys_of(clients: Clients) -> Keys:
+    """The process's own credentials as they are now: a role's are renewed while a worker lives.
+
+    Raises:
+        InvariantError: it has none.
+    """
+    from botocore.credentials import RefreshableCredentials  # noqa: PLC0415 - not needed elsewhere
+
+    found = clients.session.get_credentials()
+    if found is None:
+        raise InvariantError(
+            "The worker has no AWS credentials.", hint="Run it with the function's role."
+        )
+    held = found.get_frozen_credentials()
+    return Keys(
+        held.access_key or "",
+        held.secret_key or "",
+        held.token or "",
+        renewed=isinstance(found, RefreshableCredentials),
+    )
 
 
 def _write(path: Path, text: str) -> None:

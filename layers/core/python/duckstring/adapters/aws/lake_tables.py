@@ -1,0 +1,56 @@
+"""The published tables, as the exporter reads them: ``exporter.ports.Tables``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from duckstring.adapters.aws.duck import Keys, S3Storage
+from duckstring.author import stored
+from duckstring.author.columns import ColumnTypes
+from duckstring.author.contents import content_of, rows_of
+from duckstring.model.catalog import TableVersion
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_AT_ONCE = 16
+
+
+class BucketTables:
+    """``exporter.ports.Tables``."""
+
+    def __init__(self, storage: S3Storage, keys: Callable[[], Keys], scratch: Path) -> None:
+        """Read with these ``keys``, as they are at each use."""
+        self._storage, self._keys = storage, keys
+        storage.settle(scratch)
+
+    def connect(self) -> DuckDBPyConnection:
+        """A new database in memory."""
+        import duckdb  # noqa: PLC0415 - its own start is most of the function's
+
+        con = duckdb.connect()
+        con.execute("SET TimeZone = 'UTC'")
+        return con
+
+    def columns(self, versions: Sequence[TableVersion]) -> Sequence[ColumnTypes | Exception]:
+        """A HEAD and a GET of the end of each table's newest object, several at a time."""
+        if not versions:
+            return []
+        self._storage.grant(self._keys())
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self._columns, versions))
+
+    def sql(self, version: TableVersion, columns: ColumnTypes) -> str:
+        """A SELECT of a table's rows, as they lie in its objects."""
+        content = content_of(version, self._storage.uri)
+        return f"SELECT * FROM ({rows_of(content, columns)})"  # noqa: S608 - quoted
+
+    def _columns(self, version: TableVersion) -> ColumnTypes | Exception:
+        try:
+            with self._storage.open().cursor() as cursor:
+                return stored.stored_columns(cursor, content_of(version, self._storage.uri))
+        except Exception as error:  # noqa: BLE001 - an author's object may hold anything
+            return error
