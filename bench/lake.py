@@ -11,10 +11,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import boto3
 import duckdb
-from moto.server import ThreadedMotoServer
 
+from bench.plain import serving
 from bench.table import Figure, machine, show
 from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.duck import Keys, S3Storage
@@ -75,21 +74,15 @@ class States:
 
 
 def measure() -> list[Figure]:
-    """Over an emulated S3, whose answers take as long as they take."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    endpoint = f"http://127.0.0.1:{port}"
-    s3 = boto3.Session("k", "s", region_name="us-east-1").client("s3", endpoint_url=endpoint)
-    s3.create_bucket(Bucket=BUCKET)
-    with tempfile.TemporaryDirectory() as folder:
+    """Over a server of files, whose answers take as long as they take."""
+    with tempfile.TemporaryDirectory() as folder, serving(folder) as endpoint:
         states, shelf = States(), Shelf(Path(folder))
         file = Path(folder) / "t.parquet"
         duckdb.sql(f"COPY (SELECT {_COLUMNS} FROM range(100)) TO '{file}'")
         for number in range(PONDS):
-            _publish(s3, states, line(f"pond{number}", 1), file.read_bytes(), run=1)
+            _publish(states, line(f"pond{number}", 1), file, run=1)
         keys = Keys("k", "s")
-        storage = S3Storage(BUCKET, "us-east-1", endpoint=endpoint)
+        storage = S3Storage(BUCKET, "us-east-1", endpoint=f"http://{endpoint}")
         ports = ExporterPorts(
             catalog=states,  # type: ignore[arg-type]
             states=states,
@@ -103,20 +96,21 @@ def measure() -> list[Figure]:
         assert shelf.newest is not None
         figures.append(Figure("  its catalog", shelf.newest.bytes / 1e6, "MB"))
         one = line("pond7", 1)
-        _publish(s3, states, one, file.read_bytes(), run=2)
+        _publish(states, one, file, run=2)
         figures.append(Figure("export after one Pond has published", _seconds(ports, one), "s"))
         figures.append(Figure("export where nothing is new", _seconds(ports, one), "s"))
-    server.stop()
     return figures
 
 
-def _publish(s3: object, states: States, of: Line, content: bytes, *, run: int) -> None:
+def _publish(states: States, of: Line, file: Path, *, run: int) -> None:
     tables = {}
     for number in range(TABLES):
         name = f"table{number}"
         key = table_key(of, name, run=run, ripple="r", attempt=1, invocation="0" * 8)
-        s3.put_object(Bucket=BUCKET, Key=key, Body=content)  # type: ignore[attr-defined]
-        tables[name] = TableVersion(name, key, 100, len(content), "", version="1.0.0")
+        path = file.parent / BUCKET / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.read_bytes())
+        tables[name] = TableVersion(name, key, 100, file.stat().st_size, "", version="1.0.0")
     package = f"artifacts/{of}/1.0.0/a.zip"
     release = Release(of, "1.0.0", "inlet", (), (), "m", package, "", 0, 0, NEVER)
     states.held[of] = PondState(of, release=release, snapshot=run, tables=tables)

@@ -10,14 +10,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 
 import duckdb
-from typing_extensions import override
 
 from bench.ground import NAME, Ground, PondText
+from bench.plain import PlainS3
 from bench.table import Figure
 from duckstring.author import database
 from duckstring_cli import catchments
@@ -116,46 +115,10 @@ def _connection(endpoint: str, key: str, secret: str) -> duckdb.DuckDBPyConnecti
 
 @contextmanager
 def _plain_server() -> Iterator[str]:
-    root = _file().parents[2]
-
-    class Ranges(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = 1 << 20
-        disable_nagle_algorithm = True
-
-        def do_HEAD(self) -> None:
-            self._answer(with_body=False)
-
-        def do_GET(self) -> None:
-            self._answer(with_body=True)
-
-        def _answer(self, *, with_body: bool) -> None:
-            path = root / self.path.lstrip("/").partition("?")[0]
-            size = path.stat().st_size
-            first, _, last = (
-                self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
-            )
-            begin, end = (
-                (int(first), int(last or size - 1)) if first else (size - int(last), size - 1)
-            )
-            self.send_response(206 if "Range" in self.headers else 200)
-            self.send_header("Content-Length", str(end - begin + 1))
-            self.send_header("Content-Range", f"bytes {begin}-{end}/{size}")
-            self.send_header("Accept-Ranges", "bytes")
-            self.end_headers()
-            if with_body:
-                with path.open("rb") as file:
-                    file.seek(begin)
-                    self.wfile.write(file.read(end - begin + 1))
-
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Ranges)
+    server = PlainS3(_file().parents[2])
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"127.0.0.1:{server.server_address[1]}"
+        yield server.endpoint
     finally:
         server.shutdown()
         server.server_close()
