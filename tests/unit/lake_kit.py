@@ -21,14 +21,15 @@ class Disk:
         self.con = self.lake.con
         self._keys = count(1)
 
-    def write(self, data, published=None):
-        return self.lake.write("t", data, key=f"t/{next(self._keys)}.parquet", published=published)
+    def write(self, data, published=None, *, is_measured=False):
+        key = f"t/{next(self._keys)}.parquet"
+        return self.lake.write("t", data, key=key, published=published, is_measured=is_measured)
 
     def read(self, version):
         return self.lake.read(("main", "t"), version)
 
     def fingerprint(self, sql):
-        return self.write(sql).fingerprint
+        return self.write(sql, is_measured=True).fingerprint
 
     def files(self):
         return [file for file in self.root.rglob("*") if file.is_file()]

@@ -28,6 +28,7 @@ from duckstring.model.parts import (
     part_faults,
 )
 from duckstring.model.values import replace
+from tests.unit.lake_kit import Disk
 from tests.unit.parts_kit import Sandbox, rows_of
 
 SELECT = "SELECT i AS id, 'n' || i AS name FROM range({}, {}) AS r(i)"
@@ -95,10 +96,7 @@ def test_the_files_are_the_table_and_nothing_is_copied(box, tmp_path):
 
 def test_it_is_the_same_table_as_one_that_was_written_with_these_rows(box, tmp_path):
     version = adopted(box, SPARK, ATHENA).written["orders"]
-    pond = Sandbox(tmp_path / "other").attempt()
-    pond.write_table("orders", SELECT.format(0, 20))
-
-    plain = pond.written["orders"]
+    plain = Disk(tmp_path / "other").write(SELECT.format(0, 20), is_measured=True)
     assert (version.fingerprint, version.total, version.rows) == (
         plain.fingerprint,
         plain.total,
@@ -271,9 +269,8 @@ def test_each_type_is_read_as_the_file_has_it_and_counts_as_if_it_had_been_writt
     assert (found.columns, found.types) == (direct.columns, direct.types)
     assert repr(rows_of(found)) == repr(rows_of(direct))
     assert pond.con.sql(f"FROM '{box.path(version)}'").types == direct.types
-    other = Sandbox(tmp_path / "other").attempt()
-    other.write_table("orders", f"FROM read_parquet('{to}part-*')")
-    assert other.written["orders"].fingerprint == version.fingerprint
+    other = Disk(tmp_path / "other").fingerprint(f"FROM read_parquet('{to}part-*')")
+    assert other == version.fingerprint
 
 
 # The contract.

@@ -99,6 +99,20 @@ def test_the_order_of_rows_and_the_number_of_threads_change_nothing(disk):
     assert disk.fingerprint(f"FROM ({ROWS}) ORDER BY n DESC") == one
 
 
+def test_repeated_rows_values_names_and_types_count(disk):
+    queries = [
+        "SELECT 1 AS a",
+        "SELECT 2 AS a",
+        "SELECT 1 AS b",
+        "SELECT 1::BIGINT AS a",
+        "SELECT unnest([1, 1, 2]) AS a",
+        "SELECT unnest([1, 2, 2]) AS a",
+        "SELECT unnest([1, 1, 1]) AS a",
+        "SELECT 1 AS a WHERE false",
+    ]
+    assert len({disk.fingerprint(query) for query in queries}) == len(queries)
+
+
 def test_how_often_a_row_occurs_counts(disk):
     found = [disk.fingerprint(f"SELECT 1 AS a, [1] AS b FROM range({times})") for times in range(5)]
     assert len(set(found)) == 5

@@ -245,8 +245,11 @@ def test_macros_of_an_author_change_nothing_of_what_is_measured_and_read(disk):
         "read_parquet(x) AS TABLE SELECT 9 AS n",
     ):
         disk.con.execute(f"CREATE MACRO {macro}")
-    version = disk.write("SELECT 1 AS n, -1.0::DOUBLE AS d, [1] AS l")
+    rows = "SELECT 1 AS n, -1.0::DOUBLE AS d, [1] AS l"
+    version = disk.write(rows, is_measured=True)
     assert version.fingerprint == before
+    assert disk.write(rows, version).fingerprint == before
+    assert disk.write(rows.replace("[1]", "[2]"), version).fingerprint != before
     assert disk.read(version).fetchall() == [(1, -1.0, [1])]
 
 
@@ -298,8 +301,9 @@ def test_an_authors_operators_do_not_change_what_is_stored_read_and_measured(dis
     disk.con.execute(f"CREATE TABLE source AS {SPELT}")
     before, fingerprint = shown(disk.con.sql("FROM source")), disk.fingerprint("FROM source")
     disk.con.execute(f"CREATE {kept}MACRO {macro} AS 42")
-    version = disk.write("FROM source")
+    version = disk.write("FROM source", is_measured=True)
     assert (version.fingerprint, shown(disk.read(version))) == (fingerprint, before)
+    assert disk.write("FROM source", version).fingerprint == fingerprint
     disk.lake.show({("up", "t"): version})
     assert shown(disk.con.sql("FROM up.t")) == before
 
@@ -337,13 +341,13 @@ def test_an_authors_settings_change_nothing_of_what_is_stored_and_measured(disk,
         "other": lambda: duckdb.connect().sql(AT_HAND),
     }
     before = {
-        name: (disk.write(relation()).fingerprint, shown(relation())[1:])
+        name: (disk.write(relation(), is_measured=True).fingerprint, shown(relation())[1:])
         for name, relation in relations.items()
     }
     disk.con.execute(f"SET {setting}")
     other = Disk(tmp_path)
     for name, relation in relations.items():
-        version = disk.write(relation())
+        version = disk.write(relation(), is_measured=True)
         assert disk.write(relation(), version).fingerprint == version.fingerprint
         assert (version.fingerprint, shown(other.read(version))[1:]) == before[name]
 

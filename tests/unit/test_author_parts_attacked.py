@@ -118,11 +118,14 @@ def test_zeros_whose_sign_a_file_loses_block_no_table(source, first):
         pond.merge_table("t", data, key=["id"], delete=delete)
 
     some = f"range({first}, {first} + 10) t(id)"
-    source.ran(lambda pond: merge(pond, f"SELECT id, -0.0::DOUBLE AS x FROM {some}"))
+    zeros = f"SELECT id, -0.0::DOUBLE AS x FROM {some}"
+    for _ in range(2):  # the second time the rows are compared, and their sum is kept
+        source.ran(lambda pond: pond.write_table("t", zeros))
+    assert source.tables["t"].total
     source.ran(
         lambda pond: merge(
             pond, "SELECT 5000::BIGINT AS id, 0.0::DOUBLE AS x", f"SELECT id FROM {some}"
         )
     )
-    assert int(source.tables["t"].total) >= 0
+    assert int(source.tables["t"].total or 0) >= 0
     assert read(source) == [(5000, 0.0)]

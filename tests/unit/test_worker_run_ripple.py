@@ -540,34 +540,6 @@ def test_sql_that_gives_no_rows_is_refused(world):
     )
 
 
-def fingerprints(world, *queries):
-    ran(
-        world,
-        "\n".join(f"pond.write_table('t{i}', '''{query}''')" for i, query in enumerate(queries)),
-    )
-    return [world.letters[-1].signal.tables[f"t{i}"].fingerprint for i in range(len(queries))]
-
-
-def test_the_fingerprint_is_of_the_rows_in_any_order(world):
-    one, two = fingerprints(world, "FROM range(5000) t(i)", "FROM range(5000) t(i) ORDER BY i DESC")
-    assert one == two
-
-
-def test_the_fingerprint_counts_repeated_rows_values_names_and_types(world):
-    queries = [
-        "SELECT 1 AS a",
-        "SELECT 2 AS a",
-        "SELECT 1 AS b",
-        "SELECT 1::BIGINT AS a",
-        "SELECT unnest([1, 1, 2]) AS a",
-        "SELECT unnest([1, 2, 2]) AS a",
-        "SELECT unnest([1, 1, 1]) AS a",
-        "SELECT 1 AS a WHERE false",
-    ]
-    found = fingerprints(world, *queries)
-    assert len(set(found)) == len(queries)
-
-
 def test_sums_of_whole_numbers_stay_exact(world):
     ran(
         world,

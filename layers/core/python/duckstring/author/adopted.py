@@ -301,7 +301,7 @@ def _measured(lake: Lake, table: str, content: Content, columns: ColumnTypes) ->
     if not content.objects:
         return 0, 0
     lake.check_functions(table)
-    rows, total = lake.measured(f"FROM {scan(*(one.uri for one in content.objects))}")
+    rows, total = lake.summed(f"FROM {scan(*(one.uri for one in content.objects))}")
     expected = sum(one.rows for one in content.objects)
     if rows != expected:
         raise WriteError(

@@ -46,7 +46,8 @@ class Adopting(Growing):
         """Write a new version of a table of this Pond: the Parquet files that another engine has
         written into ``location``. They are not copied, and nobody may change them any more.
 
-        Every row is read once, for the table's fingerprint. Call it when the engine has ended.
+        Every row is read once, to see whether the table has changed. Call it when the engine has
+        ended.
 
         Args:
             name: the table, as for ``write_table``.

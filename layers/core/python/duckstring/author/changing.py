@@ -1,8 +1,8 @@
 """Adds to a table: rows that are appended, and changes that are merged by a key.
 
 Nothing is written again that need not be. New rows, or changes, become a part of their own, beside
-the parts that there are (``model/parts.py``). The table's fingerprint follows from what is added:
-sums of row hashes add.
+the parts that there are (``model/parts.py``). What is added makes the table another one, so its
+fingerprint is a new one; where the sum of its rows' hashes is known, it follows from what is added.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from duckstring.author.contents import (
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import fingerprint, row_hash
+from duckstring.author.identity import identified, new_fingerprint
 from duckstring.author.stored import note_of, select, stored_columns
 from duckstring.author.writing import check_reserved, empty_as, first_types, prepare, prepare_more
 from duckstring.errors import TransientError
@@ -94,14 +95,14 @@ class Changes:
             copied = self._lake.copy(con, writing, rows, self._lake.uri(key))
         if not copied.rows:
             return None
-        count, total = self._lake.measured(f"FROM {scan(self._lake.uri(key))}")
-        part = Part(file_of_key(key), count, copied.bytes)
+        added = self._lake.summed(f"FROM {scan(self._lake.uri(key))}")[1] if there.total else 0
+        part = Part(file_of_key(key), copied.rows, copied.bytes)
         parts = (
             self._joined(target, there, part, columns)
             if target.own
             else (*self._with_room(target, there, columns), part)
         )
-        return self._version(there, parts, columns.columns, count=count, total=total)
+        return self._version(there, parts, columns.columns, count=copied.rows, added=added)
 
     def _written(self, target: Target, data: object) -> TableVersion:
         """The rows are the table."""
@@ -132,15 +133,13 @@ class Changes:
             writing = prepare(target.table, rows, retyped)
             copied = lake.copy(cursor, writing, rows, lake.uri(key))
         self._check_rows(target, copied.rows, there.rows)
-        count, total = lake.measured(f"FROM {scan(lake.uri(key))}")
         made = TableVersion(
             target.table,
             key,
-            count,
+            copied.rows,
             copied.bytes,
-            fingerprint(writing.columns, count, total),
+            new_fingerprint(),
             merge_key=there.merge_key,
-            total=str(total),
         )
         return replace(target, there=made, own=False), made, retyped
 
@@ -208,16 +207,9 @@ class Changes:
             copied = lake.copy_sql(
                 cursor, f"FROM {scan(given.rows)}", lake.uri(key), note=given.writing.note
             )
-        rows, total = lake.measured(f"FROM {scan(lake.uri(key))}")
-        return TableVersion(
-            target.table,
-            key,
-            rows,
-            copied.bytes,
-            fingerprint(given.writing.columns, rows, total),
-            merge_key=given.key,
-            total=str(total),
-        )
+        made = TableVersion(target.table, key, copied.rows, copied.bytes, "", merge_key=given.key)
+        before = lake.published(target.published) if target.published else None
+        return identified(lake, made, given.writing.columns, target.published, before)
 
     def _merged(
         self, target: Target, there: TableVersion, given: merging.Given, folder: Path
@@ -236,11 +228,11 @@ class Changes:
                 return None
             key = target.key()
             copied = lake.copy_sql(cursor, changes, lake.uri(key), note=given.writing.note)
-            count, total = _measured_changes(cursor, lake.uri(key), columns)
+            count, added = _measured_changes(cursor, lake.uri(key), columns)
         part = Part(file_of_key(key), copied.rows, copied.bytes, "changes")
         there = replace(there, merge_key=there.merge_key or given.key)
         parts = (*self._with_room(target, there, lake.published(there)), part)
-        return self._version(there, parts, given.writing.columns, count=count, total=total)
+        return self._version(there, parts, given.writing.columns, count=count, added=added)
 
     def _joined(
         self, target: Target, there: TableVersion, part: Part, columns: Published
@@ -300,31 +292,24 @@ class Changes:
         columns: ColumnTypes,
         *,
         count: int,
-        total: int,
+        added: int,
     ) -> TableVersion:
         """The version of these parts, which has so many rows more than before, and so much more in
-        its hashes.
+        its hashes, if what it had is known.
         """
         made = TableVersion(
             there.table,
             there.key_of(parts[-1]),
             there.rows + count,
             sum(part.bytes for part in parts if part.is_live),
-            "",
+            new_fingerprint(),
             parts=parts if len(parts) > 1 else (),
             merge_key=there.merge_key,
         )
-        total += int(there.total) if there.total else self._total(there)
-        if total < 0:  # a file has lost the sign of zeros, so the hashes do not add up
-            total = self._total(made)
+        total = int(there.total) + added if there.total else -1
+        if total < 0:  # not known, or a file has lost the sign of zeros: the hashes do not add up
+            return made
         return replace(made, fingerprint=fingerprint(columns, made.rows, total), total=str(total))
-
-    def _total(self, there: TableVersion) -> int:
-        """Of a version that the release before has written: it is measured once."""
-        content = content_of(there, self._lake.uri)
-        with self._lake.classified_errors(), self._lake.con.cursor() as cursor:
-            rows = rows_of(content, stored_columns(cursor, content))
-        return self._lake.measured(rows)[1]
 
 
 def _measured_changes(con: DuckDBPyConnection, uri: str, columns: ColumnTypes) -> tuple[int, int]:

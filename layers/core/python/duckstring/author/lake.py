@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from duckstring.author import delta as deltas
 from duckstring.author import outages, refusals, stored
 from duckstring.author.columns import OWN, column_types, duckdb_message
-from duckstring.author.contents import CHANGE, Content, content_of, content_of_parts, scan
+from duckstring.author.contents import CHANGE, Content, content_of, content_of_parts
 from duckstring.author.contract import Published
 from duckstring.author.errors import WriteError
-from duckstring.author.fingerprint import OF_ANY_TYPE, fingerprint, row_hashes
+from duckstring.author.fingerprint import OF_ANY_TYPE, row_hashes
+from duckstring.author.identity import identified, measured
 from duckstring.author.incoming import reading, registered, selected
 from duckstring.author.naming import TableRef
 from duckstring.author.used import views_used
@@ -205,11 +206,13 @@ class Lake:
         key: str,
         published: TableVersion | None = None,
         reserved: str = "",
+        is_measured: bool = False,
     ) -> TableVersion:
-        """Store ``data`` as Parquet and measure what was stored, without holding it in memory.
+        """Store ``data`` as Parquet, without holding it in memory.
 
-        The fingerprint is taken from the stored file: the relation might not give the same rows
-        twice. ``reserved``: a name that no column may have.
+        What is compared with ``published`` is the stored file: the relation might not give the same
+        rows twice. ``reserved``: a name that no column may have. ``is_measured``: the version has
+        the fingerprint of its rows, whatever is published.
 
         Raises:
             WriteError: it cannot be kept as it is. Nothing was stored.
@@ -218,19 +221,15 @@ class Lake:
         with self.relation(table, data) as (con, relation):
             self.check_functions(table)
             check_reserved(table, relation.columns, reserved)
-            writing = prepare(table, relation, self.published(published) if published else None)
-            size = self.copy(con, writing, relation, self.uri(key)).bytes
-        rows, total = self.measured(f"FROM {scan(self.uri(key))}")
-        return TableVersion(
-            table,
-            key,
-            rows,
-            size,
-            fingerprint(writing.columns, rows, total),
-            total=str(total),
-        )
+            before = self.published(published) if published else None
+            writing = prepare(table, relation, before)
+            copied = self.copy(con, writing, relation, self.uri(key))
+        made = TableVersion(table, key, copied.rows, copied.bytes, "")
+        if is_measured:
+            return measured(self, made, writing.columns)
+        return identified(self, made, writing.columns, published, before)
 
-    def measured(self, rows: str) -> tuple[int, int]:
+    def summed(self, rows: str) -> tuple[int, int]:
         """How many rows a SELECT gives, as they lie in files, and the sum of their hashes."""
         with self.classified_errors(), self.con.cursor() as cursor:
             hashes = row_hashes(column_types(cursor.sql(rows)))

@@ -192,7 +192,7 @@ def _filled(kind: ColumnType, stored: ColumnType, path: str, held: Iterator[bool
     the column's.
     """
     if not kind.parts:
-        return {path} if True in list(islice(held, _leaves(stored))) else set()
+        return {path} if True in list(islice(held, leaves(stored))) else set()
     has_tag = kind.kind == "union" and next(held)
     parts = stored.part("member").parts if kind.kind == "union" else stored.parts
     inside: set[str] = set()
@@ -208,11 +208,11 @@ def paths_in(kind: ColumnType, path: str) -> Iterator[str]:
         yield from paths_in(part, inside_of(kind, path, name))
 
 
-def _leaves(stored: ColumnType) -> int:
+def leaves(stored: ColumnType) -> int:
     """How many of the file's columns a type takes."""
     if stored.kind == "variant":
         return 2
-    return sum(_leaves(part) for _, part in stored.parts) or 1
+    return sum(leaves(part) for _, part in stored.parts) or 1
 
 
 def _containers(

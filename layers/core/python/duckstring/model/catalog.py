@@ -111,15 +111,16 @@ class Part(Value, frozen=True, array_like=True):
 class TableVersion(Value, frozen=True):
     """One immutable version of one table: its Parquet objects and what is known of them.
 
-    ``fingerprint`` is equal for equal multisets of rows under the same schema. The engine fills in
-    the rest when it publishes: ``version`` wrote it, at the freshness ``f`` (NEVER: published
-    before this was kept); at ``confirmed`` its Ripple last said by ``skip`` that nothing had
-    changed; ``package`` is the package (``names.package_id``) that last wrote it or kept it on
-    purpose. The run and the Ripple are in the key (``names.writer_of``).
+    Versions of one ``fingerprint`` have equal multisets of rows under the same schema; one that was
+    written with the published rows has the published version's. The engine fills in the rest when
+    it publishes: ``version`` wrote it, at the freshness ``f`` (NEVER: published before this was
+    kept); at ``confirmed`` its Ripple last said by ``skip`` that nothing had changed; ``package``
+    is the package (``names.package_id``) that last wrote it or kept it on purpose. The run and the
+    Ripple are in the key (``names.writer_of``).
 
     ``parts``: the objects, in the order in which they were written, where there are several; the
     last one lies under ``key``. ``merge_key``: the columns by which changes name rows. ``total`` is
-    the sum of the hashes of all rows, as text; empty: not known (the release before kept none).
+    the sum of the hashes of all rows, as text; empty: not known.
     """
 
     table: str

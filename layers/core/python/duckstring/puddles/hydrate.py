@@ -244,7 +244,7 @@ def _call(one: Puddle, pond: LocalPond, lake: Lake, project: Project, found: _Fo
     key = input_key(one.owner, major, one.table)
     try:
         rows = readable_rows(one.ref, value, lake.con, project.root)
-        written = lake.write(one.ref, rows, key=key)
+        written = lake.write(one.ref, rows, key=key, is_measured=True)
         lake.show({(one.owner, one.table): written})  # for the Puddles below
     except DuckstringError as error:
         found.faults.append(f"{one.where}: {error.message} {error.hint}".rstrip())

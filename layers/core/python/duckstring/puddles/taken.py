@@ -67,7 +67,7 @@ def take(
             ref = f"{snapshot.source}.{table}"
             relation = _sample(snapshot.con, table, rows)
             key = input_key(snapshot.source, major, table, snapshot.number)
-            version = lake.write(ref, relation, key=key)
+            version = lake.write(ref, relation, key=key, is_measured=True)
             made.append(Made(ref, version.rows, version.bytes, version.fingerprint))
         move_in(pond, folder, [one.ref for one in made])
     new = {one.ref: _input(one, snapshot, now) for one in made}

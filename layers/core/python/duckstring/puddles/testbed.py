@@ -229,7 +229,7 @@ class _Loaded:
         key = table_key(of, table, run=run, ripple="test", attempt=1, invocation=str(self._count))
         ref = table if own else f"{owner}.{table}"
         data = readable_rows(ref, rows, self.lake.con, pond.root)
-        version = self.lake.write(ref, data, key=key)
+        version = self.lake.write(ref, data, key=key, is_measured=True)
         changed = self._after_all(now)
         if own:
             self.line.seed({table: replace(version, table=table)}, changed)

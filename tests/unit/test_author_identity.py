@@ -1,0 +1,173 @@
+"""A table that is written with the rows that are published keeps its fingerprint. What differs gets
+another one, and rows are read only where nothing cheaper tells.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.lake_kit import Disk
+
+MANY = (
+    "SELECT i, i % 7 AS k, (i % 11)::DOUBLE AS d, 't' || (i % 1000) AS t, [i % 2] AS l, "
+    "(i % 5 / 100)::DECIMAL(15,2) AS c, DATE '2030-01-01' + (i % 900)::INTEGER AS day, "
+    "CASE WHEN i % 3 > 0 THEN i % 2 = 0 END AS b, "
+    "CASE WHEN i % 3 = 0 THEN 'nan'::DOUBLE ELSE i END AS n, "
+    "[repeat('m', 300), 'A', 'z'][i % 3 + 1] AS s, "
+    "CASE WHEN i < 150000 THEN 'a' ELSE 'B' END AS u FROM range(300000) r(i)"
+)
+"""Three row groups."""
+
+
+@pytest.fixture
+def disk(tmp_path):
+    return Disk(tmp_path)
+
+
+def rows_are_gone(disk, version):
+    """The file has its end, and nothing of its rows."""
+    file = disk.root / version.key
+    content = bytearray(file.read_bytes())
+    end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    content[4:end] = bytes(end - 4)
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("order", ["hash(i)", "i % 3", "s", "n"])
+@pytest.mark.parametrize("collation", ["", "NOCASE"])
+def test_the_same_rows_in_another_order_are_the_same_table(disk, order, collation):
+    disk.con.execute(f"SET default_collation = '{collation}'")
+    published = disk.write(MANY)
+    again = disk.write(f"FROM ({MANY}) ORDER BY {order}", published)
+    assert again.fingerprint == published.fingerprint
+    assert (published.total, bool(again.total)) == ("", True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "i = 150000 AS b",
+        "CASE WHEN i = 150000 THEN 'other' ELSE t END AS t",
+        "CASE WHEN i = 150000 THEN [9] ELSE l END AS l",
+        "CASE WHEN i = 150000 THEN 0.5 ELSE d END AS d",
+        "CASE i WHEN 7 THEN 8 WHEN 8 THEN 7 ELSE i END AS i",
+    ],
+)
+def test_one_other_value_in_the_middle_is_another_table(disk, change):
+    published = disk.write(MANY)
+    other = disk.write(f"SELECT * REPLACE ({change}) FROM ({MANY})", published)
+    assert other.fingerprint != published.fingerprint
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "SELECT i, t FROM (FROM range(101) r(i), (SELECT 'x' AS t))",
+        "SELECT i + 1 AS i, t FROM (FROM range(100) r(i), (SELECT 'x' AS t))",
+        "SELECT nullif(i, 50) AS i, t FROM (FROM range(100) r(i), (SELECT 'x' AS t))",
+        "SELECT i, 'y' AS t FROM range(100) r(i)",
+        "SELECT i, 'x' AS t, -1e-9::DOUBLE AS d FROM range(100) r(i)",
+        "SELECT i, 'x' AS t, NULL AS more FROM range(100) r(i)",
+        "SELECT i, 'x' AS t, 1 AS more FROM range(100) r(i)",
+    ],
+)
+def test_no_row_is_read_where_numbers_columns_or_ends_of_files_differ(disk, other):
+    d = ", 0.0::DOUBLE AS d" if " AS d" in other else ""
+    published = disk.write(f"SELECT i, 'x' AS t{d} FROM range(100) r(i)")
+    rows_are_gone(disk, published)
+    assert disk.write(other, published).fingerprint != published.fingerprint
+    assert disk.write(f"FROM ({other}) LIMIT 5", published).fingerprint != published.fingerprint
+
+
+def test_what_was_compared_once_is_not_read_again(disk):
+    rows = "SELECT i, 'x' || i AS t FROM range(100) r(i)"
+    first = disk.write(rows)
+    second = disk.write(rows, first)
+    rows_are_gone(disk, second)
+    third = disk.write(rows, second)
+    assert third.fingerprint == first.fingerprint
+    assert disk.write(rows.replace("'x' || i", "'x' || (99 - i)"), second).fingerprint not in {
+        first.fingerprint,
+        "",
+    }
+
+
+def test_a_version_that_is_new_has_a_fingerprint_of_its_own(disk):
+    assert len({disk.write("SELECT 1 AS a").fingerprint for _ in range(3)}) == 3
+
+
+def test_a_table_of_many_columns_is_compared(disk):
+    wide = ", ".join(f"i + {n} AS c{n}" for n in range(150))
+    published = disk.write(f"SELECT {wide} FROM range(10) r(i)")
+    same = disk.write(f"SELECT {wide} FROM range(10) r(i) ORDER BY i DESC", published)
+    assert same.fingerprint == published.fingerprint
+    last = wide.replace("i + 149", "i + 148")
+    assert (
+        disk.write(f"SELECT {last} FROM range(10) r(i)", published).fingerprint
+        != published.fingerprint
+    )
+
+
+def test_an_empty_table_stays_the_same_and_another_one_is_another(disk):
+    published = disk.write("SELECT 1 AS a WHERE false")
+    assert disk.write("SELECT 2 AS a WHERE false", published).fingerprint == published.fingerprint
+    assert disk.write("SELECT 2 AS a", published).fingerprint != published.fingerprint
+
+
+def test_an_authors_collation_does_not_make_two_texts_one(disk):
+    published = disk.write("SELECT 'a' AS t")
+    disk.con.execute("SET default_collation = 'NOCASE'")
+    assert disk.write("SELECT 'A' AS t", published).fingerprint != published.fingerprint
+    assert disk.write("SELECT 'a' AS t", published).fingerprint == published.fingerprint
+
+
+VALUES = {
+    "BIGINT": st.sampled_from(["0", "-1", "9223372036854775807", "NULL"]),
+    "DOUBLE": st.sampled_from(["0.5", "'nan'", "'inf'", "'-inf'", "1e300", "NULL"]),
+    "VARCHAR": st.sampled_from(
+        ["''", "'a'", "'A'", "chr(0)", "repeat('x', 300)", "repeat('x', 301)", "'ä'", "NULL"]
+    ),
+    "DECIMAL(38,3)": st.sampled_from(["0.001", "-0.001", "12345678901234567890.5", "NULL"]),
+    "DATE": st.sampled_from(["'2030-01-01'", "'infinity'", "'0001-01-01 (BC)'", "NULL"]),
+    "TIMESTAMP": st.sampled_from(["'2030-01-01 00:00:00.000001'", "'-infinity'", "NULL"]),
+    "TIMESTAMPTZ": st.sampled_from(["'2030-01-01 00:00:00+01'", "'2029-12-31 23:00:00Z'", "NULL"]),
+    "BOOLEAN": st.sampled_from(["true", "false", "NULL"]),
+    "UTINYINT": st.sampled_from(["0", "255", "NULL"]),
+    "BLOB": st.sampled_from([r"'\x00'", r"'\xFF'", "''", "NULL"]),
+    "INTEGER[]": st.sampled_from(["[]", "[1]", "[NULL]", "NULL"]),
+    "HUGEINT": st.sampled_from(["0", "-1", "18446744073709551616", "NULL"]),
+}
+
+
+@st.composite
+def tables(draw):
+    """Two tables of the same columns whose rows are often the same, in another order."""
+    kinds = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=4))
+    rows = draw(st.lists(st.tuples(*(VALUES[kind] for kind in kinds)), min_size=1, max_size=6))
+    others = draw(st.permutations(rows))
+    if draw(st.booleans()):
+        place = draw(st.integers(0, len(others) - 1))
+        others = [*others]
+        others[place] = draw(st.tuples(*(VALUES[kind] for kind in kinds)))
+    return kinds, rows, others
+
+
+def select(kinds, rows):
+    cells = [
+        ", ".join(f"{cell}::{kind}" for cell, kind in zip(row, kinds, strict=True)) for row in rows
+    ]
+    names = ", ".join(f"c{n}" for n in range(len(kinds)))
+    return f"FROM (VALUES {', '.join(f'({row})' for row in cells)}) v({names})"
+
+
+@given(tables())
+def test_the_fingerprint_is_kept_if_and_only_if_the_rows_are(tmp_path_factory, table):
+    kinds, rows, others = table
+    disk = Disk(tmp_path_factory.mktemp("disk"))
+    one, other = select(kinds, rows), select(kinds, others)
+    published = disk.write(one)
+    for known in (published, disk.write(one, published)):
+        same = disk.fingerprint(one) == disk.fingerprint(other)
+        assert (disk.write(other, known).fingerprint == published.fingerprint) == same
