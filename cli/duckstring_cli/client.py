@@ -226,9 +226,18 @@ class Client:
         """What is wrong with lines."""
         return self._call(DoctorAnswer, "doctor")
 
-    def tables(self, pond: str, *, major: int | None = None) -> TablesAnswer:
-        """The published snapshot of a line."""
-        return self._call(TablesAnswer, "tables", pond=pond, major=major)
+    def tables(
+        self, pond: str, *, major: int | None = None, snapshot: int | None = None
+    ) -> TablesAnswer:
+        """The published snapshot of a line, or an earlier one that is kept, by its number."""
+        answer = self._call(TablesAnswer, "tables", pond=pond, major=major, snapshot=snapshot)
+        if snapshot is not None and answer["snapshot"] != snapshot:
+            raise OperatorError(
+                f"Catchment {self.catchment.name!r} is of a release that shows only what is "
+                "published.",
+                hint="Upgrade it: docs/aws.md, Upgrading.",
+            )
+        return answer
 
     def snapshots(
         self,

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from duckstring.api import kept as use_case
-from duckstring.api.requests import KeptRequest, read
-from duckstring.api.tables import NotPublishedError
+from duckstring.api.requests import KeptRequest, TablesRequest, read
+from duckstring.api.tables import NotPublishedError, SnapshotNotKeptError, tables_of_snapshot
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import PondState, Run, SourceReport, SourceView
 from duckstring.errors import OperatorError
@@ -39,6 +39,11 @@ def grown(*numbers):
     parts = tuple(Part(file_of_key(version(one).key), 10, 5) for one in numbers)
     whole = replace(version(numbers[-1]), rows=10 * len(parts), bytes=5 * len(parts))
     return replace(whole, parts=parts)
+
+
+class Files:
+    def uri(self, key):
+        return f"s3://bucket/{key}"
 
 
 @dataclass
@@ -94,6 +99,15 @@ class World:
             published=self,
             whole=whole,
             clock=StillClock(),
+        )
+
+    def tables(self, **asked):
+        return tables_of_snapshot(
+            read(TablesRequest, {"pond": "sales", **asked}),
+            catalog=ShelfCatalog(graph(release("sales@1"))),
+            states=self,
+            published=self,
+            files=Files(),
         )
 
     def why(self, **asked):
@@ -197,3 +211,27 @@ def test_a_pond_without_a_snapshot_is_refused():
         World({}).ask()
     with pytest.raises(PondNotFoundError):
         World({}).ask(pond="sale")
+
+
+def test_the_tables_of_an_earlier_snapshot_are_those_that_it_had():
+    world = World({3: (2, [version(3), version(3, "b", 9)]), 7: (0.5, [version(7)])})
+    then = world.tables(snapshot=3)
+    assert (then["snapshot"], then["f"]) == (3, to_text(NOON - 2 * DAY))
+    found = {row["table"]: (row["bytes"], row["written_in"]) for row in then["tables"]}
+    assert found == {"b": (9, "sales@1/3"), "orders": (5, "sales@1/3")}
+    assert world.tables(snapshot=7) == world.tables()
+    assert [row["uri"] for row in world.tables()["tables"]] == [f"s3://bucket/{version(7).key}"]
+
+
+@pytest.mark.parametrize("number", [2, 4, 8])
+def test_a_snapshot_that_is_not_kept_or_not_there_yet_is_refused(number):
+    world = World({2: (3, [version(2)]), 3: (2, [version(3)]), 7: (0.5, [version(7)])}, former=2)
+    with pytest.raises(SnapshotNotKeptError, match=f"sales@1 has no snapshot {number}"):
+        world.tables(snapshot=number)
+
+
+def test_a_number_of_a_snapshot_is_a_whole_number_from_1():
+    world = World({3: (0, [version(3)])})
+    for number in (0, -1, "3", 1.5, True):
+        with pytest.raises(OperatorError, match="snapshot is "):
+            world.tables(snapshot=number)

@@ -253,8 +253,12 @@ def _run(asked: requests.RunRequest, ports: ApiPorts) -> RunAnswer:
 
 
 def _tables(asked: requests.TablesRequest, ports: ApiPorts) -> TablesAnswer:
-    return tables.tables(
-        asked.pond, asked.major, catalog=ports.catalog, states=ports.states, files=ports.files
+    return tables.tables_of_snapshot(
+        asked,
+        catalog=ports.catalog,
+        states=ports.states,
+        published=ports.published,
+        files=ports.files,
     )
 
 

@@ -9,7 +9,7 @@ from duckstring.api.past import Past
 from duckstring.api.ports import PublishPorts
 from duckstring.api.post import post_and_wait
 from duckstring.api.requests import PublishRequest
-from duckstring.api.tables import NotPublishedError
+from duckstring.api.tables import NotPublishedError, SnapshotNotKeptError
 from duckstring.engine.signals import Republished
 from duckstring.engine.state import PondState, Wave
 from duckstring.engine.tables import again
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from duckstring.model.answers import PublishAnswer, PublishedTables
 
 _MOST_NAMED = 3
-
-
-class SnapshotNotKeptError(OperatorError):
-    """There is no such snapshot to publish."""
-
-    def __init__(self, line: Line, what: str) -> None:
-        """Name ``what`` is not there."""
-        super().__init__(f"{line} has no {what}.", hint=f"What is kept: {commands.snapshots(line)}")
 
 
 class RunInFlightError(OperatorError):

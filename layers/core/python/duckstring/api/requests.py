@@ -177,10 +177,11 @@ class RunRequest(Struct, frozen=True):
 
 
 class TablesRequest(Struct, frozen=True):
-    """``tables``."""
+    """``tables``. ``snapshot``: the number of an earlier one; null: what is published."""
 
     pond: Text
     major: Major | None = None
+    snapshot: Number | None = None
 
 
 class SnapshotsRequest(Struct, frozen=True):

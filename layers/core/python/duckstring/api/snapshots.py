@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from duckstring.api.past import Past
 from duckstring.api.ports import PublishedReader, TableFiles
 from duckstring.api.requests import SnapshotsRequest
-from duckstring.api.tables import NotPublishedError, describe_tables
+from duckstring.api.tables import NotPublishedError, as_state, describe_tables
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError, StateConflictError
 from duckstring.model.as_of import Span, newest_common, odd_one
@@ -274,15 +274,7 @@ def _rows(
         if number == one.state.snapshot:
             yield {"schema": one.schema, **describe_tables(one.state, files)}
         elif (line, number) in held:
-            then = held[line, number]
-            was = PondState(
-                line,
-                end_f=then.f,
-                snapshot=number,
-                snapshot_f=then.f,
-                tables=dict(then.tables),
-                dropped=dict(then.dropped),
-            )
+            was = as_state(line, held[line, number])
             yield {"schema": one.schema, **describe_tables(was, files)}
         else:
             raise StateConflictError(

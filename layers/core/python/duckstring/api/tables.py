@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from duckstring.api.ports import TableFiles
+from duckstring.api.ports import PublishedReader, TableFiles
+from duckstring.api.requests import TablesRequest
+from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.model import commands
@@ -35,6 +37,14 @@ class NotPublishedError(OperatorError):
         )
 
 
+class SnapshotNotKeptError(OperatorError):
+    """There is no such snapshot of a line."""
+
+    def __init__(self, line: Line, what: str) -> None:
+        """Name ``what`` is not there."""
+        super().__init__(f"{line} has no {what}.", hint=f"What is kept: {commands.snapshots(line)}")
+
+
 def tables(
     pond: str, major: int | None = None, *, catalog: Catalog, states: StateReader, files: TableFiles
 ) -> TablesAnswer:
@@ -44,11 +54,53 @@ def tables(
         PondNotFoundError: no such Pond.
         NotPublishedError: it has not completed a run.
     """
+    return describe_tables(_published(pond, major, catalog, states), files)
+
+
+def tables_of_snapshot(
+    asked: TablesRequest,
+    *,
+    catalog: Catalog,
+    states: StateReader,
+    published: PublishedReader,
+    files: TableFiles,
+) -> TablesAnswer:
+    """The same of an earlier snapshot that is kept, by its number; without one, of what is
+    published.
+
+    Raises:
+        PondNotFoundError: no such Pond.
+        NotPublishedError: it has not completed a run.
+        SnapshotNotKeptError: it has no such snapshot.
+    """
+    state, number = _published(asked.pond, asked.major, catalog, states), asked.snapshot
+    if number in {None, state.snapshot}:
+        return describe_tables(state, files)
+    key = (state.line, number or 0)
+    found = published.read_many([key]).get(key) if state.former < key[1] < state.snapshot else None
+    if found is None:
+        raise SnapshotNotKeptError(state.line, f"snapshot {number}")
+    return describe_tables(as_state(state.line, found), files)
+
+
+def _published(pond: str, major: int | None, catalog: Catalog, states: StateReader) -> PondState:
     line = find_deployed(catalog, pond, major).line
     seen = states.read([line]).get(line)
     if seen is None or not seen.state.snapshot:
         raise NotPublishedError(line, running=bool(seen and seen.state.runs))
-    return describe_tables(seen.state, files)
+    return seen.state
+
+
+def as_state(line: Line, then: PublishSnapshot) -> PondState:
+    """What a line had published, as far as its tables go."""
+    return PondState(
+        line,
+        end_f=then.f,
+        snapshot=then.run,
+        snapshot_f=then.f,
+        tables=dict(then.tables),
+        dropped=dict(then.dropped),
+    )
 
 
 def describe_tables(state: PondState, files: TableFiles) -> TablesAnswer:
