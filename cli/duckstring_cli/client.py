@@ -270,6 +270,11 @@ class Client:
             answer = {**answer, "snapshots": shown, "next": shown[-1]["snapshot"]}
         return answer
 
+    def number_before(self, pond: str, major: int, number: int) -> int | None:
+        """The number of the kept snapshot before another one of a line. None: there is none."""
+        found = self._call(KeptAnswer, "kept", pond=pond, major=major, before=number)["snapshots"]
+        return found[0]["snapshot"] if found else None
+
     def lake(self) -> LakeAnswer:
         """Where the lake lies."""
         return self._call(LakeAnswer, "lake")

@@ -135,6 +135,12 @@ ENTRIES = (
         "Example: duckstring get reports worst_routes routes.csv",
     ),
     Entry(
+        "diff",
+        "diff:diff",
+        "Compare two versions of a table: columns, and rows added, removed and changed.",
+        "Example: duckstring diff sales orders 2d --key id",
+    ),
+    Entry(
         "snapshots",
         "snapshots:snapshots",
         "The snapshots of a Pond that are kept, newest first.",

@@ -43,7 +43,7 @@ def connect_locked(
     """
     con = connect(catchment, snapshot, sql)
     # Whole addresses: what is allowed by its beginning may end in ?s3_endpoint=.
-    read = [one.uri for table in snapshot["tables"] for one in _content(table).objects]
+    read = [one.uri for table in snapshot["tables"] for one in content_of(table).objects]
     lock(con, files=[*read, *map(str, writes)])
     return con
 
@@ -77,7 +77,7 @@ def table_sql(con: DuckDBPyConnection, table: TableRow) -> str:
         OperatorError: its address is not one that a Ripple can have written.
         duckdb.Error: the file cannot be read.
     """
-    return stored.select(con, _content(table))
+    return stored.select(con, content_of(table))
 
 
 def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str, Published]:
@@ -91,7 +91,7 @@ def published_columns(catchment: Catchment, snapshot: TablesAnswer) -> dict[str,
         open_s3(con, catchment)
     with reading_from(catchment):
         return {
-            table["table"]: stored.published(con, _content(table)) for table in snapshot["tables"]
+            table["table"]: stored.published(con, content_of(table)) for table in snapshot["tables"]
         }
 
 
@@ -118,7 +118,7 @@ def lock(
     con.execute("SET lock_configuration = true")
 
 
-def _content(table: TableRow) -> Content:
+def content_of(table: TableRow) -> Content:
     """What a table's rows lie in."""
     parts = table.get("parts")  # a Catchment of the release before has none
     if not parts:

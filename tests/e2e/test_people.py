@@ -249,6 +249,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "sql": ["sql", f"FROM {made}.made"],
         "contract": ["contract", made],
         "snapshots": ["snapshots", made],
+        "diff": ["diff", made, "made", "1", "1"],
         "lake": ["lake"],
         # While the Pond is at rest: what follows has it run.
         "publish": ["publish", made, "--run", "1", "--yes"],

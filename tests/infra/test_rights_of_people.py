@@ -60,6 +60,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "runs", "pond": "sales", "status": "failed"},
     {"op": "run", "run": "sales@1/1"},
     {"op": "tables", "pond": "sales"},
+    {"op": "tables", "pond": "sales", "snapshot": 1},
     {"op": "snapshots"},
     {"op": "snapshots", "schemas": ["sales", "sales_v1"], "consistent": True},
     {"op": "snapshots", "schemas": ["sales"], "at": "2030-01-01T12:00:00Z"},

@@ -130,3 +130,30 @@ def major_of(major: int | None, version: str | None) -> int | None:
 def open_client(name: str | None) -> Client:
     """The Catchment of that name, or the default one."""
     return Client(catchments.find(name))
+
+
+_DIGITS = 11
+"""A number of a run has fewer."""
+
+
+def run_number(run: str, pond: str, major: int | None) -> tuple[int | None, int]:
+    """The major and the number of a Pond's run: ``sales@1/42``, or ``42``.
+
+    Raises:
+        BadInputError: it is something else, or a run of another line.
+    """
+    from duckstring.model import names
+
+    if run.isascii() and run.isdigit() and len(run) < _DIGITS:
+        return major, int(run)
+    try:
+        line, number = names.parse_run(run)
+    except ValueError as error:
+        raise BadInputError(f"{error}.", hint=f"List them: duckstring snapshots {pond}") from error
+    of, its_major = names.parse_line(line)
+    if of != pond or major not in {None, its_major}:
+        raise BadInputError(
+            f"{run} is not a run of {pond}{'' if major is None else f' with major {major}'}.",
+            hint=f"List its runs: duckstring snapshots {pond}",
+        )
+    return its_major, number

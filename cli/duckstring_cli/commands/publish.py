@@ -19,6 +19,7 @@ from duckstring_cli.commands.options import (
     PondName,
     major_of,
     open_client,
+    run_number,
 )
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from duckstring.model.answers import PublishAnswer
     from duckstring_cli.catchments import Catchment
 
-_MOST_NAMED, _DIGITS = 6, 11
+_MOST_NAMED = 6
 
 
 def publish(
@@ -66,7 +67,7 @@ def publish(
     when = instants.to_text(moments.ago(at, now=datetime.now(UTC))) if at is not None else None
     number = None
     if run is not None:
-        picked, number = _parsed(run, pond, picked)
+        picked, number = run_number(run, pond, picked)
     client = open_client(catchment)
     would = client.publish(pond, major=picked, at=when, snapshot=number, dry=True)
     if not dry:
@@ -95,23 +96,6 @@ def _show(answer: PublishAnswer, *, dry: bool, was_told: bool) -> None:
         )
     elif not dry:
         render.warn("It is busy and has not received it yet, but it will.")
-
-
-def _parsed(run: str, pond: str, major: int | None) -> tuple[int | None, int]:
-    """The major and the number of a run: ``sales@1/42``, or ``42``."""
-    if run.isascii() and run.isdigit() and len(run) < _DIGITS:
-        return major, int(run)
-    try:
-        line, number = names.parse_run(run)
-    except ValueError as error:
-        raise BadInputError(f"{error}.", hint=f"List them: duckstring snapshots {pond}") from error
-    of, its_major = names.parse_line(line)
-    if of != pond or major not in {None, its_major}:
-        raise BadInputError(
-            f"{run} is not a run of {pond}{'' if major is None else f' with major {major}'}.",
-            hint=f"List its runs: duckstring snapshots {pond}",
-        )
-    return its_major, number
 
 
 def _changes(would: PublishAnswer) -> list[str]:
