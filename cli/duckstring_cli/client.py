@@ -259,9 +259,11 @@ class Client:
             answer = {**more, "snapshots": [*answer["snapshots"], *more["snapshots"]]}
         return answer
 
-    def kept(self, pond: str, *, major: int | None = None, limit: int) -> KeptAnswer:
-        """The newest ``limit`` snapshots of a line that are kept."""
-        answer = self._call(KeptAnswer, "kept", pond=pond, major=major)
+    def kept(
+        self, pond: str, *, major: int | None = None, limit: int, before: int | None = None
+    ) -> KeptAnswer:
+        """The newest ``limit`` snapshots of a line that are kept; those ``before`` a number."""
+        answer = self._call(KeptAnswer, "kept", pond=pond, major=major, before=before)
         while answer.get("next") is not None and len(answer["snapshots"]) < limit:
             more = self._call(KeptAnswer, "kept", pond=pond, major=major, before=answer["next"])
             answer = {**more, "snapshots": [*answer["snapshots"], *more["snapshots"]]}
@@ -272,7 +274,7 @@ class Client:
 
     def number_before(self, pond: str, major: int, number: int) -> int | None:
         """The number of the kept snapshot before another one of a line. None: there is none."""
-        found = self._call(KeptAnswer, "kept", pond=pond, major=major, before=number)["snapshots"]
+        found = self.kept(pond, major=major, limit=1, before=number)["snapshots"]
         return found[0]["snapshot"] if found else None
 
     def lake(self) -> LakeAnswer:

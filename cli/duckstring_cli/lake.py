@@ -120,6 +120,13 @@ class Lake:
         asked = [schema.lower()] if schema is not None else None
         return self._client.snapshots(asked)["snapshots"]
 
+    def columns(self) -> list[str]:
+        """The names of the columns of tables that were read."""
+        found = self.con.cursor().execute(
+            "SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal ORDER BY 1"
+        )
+        return [str(name) for (name,) in found.fetchall()]
+
     def close(self) -> None:
         """Close the database."""
         self.con.close()

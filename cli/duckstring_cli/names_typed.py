@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from duckstring.errors import DuckstringError
 from duckstring.model.names import parse_line
@@ -17,16 +17,25 @@ from duckstring.model.sql import quoted
 
 if TYPE_CHECKING:
     from duckstring.model.answers import PondSnapshot
-    from duckstring_cli.lake import Lake
 
 _COMMANDS = (".exit", ".help", ".quit", ".schema", ".tables")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
+class Known(Protocol):
+    """What there are names of."""
+
+    def snapshots(self) -> Sequence[PondSnapshot]:
+        """What can be read."""
+
+    def columns(self) -> Sequence[str]:
+        """The columns of tables that were read."""
+
+
 class Names:
     """The names of a Catchment. They are asked for once, when the first word is completed."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Known) -> None:
         self._lake = lake
         self._offered: list[str] = []
 
@@ -81,11 +90,7 @@ class Names:
         return []
 
     def _columns(self) -> list[str]:
-        """Those of tables that were read in this shell."""
-        found = self._lake.con.cursor().execute(
-            "SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal ORDER BY 1"
-        )
-        return [_as_typed(name) for (name,) in found.fetchall() if _is_harmless(name)]
+        return [_as_typed(name) for name in self._lake.columns() if _is_harmless(name)]
 
 
 _KEYWORDS = (

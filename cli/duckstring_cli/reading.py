@@ -252,14 +252,27 @@ def ask_of(
         with reading_from(catchment):
             relation = con.sql(sql)
     except duckdb.CatalogException as error:
-        raise BadInputError(first_line(error), hint=known) from error
+        raise BadInputError(_with_place(con, sql, error), hint=known) from error
     except duckdb.Error as error:
-        raise BadInputError(str(error).strip()) from error
+        raise BadInputError(_with_place(con, sql, error)) from error
     if relation is None:
         raise BadInputError(
             "That SQL gives no rows.", hint="Published tables are read only: write a SELECT."
         )
     return relation
+
+
+def _with_place(con: DuckDBPyConnection, sql: str, error: Exception) -> str:
+    """What DuckDB says of a statement that it did not accept. Of a relation it does not say where;
+    of a statement it does, and it accepts that no more than it did before.
+    """
+    import duckdb
+
+    try:
+        con.execute(sql)
+    except duckdb.Error as placed:
+        return str(placed).strip()
+    return str(error).strip()
 
 
 def _unreadable(catchment: Catchment | None, error: Exception) -> OperatorError:

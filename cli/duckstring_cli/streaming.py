@@ -12,7 +12,7 @@ import select as polling
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 from duckstring.model.foreign import for_terminal
 from duckstring.model.sql import quoted
@@ -160,11 +160,11 @@ def texts(con: DuckDBPyConnection, select: str, style: Style) -> Iterator[str]:
     """The pieces of the text that the rows of one SELECT make."""
     relation = con.sql(f"FROM ({select}\n)")  # tells columns of one name apart
     row, form = (_csv if style == "csv" else _json)(relation)
-    made = f"SELECT {row} AS made FROM ({select}\n)"  # noqa: S608 - the user's own SELECT
+    made = f"SELECT {row} FROM ({select}\n)"  # noqa: S608 - the user's own SELECT
     con.execute(made)
     yield form.first
     is_first, most = True, _FIRST_ROWS
-    while rows := _fetch(con, most, made):
+    while rows := fetch(con, most, made):
         piece = form.between.join([one for (one,) in rows])
         yield piece if is_first else f"{form.between}{piece}"
         is_first = False
@@ -172,8 +172,10 @@ def texts(con: DuckDBPyConnection, select: str, style: Style) -> Iterator[str]:
     yield form.empty if is_first else form.last
 
 
-def _fetch(con: DuckDBPyConnection, most: int, sql: str) -> list[tuple[str]]:
-    """The next rows. What stops DuckDB among the rows comes wrapped: it is raised as what it is."""
+def fetch(con: DuckDBPyConnection, most: int, sql: str) -> list[tuple[Any, ...]]:
+    """The next rows of ``sql``, which runs. What stops DuckDB among the rows comes wrapped: it is
+    raised as what it is.
+    """
     import duckdb
 
     try:
@@ -188,11 +190,11 @@ def _fetch(con: DuckDBPyConnection, most: int, sql: str) -> list[tuple[str]]:
 
 
 def _find_cause(con: DuckDBPyConnection, sql: str) -> None:
-    """Raise what a SELECT of ``made`` fails by. If one of several threads fails while rows are
-    fetched, DuckDB at times says only that it has stopped the others. After a true interrupt this
-    is interrupted, too: ``_Beside.end`` repeats it.
+    """Raise what a SELECT fails by. If one of several threads fails while rows are fetched, DuckDB
+    at times says only that it has stopped the others. After a true interrupt this is interrupted,
+    too: whoever interrupts repeats it until the work has ended.
     """
-    con.execute(f"SELECT max(hash(made)) FROM ({sql}\n)")  # noqa: S608 - as it ran before
+    con.execute(f"SELECT max(hash(made)) FROM ({sql}\n) AS made")  # noqa: S608 - as it ran before
 
 
 def _csv(relation: DuckDBPyRelation) -> tuple[str, _Form]:

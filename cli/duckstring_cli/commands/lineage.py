@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from duckstring.errors import OperatorError
 from duckstring_cli import render
 from duckstring_cli.commands.options import (
     AsJson,
@@ -18,13 +16,13 @@ from duckstring_cli.commands.options import (
     major_of,
     open_client,
 )
-from duckstring_cli.errors import BadInputError, CatchmentRefusedError
+from duckstring_cli.errors import BadInputError
+from duckstring_cli.releases import newer_operation
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from duckstring.model.answers import LineageAnswer, LineageNode, LineageRead
-    from duckstring_cli.client import Client
 
 _EVERY = 5000
 """Steps: as many as the Catchment allows."""
@@ -97,24 +95,6 @@ def lineage(
 
 def _steps(wanted: bool, *, other: bool) -> int:
     return _EVERY if wanted else 0 if other else 1
-
-
-@contextmanager
-def newer_operation(client: Client) -> Iterator[None]:
-    """Say of which release the Catchment is that does not know the operation.
-
-    Raises:
-        OperatorError: it does not.
-    """
-    try:
-        yield
-    except CatchmentRefusedError as error:
-        if not error.message.startswith("No operation"):
-            raise
-        raise OperatorError(
-            f"Catchment {client.catchment.name!r} is of a release that keeps no lineage.",
-            hint="Upgrade it: docs/aws.md, Upgrading.",
-        ) from error
 
 
 class _Row(NamedTuple):

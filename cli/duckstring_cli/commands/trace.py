@@ -124,7 +124,7 @@ def _ask(
     depth: int | None,
     line: str,
 ) -> TraceAnswer:
-    from duckstring_cli.commands.lineage import newer_operation
+    from duckstring_cli.releases import newer_operation
 
     if not writers:
         return {"line": line, "attempts": [], "left_off": 0}

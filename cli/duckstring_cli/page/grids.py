@@ -1,26 +1,35 @@
 """Rows of published tables, as text: for the page's grid and its SQL, and as files.
 
 DuckDB runs here, with the user's rights on the Catchment's bucket. What the page asks for reads
-the tables of one snapshot and nothing else: no file of this machine, no other address.
+published tables and nothing else: no file of this machine, no other address.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.answers import TablesAnswer
+from duckstring.model.instants import to_text
 from duckstring.model.sql import quoted
-from duckstring_cli import reading, saving, selects
+from duckstring_cli import moments, reading, saving, selects, streaming
 from duckstring_cli.client import Client
+from duckstring_cli.errors import BadInputError
+from duckstring_cli.lake import Lake
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 MOST_ROWS = 10_000
+_ROOM = 20_000_000
+"""Bytes of an answer, about."""
+_FIRST_ROWS, _MORE_ROWS = 50, 500
 OnOpen = Callable[["DuckDBPyConnection"], None]
 
 
@@ -51,26 +60,18 @@ def of_table(client: Client, snapshot: TablesAnswer, table: str, limit: int, on:
     return of_select(client, snapshot, f"FROM {quoted(table)}", limit, on)
 
 
-def of_sql(client: Client, snapshot: TablesAnswer, sql: str, limit: int, on: OnOpen) -> Grid:
-    """The first rows of one SELECT over a Pond's tables.
-
-    Raises:
-        BadInputError: it is not one SELECT, or DuckDB does not accept it.
-        OperatorError: the tables' files cannot be read.
-    """
-    return of_select(client, snapshot, selects.one_select(sql), limit, on)
-
-
 def of_select(client: Client, snapshot: TablesAnswer, select: str, limit: int, on: OnOpen) -> Grid:
     """The first rows of a SELECT that is known to be one."""
     began = time.monotonic()
-    with _opened(client, snapshot, select, on) as con, reading.reading_from(client.catchment):
-        relation = reading.ask(con, select, client.catchment, snapshot)
-        columns: list[Column] = [
-            {"name": name, "type": str(kind)}
-            for name, kind in zip(relation.columns, relation.types, strict=True)
-        ]
-        rows = reading.as_text(relation).limit(limit + 1).fetchall()
+    con = reading.connect_locked(client.catchment, snapshot, select)
+    try:
+        on(con)
+        with reading.reading_rows(client.catchment):
+            relation = reading.ask(con, select, client.catchment, snapshot)
+            columns = _columns(relation)
+            rows = reading.as_text(relation).limit(limit + 1).fetchall()
+    finally:
+        con.close()
     return {
         "columns": columns,
         "rows": [list(row) for row in rows[:limit]],
@@ -79,31 +80,111 @@ def of_select(client: Client, snapshot: TablesAnswer, select: str, limit: int, o
     }
 
 
-def export(client: Client, snapshot: TablesAnswer, sql: str, target: Path, on: OnOpen) -> None:
+def _columns(relation: DuckDBPyRelation) -> list[Column]:
+    return [
+        {"name": name, "type": str(kind)}
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+    ]
+
+
+# SQL over all Ponds
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One SELECT over all Ponds, and which snapshots it reads, as for ``lake.Lake``."""
+
+    sql: str
+    consistent: bool = False
+    at: str | None = None
+
+    def lake(self, client: Client, writes: Iterable[str] = ()) -> Lake:
+        """A locked database for it."""
+        return Lake(client, consistent=self.consistent, at=self.at, writes=writes)
+
+
+def asked(body: Mapping[str, Any]) -> Asked:
+    """What a request's body asks: ``sql``, ``consistent``? and ``at``?, as the command takes it.
+
+    Raises:
+        BadInputError: it is wrong.
+    """
+    sql, consistent, at = body.get("sql"), body.get("consistent", False), body.get("at")
+    if not isinstance(sql, str):
+        raise BadInputError("sql is a text.")
+    if not isinstance(consistent, bool) or not (at is None or isinstance(at, str)):
+        raise BadInputError("consistent is true or false, and at a text.")
+    if consistent and at is not None:
+        raise BadInputError("Give consistent or at, not both.")
+    then = to_text(moments.ago(at, now=datetime.now(UTC))) if at is not None else None
+    return Asked(selects.one_select(sql), consistent, then)
+
+
+def of_sql(client: Client, asked: Asked, limit: int, on: OnOpen) -> Iterator[str]:
+    """The first rows, as lines of JSON that come one after the other: first ``columns`` and ``f``
+    (the freshness that was asked for), then ``rows``, in the end ``more`` and ``seconds``, or
+    ``error``.
+
+    Raises:
+        BadInputError: DuckDB does not accept the SELECT, or it names what does not exist.
+        OperatorError: the Catchment refuses, or the tables cannot be read.
+    """
+    began = time.monotonic()
+    lake = asked.lake(client)
+    try:
+        on(lake.con)
+        relation = lake.ask(asked.sql)
+        yield _line({"columns": _columns(relation), "f": lake.f})
+        try:
+            texts = ", ".join(f"#{place}::VARCHAR" for place, _ in enumerate(relation.columns, 1))
+            select = f"SELECT {texts} FROM ({asked.sql}\n) LIMIT {limit + 1}"  # noqa: S608 - the user's own
+            more = yield from _rows(lake.con, select, limit, client)
+        except DuckstringError as error:
+            told = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+            yield _line({"error": told})
+            return
+        yield _line({"more": more, "seconds": round(time.monotonic() - began, 3)})
+    finally:
+        lake.close()
+
+
+def _rows(
+    con: DuckDBPyConnection, select: str, limit: int, client: Client
+) -> Generator[str, None, bool]:
+    """Lines with rows. Gives whether there are more."""
+    import duckdb
+
+    left, room, most = limit, _ROOM, _FIRST_ROWS
+    try:
+        with reading.reading_from(client.catchment):
+            con.execute(select)
+            while found := streaming.fetch(con, most, select):
+                rows = [list(row) for row in found[:left]]
+                line = _line({"rows": rows})
+                yield line
+                left, room, most = left - len(rows), room - len(line), _MORE_ROWS
+                if len(rows) < len(found) or room < 0:
+                    return True
+    except duckdb.Error as error:
+        raise OperatorError(str(error).strip()) from error
+    return False
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, separators=(",", ":")) + "\n"
+
+
+def export(client: Client, asked: Asked, target: Path, on: OnOpen) -> None:
     """Write all rows of one SELECT to a file, in the format that its name ends in.
 
     Raises:
-        BadInputError: it is not one SELECT, or DuckDB does not accept it.
-        OperatorError: the tables' files cannot be read.
+        BadInputError: DuckDB does not accept it, or it names what does not exist.
+        OperatorError: the Catchment refuses, or the tables cannot be read.
     """
-    select = selects.one_select(sql)
-    writes = [saving.unfinished(target)]
-    with _opened(client, snapshot, select, on, writes) as con:
-        reading.ask(con, select, client.catchment, snapshot)
-        saving.save(con, select, target, client.catchment)
-
-
-@contextmanager
-def _opened(
-    client: Client,
-    snapshot: TablesAnswer,
-    select: str,
-    on: OnOpen,
-    writes: Iterable[Path] = (),
-) -> Iterator[DuckDBPyConnection]:
-    con = reading.connect_locked(client.catchment, snapshot, select, writes=writes)
+    lake = asked.lake(client, [str(saving.unfinished(target))])
     try:
-        on(con)
-        yield con
+        on(lake.con)
+        lake.ask(asked.sql)
+        saving.save(lake.con, asked.sql, target, client.catchment)
     finally:
-        con.close()
+        lake.close()

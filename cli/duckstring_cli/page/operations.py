@@ -19,7 +19,9 @@ from duckstring.model.answers import (
     BudgetAnswer,
     ComputeAnswer,
     ControlAnswer,
+    LineageAnswer,
     LineStatus,
+    PublishAnswer,
     RunAnswer,
     RunRow,
     TablesAnswer,
@@ -33,6 +35,7 @@ from duckstring_cli.attempt_logs import AttemptLogs
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError, CatchmentRefusedError
 from duckstring_cli.moments import parse
+from duckstring_cli.releases import newer_operation
 
 if TYPE_CHECKING:
     from duckstring_cli.catchments import Catchment
@@ -181,10 +184,17 @@ def cost(client: Client, wanted: str, days: int) -> CostTold:
     }
 
 
-def tables(client: Client, wanted: str) -> TablesAnswer:
-    """The published tables of a line."""
+def tables(client: Client, wanted: str, snapshot: int | None = None) -> TablesAnswer:
+    """The published tables of a line, or those of an earlier snapshot."""
     pond, major = parsed_line(wanted)
-    return client.tables(pond, major=major)
+    return client.tables(pond, major=major, snapshot=snapshot)
+
+
+def lineage(client: Client, wanted: str, table: str | None, *, up: int, down: int) -> LineageAnswer:
+    """Where tables of a line come from, and what comes of them."""
+    pond, major = parsed_line(wanted)
+    with newer_operation(client):
+        return client.lineage(pond, major=major, table=table, up=up, down=down)
 
 
 def logs(client: Client, run: str, ripple: str | None, attempt: int | None) -> Logged:
@@ -278,6 +288,13 @@ def window(client: Client, body: Body) -> WindowAnswer:
     return client.window(pond, action, major=major, window=rule | moments)
 
 
+def publish(client: Client, body: Body) -> PublishAnswer:
+    """An earlier snapshot again, over the one that the reader has seen."""
+    pond, major = parsed_line(_text(body, "line"))
+    snapshot, over = (_whole(body, name) for name in ("snapshot", "over"))
+    return client.publish(pond, major=major, snapshot=snapshot, over=over)
+
+
 def parsed_line(text: str) -> tuple[str, int]:
     """``sales@1`` as the Pond's name and its major.
 
@@ -324,6 +341,13 @@ def _one_of(body: Body, name: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise BadInputError(f"{name}: {value!r} is not known; allowed: {', '.join(allowed)}.")
     return cast("str", value)
+
+
+def _whole(body: Body, name: str) -> int:
+    value = body.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise BadInputError(f"{name}: {value!r} is not a whole number from 1.")
+    return value
 
 
 def _major(body: Body) -> int | None:

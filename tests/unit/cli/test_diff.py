@@ -170,7 +170,9 @@ def test_columns_rows_that_are_the_same_and_tables_that_are_new_are_said(
 
 
 def test_more_rows_than_are_shown_are_counted(api: Api, command: Command, sales: Sandbox) -> None:
-    api.snapshots[4] = write(sales, "SELECT 7::BIGINT AS k, chr(27) || '[31mred' AS w FROM range(3)", "u")
+    api.snapshots[4] = write(
+        sales, "SELECT 7::BIGINT AS k, chr(27) || '[31mred' AS w FROM range(3)", "u"
+    )
     api.snapshots[5] = write(sales, "SELECT range AS k, chr(27) AS w FROM range(2000)", "u")
     code, out, err = command("sales", "u", "-n", "2")
     assert (code, "\x1b" in out) == (0, False)

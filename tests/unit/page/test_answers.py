@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from duckstring_cli.page.watch import Pace, StatusWatch, version_of
@@ -298,16 +296,26 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         {"pond": "sales", "kind": "pulse", "major": "1"},
         "major: '1' is not a whole number.",
     ),
-    ("query", {"line": "sales@1", "sql": 7}, "sql is a text, and limit a whole number."),
+    ("sql", {"sql": 7}, "sql is a text."),
+    ("sql", {"sql": "FROM a.b", "limit": "9"}, "limit is a whole number."),
+    ("sql", {"sql": "FROM a.b", "limit": True}, "limit is a whole number."),
+    ("sql", {"sql": "FROM a.b", "at": 7}, "consistent is true or false, and at a text."),
     (
-        "export",
-        {"line": "sales@1", "sql": "FROM a", "format": "exe"},
-        "sql is a text, and format is csv or parquet.",
+        "sql",
+        {"sql": "FROM a.b", "at": "2h", "consistent": True},
+        "Give consistent or at, not both.",
     ),
+    ("sql", {"sql": "FROM a.b", "at": "soon"}, "'soon' is not a point in time."),
+    ("sql", {"sql": ""}, "The SQL is empty."),
+    ("export", {"sql": "FROM a.b", "format": "exe"}, "format is csv or parquet."),
+    ("export", {"sql": "FROM a.b", "format": ["csv"]}, "format is csv or parquet."),
+    ("names", {"word": 7}, "word is a text of at most 200 characters."),
+    ("names", {"word": "x" * 201}, "word is a text of at most 200 characters."),
+    ("publish", {"line": "sales@1", "over": 3}, "snapshot: None is not a whole number from 1."),
     (
-        "export",
-        {"line": "sales@1", "sql": "FROM a", "format": ["csv"]},
-        "sql is a text, and format is csv or parquet.",
+        "publish",
+        {"line": "sales@1", "snapshot": 1, "over": True},
+        "over: True is not a whole number from 1.",
     ),
 ]
 
@@ -353,62 +361,4 @@ def test_the_first_rows_of_a_table_are_text_with_types(tables: Served) -> None:
     assert grid["rows"] == [["0", "to 0", "0.0", None], ["1", "to 1", "0.125", None]]
     assert grid["more"] is True
     assert len(tables.get('rows/reports@1/odd "name"').json()["rows"]) == 1
-
-
-def test_sql_sees_every_table_and_says_what_is_wrong_with_it(tables: Served) -> None:
-    ask = {"line": "reports@1", "limit": 5}
-    found = tables.post("query", sql="SELECT count(*) AS n FROM routes", **ask).json()
-    assert (found["rows"], found["more"]) == ([["30"]], False)
-    wrong = tables.post("query", sql="SELECT x FROM routes", **ask)
-    assert wrong.status_code == 400
-    assert wrong.json()["error"]["message"].startswith("Binder Error: Referenced column")
     assert tables.get("rows/reports@1/nope").status_code == 400
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "FROM read_csv('/etc/passwd')",
-        "FROM read_text('{file}')",
-        "FROM '{file}'",
-        "FROM glob('/etc/*')",
-        "FROM read_csv('http://127.0.0.1:1/x')",
-        "FROM read_parquet('s3://another-bucket/x.parquet')",
-        "COPY routes TO '{file}.copy'",
-        "ATTACH '{file}.db'",
-        "SET enable_external_access = true",
-        "INSTALL spatial",
-        "SELECT 1; SELECT 2",
-    ],
-)
-def test_sql_reads_the_catchments_tables_and_nothing_else(
-    tables: Served, tmp_path: Path, sql: str
-) -> None:
-    secret = tmp_path / "secret.csv"
-    secret.write_text("a secret\n")
-    answer = tables.post("query", line="reports@1", limit=5, sql=sql.format(file=secret))
-    assert answer.status_code == 400
-    assert "a secret" not in answer.text
-    assert not (tmp_path / "secret.csv.copy").exists()
-
-
-def test_sql_sends_no_signed_request_to_a_host_that_it_names(tables: Served) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        other.setblocking(False)
-        there = f"s3_endpoint=127.0.0.1:{other.getsockname()[1]}&s3_use_ssl=false"
-        key = "data/reports@1/routes/0000000001-sum-1-x.parquet"
-        sql = f"FROM read_parquet('s3://the-bucket/{key}?{there}&s3_url_style=path')"
-        answer = tables.post("query", line="reports@1", limit=5, sql=sql)
-        assert answer.status_code == 400
-        with pytest.raises(BlockingIOError):
-            other.accept()
-
-
-def test_a_query_s_rows_are_a_file(tables: Served, tmp_path: Path) -> None:
-    ask = {"line": "reports@1", "sql": "SELECT n, name FROM routes WHERE n < 2"}
-    csv = tables.post("export", format="csv", **ask)
-    assert (csv.status_code, csv.text) == (200, "n,name\n0,to 0\n1,to 1\n")
-    assert 'filename="rows.csv"' in csv.headers["content-disposition"]
-    parquet = tables.post("export", format="parquet", **ask)
-    (tmp_path / "rows.parquet").write_bytes(parquet.content)
-    assert duckdb.read_parquet(str(tmp_path / "rows.parquet")).shape == (2, 2)
