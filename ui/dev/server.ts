@@ -7,6 +7,7 @@ import type { Plugin } from "vite";
 import type { LineStatus } from "../src/answers";
 import { demo, iso, startRun } from "./demo.ts";
 import { doctorOf } from "./doctor.ts";
+import { differenceOf, keptOf, lakeOf, lineageOf, linesOf, namesOf, wouldPublish } from "./data.ts";
 import { grid, logsOf, runOf, runsOf, tablesOf } from "./history.ts";
 import { synthetic } from "./synthetic.ts";
 
@@ -219,12 +220,22 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
     }
     case "rows":
       return grid(Number(asked.get("limit") ?? 200));
-    case "query":
-      if (!/^\s*(select|from|with|describe)/i.test(String(body["sql"])))
-        throw new Refused(
-          `Parser Error: syntax error at or near "${String(body["sql"]).split(/\s/)[0] ?? ""}"\nLINE 1: ${String(body["sql"])}\n        ^`,
-        );
-      return grid(Number(body["limit"]));
+    case "tables":
+      return { ...tablesOf(world.find(one)), snapshot: Number(asked.get("snapshot") ?? 41) };
+    case "kept":
+      return keptOf(world.find(one), world.now(), Number(asked.get("before") ?? 0));
+    case "publish":
+      if (two) return wouldPublish(world.find(one), Number(two));
+      refuseSome(world.find(String(body["line"])));
+      return { ...wouldPublish(world.find(String(body["line"])), 1), applied: true };
+    case "diff":
+      return differenceOf(world.find(one), two, asked);
+    case "lineage":
+      return lineageOf(world.lines, world.find(one), String(asked.get("table")), asked);
+    case "lake":
+      return lakeOf(world.lines, world.now());
+    case "names":
+      return namesOf(world.lines, String(body["word"]));
     case "doctor":
       await new Promise((done) => setTimeout(done, 1500));
       return doctorOf(process.env["DOCTOR"]);
@@ -277,6 +288,21 @@ function handler(world: World) {
       return send(401, { error: { type: "Unauthorized", message: "Wrong token.", hint: "" } });
     try {
       const body = await bodyOf(request);
+      if (url.pathname === "/api/sql") {
+        const sql = String(body["sql"]);
+        if (!/^\s*(select|from|with|describe)/i.test(sql))
+          throw new Refused(
+            `Parser Error: syntax error at or near "${sql.split(/\s/)[0] ?? ""}"\n\nLINE 1: ${sql}\n        ^`,
+          );
+        response.writeHead(200, { "Content-Type": "application/x-ndjson" });
+        for (const line of linesOf(sql, body)) {
+          response.write(`${JSON.stringify(line)}\n`);
+          if (sql.includes("slow")) await new Promise((done) => setTimeout(done, 400));
+          if (response.destroyed) return;
+        }
+        response.end();
+        return;
+      }
       if (url.pathname === "/api/export") {
         response.writeHead(200, { "Content-Type": "text/csv" }).end("order_id,region\n1,north\n");
         return;

@@ -60,6 +60,13 @@ export const dataPath = (line?: string | null, table?: string | null): string =>
     .map((part, at) => (at ? segment(part ?? "") : part))
     .join("/");
 
+/** A place with a query: what is empty is left out. */
+export function withQuery(path: string, values: Record<string, string | number | null>): string {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== "");
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `${path}?${text}` : path;
+}
+
 const listeners = new Set<() => void>();
 
 function subscribe(listener: () => void): () => void {

@@ -5,7 +5,12 @@ import type {
   ComputeAnswer,
   ControlAnswer,
   Fault,
+  KeptAnswer,
+  LakeAnswer,
+  LineageAnswer,
+  PublishAnswer,
   RunsAnswer,
+  TablesAnswer,
   TriggerAnswer,
   WindowAnswer,
 } from "../answers";
@@ -15,15 +20,19 @@ import type {
   ComputeChange,
   Control,
   CostTold,
+  Difference,
   DoctorTold,
   Grid,
   LineDetail,
   Logs,
+  Published,
   RunDetail,
+  SqlAsked,
   StatusUpdate,
   Trigger,
   WindowChange,
 } from "./shapes";
+import { after, eachLine, type Rows } from "./rows";
 import { renewToken, token } from "./token";
 
 /** The server refused a request, or nothing answered. */
@@ -47,6 +56,12 @@ export function onExpired(listener: () => void): void {
 const NOBODY: Fault = {
   type: "NoAnswer",
   message: "The page's server does not answer.",
+  hint: "Is duckstring ui still running?",
+};
+
+const CUT: Fault = {
+  type: "NoAnswer",
+  message: "The rows ended before all of them had come.",
   hint: "Is duckstring ui still running?",
 };
 
@@ -131,17 +146,69 @@ export const api = {
     asked: { ripple?: string; attempt?: number },
     signal?: AbortSignal,
   ) => get<Logs>(`logs/${part(line)}/${number}${query(asked)}`, signal),
-  rows: (line: string, table: string, limit: number, signal?: AbortSignal) =>
-    get<Grid>(`rows/${part(line)}/${part(table)}${query({ limit })}`, signal),
-  query: (line: string, sql: string, limit: number) => post<Grid>("query", { line, sql, limit }),
+  rows: (
+    line: string,
+    table: string,
+    asked: { limit: number; snapshot?: number },
+    signal?: AbortSignal,
+  ) => get<Grid>(`rows/${part(line)}/${part(table)}${query(asked)}`, signal),
+  tables: (line: string, snapshot: number, signal?: AbortSignal) =>
+    get<TablesAnswer>(`tables/${part(line)}${query({ snapshot })}`, signal),
+  kept: (line: string, before?: number, signal?: AbortSignal) =>
+    get<KeptAnswer>(`kept/${part(line)}${query({ before })}`, signal),
+  wouldPublish: (line: string, snapshot: number, signal?: AbortSignal) =>
+    get<PublishAnswer>(`publish/${part(line)}/${snapshot}`, signal),
+  publish: (asked: Published) => post<PublishAnswer>("publish", asked),
+  diff: (
+    line: string,
+    table: string,
+    asked: { from: number; to: number; key: string[] },
+    signal?: AbortSignal,
+  ) => {
+    const key = asked.key.map((name) => `&key=${part(name)}`).join("");
+    const numbers = query({ from: asked.from, to: asked.to });
+    return get<Difference>(`diff/${part(line)}/${part(table)}${numbers}${key}`, signal);
+  },
+  lineage: (
+    line: string,
+    asked: { table: string; up: number; down: number },
+    signal?: AbortSignal,
+  ) => get<LineageAnswer>(`lineage/${part(line)}${query(asked)}`, signal),
+  lake: (signal?: AbortSignal) => get<LakeAnswer>("lake", signal),
+  /** Rows as they come: `on` gets all that are known by then. */
+  async sql(
+    asked: SqlAsked & { limit: number },
+    on: (rows: Rows) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const response = await send("sql", { method: "POST", body: JSON.stringify(asked), signal });
+    if (!response.body) throw new Refusal(NOBODY);
+    let held: Rows | null = null;
+    try {
+      await eachLine(response.body, (line) => {
+        held = after(held, line);
+        on(held);
+      });
+    } catch (error) {
+      if (error instanceof Refusal || signal.aborted) throw error;
+      throw new Refusal(NOBODY);
+    }
+    if (!(held as Rows | null)?.end) throw new Refusal(CUT);
+  },
+  names: async (word: string, signal: AbortSignal) =>
+    (
+      (await (
+        await send("names", { method: "POST", body: JSON.stringify({ word }), signal })
+      ).json()) as { names: string[] }
+    ).names,
   doctor: (signal?: AbortSignal) => get<DoctorTold>("doctor", signal),
   trigger: (asked: Trigger) => post<TriggerAnswer>("trigger", asked),
   control: (asked: Control) => post<ControlAnswer>("control", asked),
   budgets: (asked: BudgetChange) => post<BudgetAnswer>("budgets", asked),
   compute: (asked: ComputeChange) => post<ComputeAnswer>("compute", asked),
   window: (asked: WindowChange) => post<WindowAnswer>("window", asked),
-  async export(line: string, sql: string, format: "csv" | "parquet"): Promise<Blob> {
-    const body = JSON.stringify({ line, sql, format });
-    return (await send("export", { method: "POST", body })).blob();
+  async export(asked: SqlAsked, format: "csv" | "parquet", signal: AbortSignal): Promise<Blob> {
+    const body = JSON.stringify({ ...asked, format });
+    return (await send("export", { method: "POST", body, signal })).blob();
   },
 };

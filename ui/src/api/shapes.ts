@@ -70,6 +70,53 @@ export interface Grid {
   seconds: number;
 }
 
+/** `at`: an instant, or how long ago. */
+export interface SqlAsked {
+  sql: string;
+  consistent?: boolean;
+  at?: string;
+}
+
+/** `over`: what the reader has seen as published. */
+export interface Published {
+  line: string;
+  snapshot: number;
+  over: number;
+}
+
+/** A version of a table. `rows` is null if the snapshot has no such table. */
+export interface ComparedVersion {
+  run: string;
+  snapshot: number;
+  f: string;
+  rows: number | null;
+  written_in: string | null;
+  version: string | null;
+}
+
+/** A row that differs. `times`: so often; without a key there may be several equal rows. */
+export interface DifferentRow {
+  kind: "added" | "removed" | "changed";
+  times: number;
+  before: (string | null)[] | null;
+  after: (string | null)[] | null;
+}
+
+/** As `duckstring diff --json`. */
+export interface Difference {
+  line: string;
+  table: string;
+  before: ComparedVersion;
+  after: ComparedVersion;
+  schema: { column: string; before: string | null; after: string | null }[];
+  key: string[];
+  columns: { name: string; type: string; changed: number }[];
+  added: number;
+  removed: number;
+  changed: number;
+  sample: DifferentRow[];
+}
+
 /** One area that the doctor looks at. `looked_at`: false where nothing is known of it. */
 export interface DoctorCheck {
   area: string;

@@ -12,6 +12,7 @@ import { pondPath, runPath } from "../router";
 import { Ahead } from "./Ahead";
 import { Doctor } from "./Doctor";
 import { Freshness } from "./Freshness";
+import { Lake } from "./Lake";
 
 /** The Catchment as a whole: what runs, what comes, and whether it is well. */
 export default function CatchmentView() {
@@ -52,6 +53,7 @@ export default function CatchmentView() {
           <Ahead graph={graph} />
         </section>
       )}
+      <Lake />
       <section className="part" aria-label="Doctor">
         <Doctor />
       </section>

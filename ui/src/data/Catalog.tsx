@@ -6,14 +6,23 @@ import { useAnswer } from "../api/useAnswer";
 import type { Line } from "../model/lines";
 import { shownName } from "../model/lines";
 import { plural, size } from "../model/numbers";
+import { publishedKey } from "../model/published";
 import { oneLine } from "../model/text";
 import { Loading, Refused } from "../parts/Empty";
 import { Link } from "../parts/Link";
 import { Age } from "../parts/Time";
-import { dataPath } from "../router";
+import { dataPath, withQuery } from "../router";
 
 /** The tree of Ponds and their tables. */
-export function Catalog({ line, table }: { line: string | null; table: string | null }) {
+export function Catalog({
+  line,
+  table,
+  snapshot,
+}: {
+  line: string | null;
+  table: string | null;
+  snapshot: number | null;
+}) {
   const graph = useGraph();
   const [words, setWords] = useState("");
   const lines = useMemo(() => {
@@ -55,7 +64,7 @@ export function Catalog({ line, table }: { line: string | null; table: string | 
                 <strong>{oneLine(shownName(each, graph), 60)}</strong>
                 <span>{each.tables}</span>
               </Link>
-              {each.line === line && <Tables line={each} table={table} />}
+              {each.line === line && <Tables line={each} table={table} snapshot={snapshot} />}
             </li>
           ))}
       </ul>
@@ -63,18 +72,31 @@ export function Catalog({ line, table }: { line: string | null; table: string | 
   );
 }
 
-function Tables({ line, table }: { line: Line; table: string | null }) {
-  const asked = useAnswer(`tables ${line.line} ${line.end_f}`, (signal) =>
-    api.line(line.line, signal),
+function Tables({
+  line,
+  table,
+  snapshot,
+}: {
+  line: Line;
+  table: string | null;
+  snapshot: number | null;
+}) {
+  const asked = useAnswer(
+    `tables ${line.line} ${snapshot ?? publishedKey(line)}`,
+    async (signal) => ({
+      tables: snapshot
+        ? await api.tables(line.line, snapshot, signal)
+        : (await api.line(line.line, signal)).tables,
+    }),
   );
   const tables = asked.answer?.tables?.tables;
   useEffect(() => {
-    if (tables)
+    if (tables && !snapshot)
       rememberTables(
         line.line,
         tables.map((each) => each.table),
       );
-  }, [line.line, tables]);
+  }, [line.line, snapshot, tables]);
   if (asked.fault) return <Refused fault={asked.fault} again={asked.again} />;
   if (!asked.answer) return <Loading what="tables" />;
   return (
@@ -82,7 +104,7 @@ function Tables({ line, table }: { line: Line; table: string | null }) {
       {(tables ?? []).map((each) => (
         <li key={each.table}>
           <Link
-            to={dataPath(line.line, each.table)}
+            to={withQuery(dataPath(line.line, each.table), { snapshot })}
             aria-current={each.table === table ? "page" : undefined}
             className="catalog-table"
           >
@@ -92,7 +114,13 @@ function Tables({ line, table }: { line: Line; table: string | null }) {
         </li>
       ))}
       <li className="catalog-age">
-        published, <Age from={line.agedFrom} /> old
+        {snapshot ? (
+          `as ${line.line}/${snapshot} published it`
+        ) : (
+          <>
+            published, <Age from={line.agedFrom} /> old
+          </>
+        )}
       </li>
     </ul>
   );

@@ -8,7 +8,19 @@ import { Cell } from "../parts/Text";
 const NUMBERS = /INT|DECIMAL|DOUBLE|FLOAT|REAL|NUMERIC/;
 
 /** Rows as they are. Hidden characters are shown as escapes. */
-export const GridTable = memo(function GridTable({ grid, label }: { grid: Grid; label: string }) {
+export const GridTable = memo(function GridTable({
+  grid,
+  label,
+  coming,
+  ended,
+}: {
+  grid: Grid;
+  label: string;
+  /** More rows may come. */
+  coming?: boolean;
+  /** They have been cancelled, or have failed. */
+  ended?: boolean;
+}) {
   return (
     <>
       <div className="grid" tabIndex={0} role="region" aria-label={label}>
@@ -40,10 +52,13 @@ export const GridTable = memo(function GridTable({ grid, label }: { grid: Grid; 
         </table>
       </div>
       <p className="under">
-        {grid.rows.length
-          ? `${plural(grid.rows.length, "row")}${grid.more ? ", and there are more" : ""}`
-          : "No rows"}
-        , in {took(grid.seconds)}.
+        {coming
+          ? `${plural(grid.rows.length, "row")}${ended ? ", then it ended." : " by now …"}`
+          : `${
+              grid.rows.length
+                ? `${plural(grid.rows.length, "row")}${grid.more ? ", and there are more" : ""}`
+                : "No rows"
+            }, in ${took(grid.seconds)}.`}
       </p>
     </>
   );

@@ -71,7 +71,7 @@ function Table({ line, snapshot, table }: { line: string; snapshot: number; tabl
 /** The columns as DuckDB reads them from the table's file. */
 function Columns({ line, snapshot, table }: { line: string; snapshot: number; table: string }) {
   const asked = useAnswer(`columns ${line} ${table} ${snapshot}`, (signal) =>
-    api.rows(line, table, 1, signal),
+    api.rows(line, table, { limit: 1 }, signal),
   );
   return (
     <>

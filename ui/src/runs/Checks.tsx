@@ -26,12 +26,19 @@ export function Checks({ attempts }: { attempts: AttemptRow[] }) {
   );
 }
 
+/** What becomes of a run whose check finds rows. */
+const SEVERITIES: Partial<Record<CheckTold["severity"], string>> = {
+  fail: "Rows that it finds fail the run: nothing is published.",
+  warn: "Rows that it finds are a warning: the run is published.",
+};
+
 function Found({ check }: { check: CheckTold }) {
   return (
     <details className="failure" open={check.outcome === "failed"}>
       <summary>
         <StateChip word={check.outcome} /> <strong>{oneLine(check.check, 48)}</strong>
         {check.rows > 0 && `, ${rowsOf(check.rows)} that must not exist`}
+        <span className="under">{SEVERITIES[check.severity] ?? ""}</span>
       </summary>
       {check.message && <p>{oneLine(check.message, 500)}</p>}
       {check.sample.length > 0 && <Sample check={check} />}

@@ -29,7 +29,7 @@ export function App() {
     followStatus();
   }, []);
   const { answer: catchment } = useAnswer("catchment", (signal) => api.catchment(signal));
-  const { route } = useRoute();
+  const { route, query } = useRoute();
   useTitle(route, catchment?.name ?? "");
   useQuietOnTheWay(route);
   const connection = useConnection();
@@ -48,7 +48,7 @@ export function App() {
       >
         <Guarded key={route.view}>
           <Suspense fallback={<Loading what="the view" />}>
-            <View route={route} />
+            <View route={route} query={query} />
           </Suspense>
         </Guarded>
       </main>
@@ -62,7 +62,7 @@ function useQuietOnTheWay(route: Route): void {
   useEffect(() => dismissDone(), [route.view]);
 }
 
-function View({ route }: { route: Route }) {
+function View({ route, query }: { route: Route; query: URLSearchParams }) {
   switch (route.view) {
     case "pipeline":
       return <Pipeline selected={route.line} />;
@@ -71,7 +71,7 @@ function View({ route }: { route: Route }) {
     case "run":
       return <Run key={`${route.line}/${route.number}`} line={route.line} number={route.number} />;
     case "data":
-      return <Data line={route.line} table={route.table} />;
+      return <Data line={route.line} table={route.table} query={query} />;
     case "catchment":
       return <CatchmentView />;
     default:

@@ -1,0 +1,58 @@
+import { useState } from "react";
+import type { LakeAnswer } from "../answers";
+import { api } from "../api/client";
+import { useAnswer } from "../api/useAnswer";
+import { instant } from "../model/moments";
+import { plural, size } from "../model/numbers";
+import { oneLine } from "../model/text";
+import { Age } from "../parts/Time";
+
+/** Where all published tables lie as one DuckLake catalog. Nothing, where there is none. */
+export function Lake() {
+  const { answer } = useAnswer("lake", (signal) => api.lake(signal));
+  if (answer?.seconds == null) return null;
+  return (
+    <section className="part" aria-label="Lake">
+      <h2>Lake</h2>
+      <p>
+        All published tables are one DuckLake catalog. Any DuckDB attaches it:{" "}
+        <code>duckstring lake --sql</code> prints how.
+      </p>
+      <div className="buttons">
+        <code className="address">{oneLine(answer.newest, 300)}</code>
+        <Copy text={answer.newest} />
+      </div>
+      <p className="under">
+        <Newest catalog={answer.catalog} />
+      </p>
+    </section>
+  );
+}
+
+function Newest({ catalog }: { catalog: LakeAnswer["catalog"] }) {
+  if (!catalog) return <>Nothing is there yet: it is made within some minutes.</>;
+  return (
+    <>
+      Made <Age from={instant(catalog.at)} /> ago: {plural(catalog.tables, "table")} of{" "}
+      {plural(catalog.lines, "Pond")}, {size(catalog.bytes)}.
+    </>
+  );
+}
+
+function Copy({ text }: { text: string }) {
+  const [word, setWord] = useState("Copy");
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setWord("Copied");
+    } catch {
+      setWord("Not copied: select it");
+    }
+    setTimeout(() => setWord("Copy"), 4000);
+  };
+  return (
+    <button type="button" aria-live="polite" onClick={() => void copy()}>
+      {word}
+    </button>
+  );
+}
