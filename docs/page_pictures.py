@@ -35,7 +35,7 @@ _WIDTHS: dict[str, ViewportSize] = {
 }
 _BROKEN = """raise ValueError("column 'visib' has 12 values that are no numbers")"""
 _SQL = """SELECT month, sum(flights) AS flights, max(average_arrival_delay) AS worst
-FROM carriers_by_month GROUP BY month ORDER BY worst DESC"""
+FROM reports.carriers_by_month GROUP BY month ORDER BY worst DESC"""
 
 Act = Callable[[Page], None]
 

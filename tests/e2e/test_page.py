@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -84,9 +85,10 @@ def logged(page):
 def reads(page):
     grid = page.get("/api/rows/shown@1/made").json()
     assert grid["rows"] == [["0", "a0"], ["1", "a1"], ["2", "a2"]]
-    query = {"line": "shown@1", "sql": "SELECT sum(n) AS s FROM made", "limit": 5}
-    assert page.post("/api/query", json=query).json()["rows"] == [["3"]]
-    export = {"line": "shown@1", "sql": "SELECT name FROM made WHERE n = 2", "format": "csv"}
+    query = {"sql": "SELECT sum(n) AS s FROM shown.made", "limit": 5}
+    _, rows, _ = page.post("/api/sql", json=query).text.splitlines()
+    assert json.loads(rows) == {"rows": [["3"]]}
+    export = {"sql": "SELECT name FROM shown.made WHERE n = 2", "format": "csv"}
     assert page.post("/api/export", json=export).text == "name\na2\n"
     assert page.get("/api/doctor").status_code == 200
     newest = page.get("/api/runs").json()["runs"][0]

@@ -37,7 +37,11 @@ VIEWS = {
     "runs": ("/runs", ""),
     "a run that failed": (f"/run/{INLET}@1/2", ""),
     "the catalog": ("/data", ""),
+    "a Pond's tables and snapshots": (f"/data/{INLET}@1", ""),
+    "an earlier snapshot": (f"/data/{INLET}@1?snapshot=1", ""),
     "a table": (f"/data/{INLET}@1/made", ""),
+    "what changed in it": (f"/data/{INLET}@1/made?show=changes", ""),
+    "its lineage": (f"/data/{INLET}@1/made?show=lineage", ""),
     "the Catchment": ("/catchment", ""),
     "no view": ("/nowhere", ""),
 }

@@ -171,8 +171,10 @@ def test_a_table_is_read_asked_in_sql_and_saved(driver, tab, address, watch, tmp
         ["0", "ticket 0", "1", "ticket 1", "2", "ticket 2"]
     )
 
-    box = tab.get_by_role("textbox", name=f"SQL over the tables of {line.inlet}@1")
-    box.fill("SELECT n + 1 AS next, 'a,\"b\"' AS odd, NULL AS none FROM sold WHERE n > 0")
+    box = tab.get_by_role("textbox", name="SQL over all Ponds")
+    expect(box).to_have_value(f"FROM {line.inlet}.sold LIMIT 100")
+    sold = f"{line.inlet}.sold"
+    box.fill(f"SELECT n + 1 AS next, 'a,\"b\"' AS odd, NULL AS none FROM {sold} WHERE n > 0")
     box.press("Control+Enter")
     result = tab.get_by_role("region", name="The result")
     expect(result.get_by_role("cell")).to_have_text(["2", 'a,"b"', "NULL", "3", 'a,"b"', "NULL"])
@@ -187,7 +189,7 @@ def test_a_table_is_read_asked_in_sql_and_saved(driver, tab, address, watch, tmp
     assert rows == [(2, 'a,"b"', None), (3, 'a,"b"', None)]
 
     watch.expects("status of 400")
-    box.fill("SELECT nothing FROM sold")
+    box.fill(f"SELECT nothing FROM {sold}")
     tab.get_by_role("button", name="Run Ctrl Enter").click()
     expect(tab.get_by_role("alert")).to_contain_text('Referenced column "nothing" not found')
 

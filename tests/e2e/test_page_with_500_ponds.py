@@ -117,3 +117,33 @@ def test_no_pond_moves_when_the_status_changes(canvas, crowd):
     canvas.reload()
     expect(changed.or_(canvas.get_by_role("link", name=f"{name}, idle"))).to_be_visible()
     assert canvas.evaluate(PLACES) == before
+
+
+def test_sql_over_500_ponds_is_typed_with_names_and_answered(canvas, crowd):
+    canvas.goto(at(crowd, "/data"))
+    catalog = canvas.get_by_role("navigation", name="Ponds and tables")
+    expect(catalog.get_by_role("link", name=re.compile("pond_100"))).to_be_visible()
+    box = canvas.get_by_role("textbox", name="SQL over all Ponds")
+    box.press_sequentially("FROM pond_32")
+    box.press("Control+Space")
+    offered = canvas.get_by_role("listbox", name="Names").get_by_role("option")
+    expect(offered).to_have_count(10)
+    box.press_sequentially("1")
+    expect(offered).to_have_text(["pond_321"])
+    box.press("Enter")
+    expect(box).to_have_value("FROM pond_321")
+    box.press("Control+Enter")
+    expect(canvas.get_by_role("region", name="The result").get_by_role("row")).to_have_count(201)
+
+
+def test_the_lineage_of_a_table_goes_through_hundreds_of_tables(canvas, crowd):
+    canvas.goto(at(crowd, "/data/pond_000@1/step_0?show=lineage"))
+    canvas.get_by_role("combobox", name="Shown").select_option("down")
+    tree = canvas.get_by_role("region", name="Goes into: tables")
+    expect(tree.get_by_role("row")).not_to_have_count(0)
+    first = tree.get_by_role("link", name=re.compile("^pond_")).first
+    name = first.inner_text()
+    first.click()
+    line, _, table = name.partition(".")
+    expect(canvas.get_by_role("heading", level=1, name=table)).to_be_visible()
+    assert f"/data/{line}/{table}?show=lineage" in canvas.url

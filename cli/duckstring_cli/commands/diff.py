@@ -158,13 +158,13 @@ def _show(found: Difference, limit: int) -> None:
     if found["sample"]:
         _print_rows(found)
     left = [
-        f"{render.count(found[kind] - shown)} {kind}"
+        f"{render.count(found[kind] - shown)} more {kind}"
         for kind in ("added", "removed", "changed")
         if (shown := sum(one["times"] for one in found["sample"] if one["kind"] == kind))
         < found[kind]
     ]
     if left and found["sample"]:
-        render.note(f"and {', '.join(left)} more: -n shows up to 200 of each.")
+        render.note(f"and {', '.join(left)}: -n shows up to 200 of each.")
 
 
 def _heads(found: Difference) -> Iterator[str]:

@@ -183,7 +183,7 @@ def test_more_rows_than_are_shown_are_counted(api: Api, command: Command, sales:
         r"+  1      1  \x1b",
         r"-  3      7  \x1b[31mred",
     ]
-    assert "and 1,998 added more" in err
+    assert "and 1,998 more added" in err
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

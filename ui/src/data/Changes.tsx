@@ -173,7 +173,7 @@ function Found({ found }: { found: Difference }) {
 function Sample({ found }: { found: Difference }) {
   const times = found.sample.some((row) => row.times > 1);
   const more = KINDS.filter((kind) => left(found, kind) > 0).map(
-    (kind) => `${count(left(found, kind))} ${kind}`,
+    (kind) => `${count(left(found, kind))} more ${kind}`,
   );
   return (
     <>
@@ -224,7 +224,7 @@ function Sample({ found }: { found: Difference }) {
           </tbody>
         </table>
       </div>
-      {more.length > 0 && <p className="under">And {more.join(", ")} more.</p>}
+      {more.length > 0 && <p className="under">And {more.join(", ")}.</p>}
     </>
   );
 }

@@ -51,12 +51,7 @@ function Found({ answer, table, reach }: { answer: LineageAnswer; table: string;
   return (
     <>
       {reach !== "down" && (
-        <>
-          {(root ? notesOf(root) : []).map((note) => (
-            <p key={note}>{note}</p>
-          ))}
-          <Tree answer={answer} table={table} way="up" />
-        </>
+        <Tree answer={answer} table={table} way="up" notes={root ? notesOf(root) : []} />
       )}
       {reach !== "up" && <Tree answer={answer} table={table} way="down" />}
       {answer.left_off > 0 && (
@@ -72,18 +67,32 @@ function Found({ answer, table, reach }: { answer: LineageAnswer; table: string;
 }
 
 const HEADINGS: Record<Way, { title: string; none: string }> = {
-  up: { title: "Comes from", none: "From no table of a Pond that is known." },
+  up: { title: "Comes from", none: "Nothing is known of it." },
   down: { title: "Goes into", none: "No published table has read it." },
 };
 
-function Tree({ answer, table, way }: { answer: LineageAnswer; table: string; way: Way }) {
+function Tree({
+  answer,
+  table,
+  way,
+  notes = [],
+}: {
+  answer: LineageAnswer;
+  table: string;
+  way: Way;
+  /** What is not known. */
+  notes?: string[];
+}) {
   const [most, setMost] = useState(FIRST);
   const rows = rowsOf(answer, table, way);
   const { title, none } = HEADINGS[way];
   return (
     <section className="part" aria-label={title}>
       <h2>{title}</h2>
-      {!rows.length && <p>{none}</p>}
+      {!rows.length && !notes.length && <p>{none}</p>}
+      {notes.map((note) => (
+        <p key={note}>{note}</p>
+      ))}
       {rows.length > 0 && (
         <div className="scroll-x" tabIndex={0} role="region" aria-label={`${title}: tables`}>
           <table className="feed lineage">

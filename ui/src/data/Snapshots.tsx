@@ -4,7 +4,7 @@ import { api } from "../api/client";
 import { useAnswer } from "../api/useAnswer";
 import { looksOnly } from "../model/actions";
 import type { Line } from "../model/lines";
-import { count, size } from "../model/numbers";
+import { count, plural, size } from "../model/numbers";
 import { keeps, keptFor, publishedKey } from "../model/published";
 import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
@@ -45,16 +45,10 @@ export function Snapshots({ line, shown }: { line: Line; shown: number | null })
                   <th scope="col">Fresh as of</th>
                   <th scope="col">Version</th>
                   <th scope="col" className="number">
-                    Tables
-                  </th>
-                  <th scope="col" className="number">
                     Rows
                   </th>
                   <th scope="col" className="number">
                     Size
-                  </th>
-                  <th scope="col" className="number">
-                    Alone
                   </th>
                   <th scope="col">Kept for</th>
                   <th scope="col">
@@ -151,7 +145,7 @@ function Older({
       )}
       {(fault || !answer || (onMore && answer.next !== null)) && (
         <tr>
-          <td colSpan={9}>
+          <td colSpan={7}>
             {fault && <Refused fault={fault} again={again} />}
             {!fault && !answer && <Loading what="older snapshots" />}
             {onMore && answer && answer.next !== null && (
@@ -191,13 +185,18 @@ function Rows({
               <Time at={one.held_f} />
             </td>
             <td>{one.version ? oneLine(one.version, 24) : "–"}</td>
-            <td className="number">{count(one.tables)}</td>
             <td className="number">{count(one.rows)}</td>
-            <td className="number">{size(one.bytes)}</td>
-            <td className="number">{one.bytes_alone ? size(one.bytes_alone) : "–"}</td>
+            <td className="number">
+              {size(one.bytes)}
+              <span className="under">
+                {one.bytes_alone ? `${size(one.bytes_alone)} alone` : ""}
+              </span>
+            </td>
             <td className="kept-for">
               {oneLine(keptFor(one, retention), 200)}
-              {one.warnings > 0 && `; ${one.warnings} checks warned`}
+              {one.warnings > 0 && (
+                <span className="under">{plural(one.warnings, "check")} warned</span>
+              )}
             </td>
             <td>
               <div className="buttons">
