@@ -87,6 +87,12 @@ def asks(page: Page) -> None:
     page.get_by_text(" rows, in ").first.wait_for()
 
 
+def goes_all_the_way(page: Page) -> None:
+    """Lineage up to the Inlets."""
+    page.get_by_role("combobox", name="Shown").select_option("up")
+    page.get_by_text("flights@1.flights").first.wait_for()
+
+
 def goes_to_the_cause(page: Page) -> None:
     """The path from an Outlet to its root cause, lit."""
     page.get_by_role("button", name="Go to the root cause", exact=True).click()
@@ -116,6 +122,19 @@ def wait_for(catchment: str, line: str, status: str) -> None:
         time.sleep(0.5)
 
 
+def take_what_is_well(camera: Camera) -> None:
+    """All views of which nothing has to be broken first."""
+    camera.take("pipeline", "/", "reports")
+    camera.take("run", "/run/delays@1/1", "delays")
+    camera.take("table", "/data/reports@1/worst_routes", "rows, in ")
+    camera.take("snapshots", "/data/delays@1", "Kept for")
+    camera.take(
+        "lineage", "/data/reports@1/worst_routes?show=lineage", "Comes from", goes_all_the_way
+    )
+    camera.take("sql", "/data", "SQL", asks)
+    camera.take("catchment", "/catchment", "Nothing is wrong")
+
+
 def main() -> None:
     catchment = sys.argv[1]
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -130,11 +149,7 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         camera = Camera(browser, address)
-        camera.take("pipeline", "/", "reports")
-        camera.take("run", "/run/delays@1/1", "delays")
-        camera.take("table", "/data/reports@1/worst_routes", "rows, in ")
-        camera.take("sql", "/data/reports@1", "SQL", asks)
-        camera.take("catchment", "/catchment", "Nothing is wrong")
+        take_what_is_well(camera)
 
         deploy_weather(Path(held), catchment, "1.1.0", broken=True)
         command("control", "wake", "weather", "-c", catchment)

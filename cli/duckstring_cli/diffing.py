@@ -13,23 +13,13 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
-from duckstring.author import stored
 from duckstring.author.columns import ColumnType, ColumnTypes
-from duckstring.author.contents import (
-    CHANGE,
-    Content,
-    Object,
-    first_states,
-    last_states,
-    rows_of,
-    same_key,
-    scan,
-)
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.sql import literal, quoted
 from duckstring_cli import reading
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.versions import Version, rows_that_may_differ, version_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -121,30 +111,6 @@ def _unguarded(_con: DuckDBPyConnection, act: Callable[[], Found]) -> Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
-    """A version of the table: its objects, and its columns as they lie there and as written."""
-
-    objects: Sequence[Object]
-    complete: frozenset[str]
-    """The objects whose changes say what their rows were before."""
-    merge_key: Sequence[str]
-    stored: ColumnTypes
-    changed: ColumnTypes
-    columns: ColumnTypes
-
-    def rows(self, objects: Sequence[Object] | None = None) -> str:
-        """SQL of its rows, or of those that lie in some of its objects."""
-        some = self.objects if objects is None else objects
-        content = Content(some or self.objects[-1:], self.merge_key)
-        sql = self.as_written(rows_of(content, self.stored))
-        return sql if some else f"FROM ({sql}) LIMIT 0"
-
-    def as_written(self, rows: str, *more: str) -> str:
-        """SQL: stored rows as they were written."""
-        return stored.as_written(rows, self.stored, self.changed, *more)
-
-
-@dataclass(frozen=True, slots=True)
 class _Both:
     """A column of both versions, ``c<place>`` in the SQL below, with the SQL that makes its values
     comparable.
@@ -188,7 +154,7 @@ def compare(
 
         def act() -> Difference:
             with reading.reading_rows(catchment):
-                sides = [_side(con, row) if row is not None else None for row in rows]
+                sides = [version_of(con, row) if row is not None else None for row in rows]
                 told = _told(versions, rows, sides, table)
                 before, after = sides
                 if before is None or after is None:
@@ -219,25 +185,10 @@ def _opened(catchment: Catchment, rows: Sequence[TableRow]) -> Iterator[DuckDBPy
             con.close()
 
 
-def _side(con: DuckDBPyConnection, row: TableRow) -> _Side:
-    """Looks at the end of its newest object."""
-    content = reading.content_of(row)
-    lies, changed = stored.stored_columns(con, content), stored.changed_types(con, content)
-    complete = {part["uri"] for part in row.get("parts") or () if part["use"] == "both"}
-    return _Side(
-        content.objects,
-        frozenset(complete),
-        row.get("merge_key") or (),
-        lies,
-        changed,
-        {**lies, **changed},
-    )
-
-
 def _told(
     versions: tuple[TablesAnswer, TablesAnswer],
     rows: Sequence[TableRow | None],
-    sides: Sequence[_Side | None],
+    sides: Sequence[Version | None],
     table: str,
 ) -> Difference:
     """What is known before rows are read."""
@@ -280,7 +231,7 @@ def _schema(old: ColumnTypes, new: ColumnTypes) -> Iterator[SchemaChange]:
             }
 
 
-def _one_sided(told: Difference, side: _Side | None, key: Sequence[str]) -> Difference:
+def _one_sided(told: Difference, side: Version | None, key: Sequence[str]) -> Difference:
     """Only one snapshot has the table: all its rows are new, or gone."""
     _check_key(key, side.columns if side else {})
     return {**told, "added": told["after"]["rows"] or 0, "removed": told["before"]["rows"] or 0}
@@ -300,7 +251,12 @@ class _Comparison:
     """Two versions whose objects are known."""
 
     def __init__(
-        self, con: DuckDBPyConnection, told: Difference, before: _Side, after: _Side, sample: int
+        self,
+        con: DuckDBPyConnection,
+        told: Difference,
+        before: Version,
+        after: Version,
+        sample: int,
     ) -> None:
         self._con, self._told, self._before, self._after = con, told, before, after
         self._most = max(1, min(sample, MOST_SAMPLE))
@@ -326,7 +282,7 @@ class _Comparison:
                 "removed": told["before"]["rows"] or 0,
                 "added": told["after"]["rows"] or 0,
             }
-        old, new = self._rows()
+        old, new = rows_that_may_differ(before, after)
         old = _selected(old, [(one.before, one.place) for one in columns])
         new = _selected(new, [(one.after, one.place) for one in columns])
         if key:
@@ -346,29 +302,6 @@ class _Comparison:
         form = _common_form(old, new)
         value = f"{quoted(name)}{form}"
         return _Both(name, str(new), f"c{place}", value, value)
-
-    # Which rows have to be read
-
-    def _rows(self) -> tuple[str, str]:
-        """SQL of the rows of each version that may differ."""
-        before, after = self._before, self._after
-        old, new = before.objects, after.objects
-        if not any(one.kind == "changes" for one in (*old, *new)):
-            both = {one.uri for one in old} & {one.uri for one in new}
-            left, right = ([one for one in some if one.uri not in both] for some in (old, new))
-            return before.rows(left), after.rows(right)
-        same = _same_beginning(old, new)
-        if not same or list(before.merge_key) != list(after.merge_key):
-            return before.rows(), after.rows()
-        if same == len(old) and _is_complete(after, new[same:]):
-            return _states(after, new[same:])
-        if same == len(new) and _is_complete(before, old[same:]):
-            newer, older = _states(before, old[same:])
-            return older, newer
-        named = [*old[same:], *new[same:]]
-        return _with_keys(before, named), _with_keys(after, named)
-
-    # What differs
 
     def _check_unique(self, rows: str, key: Sequence[_Both], run: str) -> None:
         names = ", ".join(one.place for one in key)
@@ -470,39 +403,6 @@ class _Comparison:
             ) from error
 
 
-def _same_beginning(old: Sequence[Object], new: Sequence[Object]) -> int:
-    """How many objects both have at their beginning."""
-    return next(
-        (at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a.uri != b.uri),
-        min(len(old), len(new)),
-    )
-
-
-def _is_complete(side: _Side, objects: Sequence[Object]) -> bool:
-    """Whether changes say what was before them. Those that others were folded into do not."""
-    return all(one.kind == "rows" or one.uri in side.complete for one in objects)
-
-
-def _states(side: _Side, added: Sequence[Object]) -> tuple[str, str]:
-    """SQL of the rows that objects name, as they were before these objects, and after them."""
-    content, change = Content(added, side.merge_key), quoted(CHANGE)
-    was = side.as_written(first_states(content, side.stored), CHANGE)
-    became = side.as_written(last_states(content, side.stored), CHANGE)
-    return (
-        f"FROM ({was}) WHERE {change} <> 'insert'",
-        f"FROM ({became}) WHERE {change} <> 'delete'",
-    )
-
-
-def _with_keys(side: _Side, named: Sequence[Object]) -> str:
-    """SQL of the rows whose keys these objects name."""
-    key = ", ".join(map(quoted, side.merge_key))
-    keys = " UNION ALL ".join(f"SELECT {key} FROM {scan(one.uri)}" for one in named)  # noqa: S608 - quoted
-    rows = rows_of(Content(side.objects, side.merge_key), side.stored)
-    on = same_key(side.stored, side.merge_key, "b", "c")
-    return side.as_written(f"SELECT b.* FROM ({rows}) AS b SEMI JOIN ({keys}) AS c ON ({on})")  # noqa: S608 - quoted
-
-
 def _selected(rows: str, columns: Sequence[tuple[str, str]]) -> str:
     items = ", ".join(f"{value} AS {place}" for value, place in columns)
     return f"SELECT {items} FROM ({rows})"  # noqa: S608 - quoted
@@ -522,11 +422,7 @@ def _packed(fields: dict[str, str]) -> str:
 
 
 def _text(value: str) -> str:
-    text = f"{value}::VARCHAR"
-    return (
-        f"CASE WHEN length({text}) > {_MOST_TEXT} THEN left({text}, {_MOST_TEXT}) || '…' "
-        f"ELSE {text} END"
-    )
+    return reading.shortened(value, _MOST_TEXT)
 
 
 def _different(

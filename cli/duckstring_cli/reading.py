@@ -351,6 +351,12 @@ def as_text(relation: DuckDBPyRelation) -> DuckDBPyRelation:
     )
 
 
+def shortened(value: str, most: int) -> str:
+    """SQL: a value's text, cut after so many characters."""
+    text = f"{value}::VARCHAR"
+    return f"CASE WHEN length({text}) > {most} THEN left({text}, {most}) || '…' ELSE {text} END"
+
+
 def first_line(error: Exception) -> str:
     """The first line of an error's text that says something."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

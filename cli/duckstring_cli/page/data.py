@@ -99,7 +99,8 @@ class Data:
         return await asking.answer(self._client.lake)
 
     async def _lineage(self, request: Request) -> Response:
-        steps = {way: int(asking.number(request, way, 1)) for way in ("up", "down")}
+        # The Catchment says how many are too many.
+        steps = {way: int(min(asking.number(request, way, 1), 1e9)) for way in ("up", "down")}
         table = request.query_params.get("table") or None
         line = request.path_params["line"]
         return await asking.answer(partial(operations.lineage, self._client, line, table, **steps))

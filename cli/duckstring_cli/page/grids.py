@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 10_000
 _ROOM = 20_000_000
 """Bytes of an answer, about."""
+_LONGEST_CELL = 10_000
+"""Characters that are shown. A file has all of them."""
 _FIRST_ROWS, _MORE_ROWS = 50, 500
 OnOpen = Callable[["DuckDBPyConnection"], None]
 
@@ -69,7 +71,7 @@ def of_select(client: Client, snapshot: TablesAnswer, select: str, limit: int, o
         with reading.reading_rows(client.catchment):
             relation = reading.ask(con, select, client.catchment, snapshot)
             columns = _columns(relation)
-            rows = reading.as_text(relation).limit(limit + 1).fetchall()
+            rows = relation.project(_texts(relation)).limit(limit + 1).fetchall()
     finally:
         con.close()
     return {
@@ -78,6 +80,12 @@ def of_select(client: Client, snapshot: TablesAnswer, select: str, limit: int, o
         "more": len(rows) > limit,
         "seconds": round(time.monotonic() - began, 3),
     }
+
+
+def _texts(relation: DuckDBPyRelation) -> str:
+    """SQL of what is shown of each column."""
+    places = range(1, len(relation.columns) + 1)
+    return ", ".join(reading.shortened(f"#{place}", _LONGEST_CELL) for place in places)
 
 
 def _columns(relation: DuckDBPyRelation) -> list[Column]:
@@ -136,8 +144,7 @@ def of_sql(client: Client, asked: Asked, limit: int, on: OnOpen) -> Iterator[str
         relation = lake.ask(asked.sql)
         yield _line({"columns": _columns(relation), "f": lake.f})
         try:
-            texts = ", ".join(f"#{place}::VARCHAR" for place, _ in enumerate(relation.columns, 1))
-            select = f"SELECT {texts} FROM ({asked.sql}\n) LIMIT {limit + 1}"  # noqa: S608 - the user's own
+            select = f"SELECT {_texts(relation)} FROM ({asked.sql}\n) LIMIT {limit + 1}"  # noqa: S608 - the user's own
             more = yield from _rows(lake.con, select, limit, client)
         except DuckstringError as error:
             told = {"type": type(error).__name__, "message": error.message, "hint": error.hint}

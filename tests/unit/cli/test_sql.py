@@ -72,6 +72,13 @@ def test_names_mean_what_they_say(capsys: pytest.CaptureFixture[str], sql: str, 
     assert (code, out.splitlines()[1], err) == (0, found, "")
 
 
+@pytest.mark.usefixtures("api")
+def test_a_nul_in_a_file_is_refused(capsys: pytest.CaptureFixture[str], somewhere: Path) -> None:
+    (somewhere / "report.sql").write_bytes(b"FROM sales.orders\x00 WHERE n = 1")
+    code, out, err = run(capsys, "sql", "@report.sql")
+    assert (code, out, "The SQL has a NUL character in it." in err) == (2, "", True)
+
+
 def test_without_a_table_nothing_is_asked(capsys: pytest.CaptureFixture[str], api: Api) -> None:
     assert run(capsys, "sql", "SELECT 1 AS one", "--json")[:2] == (0, '[\n\t{"one":1}\n]\n')
     assert api.asked == []

@@ -90,6 +90,13 @@ def test_an_answer_ends_where_it_is_long_enough(
     assert sum(len(one.get("rows", ())) for one in found) < 200
 
 
+def test_of_a_long_cell_the_beginning_is_shown_and_a_file_has_all_of_it(tables: Served) -> None:
+    sql = "SELECT repeat('é', 30000) AS long"
+    _, line, _ = lines(tables.post("sql", sql=sql))
+    assert line["rows"] == [["é" * 10_000 + "…"]]
+    assert tables.post("export", sql=sql, format="csv").text == f"long\n{'é' * 30_000}\n"
+
+
 def test_the_freshness_that_is_asked_for_is_asked_of_the_catchment(tables: Served) -> None:
     head, *_ = lines(tables.post("sql", sql="FROM reports.routes", consistent=True))
     assert head["f"] == F
@@ -136,6 +143,7 @@ def test_what_goes_wrong_among_the_rows_ends_them_with_a_refusal(tables: Served)
         "SET enable_external_access = true",
         "INSTALL spatial",
         "SELECT 1; SELECT 2",
+        "SELECT 1\x00",
         "FROM duckdb_secrets()",
         "SELECT getenv('HOME') FROM reports.routes",
         "FROM query('FROM read_text(''{file}'')')",
@@ -355,6 +363,12 @@ def test_a_comparison_that_takes_too_long_is_ended(
 
 
 # Lineage and the lake
+
+
+def test_steps_without_end_are_the_catchments_to_refuse(page: Served) -> None:
+    fault = {"type": "OperatorError", "message": "up is too many.", "hint": ""}
+    page.answers = lambda _: {"ok": False, "error": fault}
+    assert page.get("lineage/sales@1", up="1" * 500).json()["error"] == fault
 
 
 def test_lineage_is_the_commands_own(page: Served) -> None:

@@ -42,7 +42,7 @@ export default function Data({
         )}
         {(!table || first) && (
           <Sql
-            key={`${line ?? ""} ${table ?? ""}`}
+            key={`sql ${line ?? ""} ${table ?? ""}`}
             place={`${line ?? ""} ${table ?? ""}`}
             first={first}
             heading="SQL over all Ponds"
