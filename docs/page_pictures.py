@@ -128,9 +128,7 @@ def take_what_is_well(camera: Camera) -> None:
     camera.take("run", "/run/delays@1/1", "delays")
     camera.take("table", "/data/reports@1/worst_routes", "rows, in ")
     camera.take("snapshots", "/data/delays@1", "Kept for")
-    camera.take(
-        "lineage", "/data/reports@1/worst_routes?show=lineage", "Comes from", goes_all_the_way
-    )
+    camera.take("lineage", "/data/reports@1/worst_routes?show=lineage", "Step 1", goes_all_the_way)
     camera.take("sql", "/data", "SQL", asks)
     camera.take("catchment", "/catchment", "Nothing is wrong")
 

@@ -41,10 +41,10 @@ export function Changes({
   mergeKey: string[];
   of: string;
 }) {
-  const kept = useAnswer(`kept for ${of}`, (signal) => api.kept(line, undefined, signal));
+  const kept = useAnswer(`kept for ${of}`, (signal) => snapshotsAround(line, to, signal));
   if (kept.fault) return <Refused fault={kept.fault} again={kept.again} />;
   if (!kept.answer) return <Loading what="snapshots" />;
-  const { snapshots } = kept.answer;
+  const snapshots = kept.answer;
   const newer = snapshots.find((one) => one.snapshot === to) ?? snapshots[0];
   const older = snapshots.find((one) => one.snapshot < (newer?.snapshot ?? 0));
   if (!newer || !older) return <p>No earlier snapshot is kept that it could be compared with.</p>;
@@ -57,6 +57,19 @@ export function Changes({
       mergeKey={mergeKey}
     />
   );
+}
+
+/** The newest snapshots, and the one that is looked at with those before it. */
+async function snapshotsAround(
+  line: string,
+  to: number | null,
+  signal: AbortSignal,
+): Promise<KeptSnapshot[]> {
+  const newest = (await api.kept(line, undefined, signal)).snapshots;
+  if (!to || newest.some((one) => one.snapshot === to)) return newest;
+  const older = (await api.kept(line, to + 1, signal)).snapshots;
+  const last = newest[newest.length - 1]?.snapshot ?? 0;
+  return [...newest, ...older.filter((one) => one.snapshot < last)];
 }
 
 function Comparison({

@@ -8,6 +8,7 @@ import { Loading, Refused } from "../parts/Empty";
 import { Link } from "../parts/Link";
 import { Age, Time } from "../parts/Time";
 import { dataPath, runPath, withQuery } from "../router";
+import { Warnings } from "../runs/Checks";
 import { Changes } from "./Changes";
 import { GridTable } from "./GridTable";
 import { Lineage } from "./Lineage";
@@ -90,6 +91,7 @@ export function Table({
               <dd>{told.merge_key.map((name) => oneLine(name, 60)).join(", ")}</dd>
             </>
           )}
+          {!snapshot && <Warnings warnings={held?.warnings} />}
         </dl>
       )}
       {show === "rows" && <Rows line={line} table={table} snapshot={snapshot} of={key} />}
