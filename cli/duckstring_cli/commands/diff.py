@@ -42,8 +42,8 @@ def diff(
         typer.Argument(
             metavar="FROM",
             show_default=False,
-            help="A snapshot, by its run (42, sales@1/42) or WHEN (2d ago as 2d, 02:00, "
-            "2030-01-31T02:00, UTC); otherwise the one before TO.",
+            help="A snapshot: its run (42, sales@1/42), or when it held (2d ago as 2d, 02:00, "
+            "2030-01-31T02:00; UTC). Otherwise the one before TO.",
         ),
     ] = None,
     after: Annotated[

@@ -135,7 +135,7 @@ function Place({ row }: { row: Row }) {
   return (
     <span className={`depth depth-${depth}`}>
       <span className="unseen">Step {row.depth}: </span>
-      {row.depth > DEEPEST && <span className="under">[{row.depth}] </span>}
+      {row.depth > DEEPEST && <span className="above">[{row.depth}] </span>}
       {row.table === null ? (
         <>
           <Link to={pondPath(row.line)}>{oneLine(row.line, 60)}</Link> (no table)
@@ -146,7 +146,7 @@ function Place({ row }: { row: Row }) {
         </Link>
       )}
       {!row.sure && <span className="perhaps"> perhaps</span>}
-      {row.again && <span className="under"> (above)</span>}
+      {row.again && <span className="above"> (above)</span>}
     </span>
   );
 }
