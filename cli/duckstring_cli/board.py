@@ -21,10 +21,10 @@ from duckstring.model.answers import (
     RunningRipple,
     RunRow,
     StatusAnswer,
-    WindowTold,
 )
 from duckstring.model.names import Line, parse_line
 from duckstring_cli import checked, durations, render
+from duckstring_cli.openings import window_view
 from duckstring_cli.render import NARROW
 from duckstring_cli.screens import Rows
 
@@ -333,7 +333,7 @@ def detail(
     now = answer["now"]
     parts: list[RenderableType] = [_heading(line), _facts(line, now), Text(""), _ripples(line, now)]
     if line["windows"]:
-        parts += [Text(""), window_table(line["windows"], now)]
+        parts += [Text(""), window_view(line["windows"], now)]
     if line["sources"]:
         parts += [Text(""), _sources(line, now)]
     if runs:
@@ -424,28 +424,6 @@ def _demand(line: LineStatus, now: str) -> str:
     oldest = min(line["demand"]["targets"], default=None)
     since = render.between(oldest, now) if oldest else None
     return demand(line) + (f", asked for {durations.age(since)} ago" if since is not None else "")
-
-
-def window_table(windows: Sequence[WindowTold], now: str) -> Table:
-    """Rules: in words, what is open, what opens next, and what carries them."""
-    made = render.table("WINDOW", "OPEN", "OPENS NEXT", "CARRIED BY", "RULE", last="wrapped")
-    for held in windows:
-        opened, coming = held["open"], held["next"]
-        until = f"for {durations.ahead(render.between(now, opened['end']))}" if opened else "no"
-        then = (
-            f"{render.moment(coming['start'])} (in "
-            f"{durations.ahead(render.between(now, coming['start']))})"
-            if coming
-            else "never"
-        )
-        made.add_row(
-            held["name"],
-            render.word("running" if opened else "idle", until),
-            then,
-            held["carried_by"],
-            render.rule(held),
-        )
-    return made
 
 
 def _ripples(line: LineStatus, now: str) -> RenderableType:

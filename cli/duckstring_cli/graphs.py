@@ -126,6 +126,8 @@ def _window(told: WindowTold) -> Window:
         timedelta(seconds=told["duration"]),
         frozenset(told["on"]),
         from_text(told["until"]) if told["until"] else None,
+        told.get("tz", ""),
+        told.get("cron", ""),
     )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from duckstring.model.instants import Instant
+from duckstring.model.instants import Instant, to_text
+from duckstring.model.zones import wall_clock, zone_of
 from duckstring_cli import durations
 from duckstring_cli.errors import BadInputError
 
@@ -39,6 +40,22 @@ def parse(text: str, *, today: Instant | None = None) -> Instant:
         f"{text!r} is not a point in time.",
         hint=f"Write {_A_TIME if today is not None else ''}{_A_DATE}",
     )
+
+
+def on_wire(text: str, *, tz: str = "", today: Instant | None = None) -> str:
+    """As ``parse`` reads it, for the Catchment: an instant, or a wall-clock time of the zone ``tz``
+    where the text has no offset. Which instant that is, the Catchment decides.
+
+    Raises:
+        BadInputError: the text is none of these.
+    """
+    zone = zone_of("" if tz == "UTC" else tz)
+    if zone is None or zone is UTC:
+        return to_text(parse(text, today=today))
+    there = None if today is None else wall_clock(today, zone).replace(tzinfo=UTC)
+    at = parse(text, today=there)
+    has_offset = bool(_DATE.match(text.strip()) and datetime.fromisoformat(text.strip()).tzinfo)
+    return to_text(at) if has_offset else at.replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def ago(text: str, *, now: Instant) -> Instant:

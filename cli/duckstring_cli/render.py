@@ -225,7 +225,11 @@ def between(start: str | None, end: str | None) -> float | None:
 
 
 def rule(window: WindowTold) -> str:
-    """A Window's rule in words."""
+    """A Window's rule in words. A Catchment of an older version has only rules that the command can
+    put in words.
+    """
+    if words := window.get("words"):
+        return words
     from datetime import timedelta
 
     from duckstring.model.windows import Window, in_words

@@ -19,10 +19,12 @@ from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.sweeper import AwsGarbageStore
 from duckstring.adapters.aws.worker import DynamoStates
 from duckstring.engine.letters import Letter
-from duckstring.engine.signals import SinkAttached
+from duckstring.engine.signals import SinkAttached, WindowAdded
 from duckstring.errors import TransientError
 from duckstring.model import schema
-from duckstring.model.schema import SCHEMA, NewerSchemaError
+from duckstring.model.schema import CALENDAR_SCHEMA, SCHEMA, NewerSchemaError
+from duckstring.model.values import replace
+from duckstring.model.windows import Window
 from tests.integration import items_record
 from tests.integration.aws import loaded
 from tests.integration.items_record import FOLDER, LETTERS, NOON, RELEASE, REPORTS, SALES
@@ -30,7 +32,6 @@ from tests.integration.test_foreign_letters import record
 
 NEWER = SCHEMA + 1
 TRUE = codec.letter(SALES, SinkAttached(REPORTS, (1, 0)))
-RECORDED = json.loads((FOLDER / "schema-3.json").read_text(encoding="utf-8"))
 LATEST = json.loads((FOLDER / f"schema-{SCHEMA}.json").read_text(encoding="utf-8"))
 
 
@@ -191,7 +192,6 @@ def test_a_newer_alarm_in_the_delay_queue_comes_again(handler):
 def test_a_newer_kind_says_so_and_is_announced_before_it_is_sent(here, monkeypatch):
     kinds = {"sink_attached": NEWER}
     monkeypatch.setattr(codec, "KIND_SCHEMAS", kinds)
-    monkeypatch.setattr(mailbox, "KIND_SCHEMAS", kinds)
     deployed = DeployedSchema(here.clients, here.settings.table)
     post = mailbox.SqsMailbox(here.clients, here.settings.mailbox, deployed)
     assert deployed.read() == 0
@@ -212,15 +212,35 @@ def test_a_letter_of_today_carries_no_number_and_costs_no_announcement(here):
     assert "schema" not in json.loads(TRUE)
 
 
-def test_what_schema_3_stored_is_read(here, store):
-    for item in RECORDED["items"]:
+def test_a_calendar_rule_is_announced_and_refused_by_the_release_before(here):
+    """It would take the rule for one that opens without a pause, in UTC."""
+    plain = Window("nightly", NOON, timedelta(days=1), timedelta(hours=3))
+    deployed = DeployedSchema(here.clients, here.settings.table)
+    post = mailbox.SqsMailbox(here.clients, here.settings.mailbox, deployed)
+    post.send([Letter(SALES, WindowAdded(plain), key="k")])
+    assert deployed.read() == 0
+    for changed in ({"tz": "Europe/Berlin"}, {"cron": "0 6 1 * *", "every": timedelta(0)}):
+        rule = replace(plain, **changed)
+        post.send([Letter(SALES, WindowAdded(rule), key="k")])
+        assert deployed.read() == CALENDAR_SCHEMA
+        body = json.loads(codec.letter(SALES, WindowAdded(rule)))
+        assert body["schema"] == CALENDAR_SCHEMA
+        assert codec.signal_of(checked_object(json.dumps(body))) == WindowAdded(rule)
+    assert "schema" not in json.loads(codec.letter(SALES, WindowAdded(plain)))
+    assert "tz" not in codec.letter(SALES, WindowAdded(plain)), "a plain rule has its old form"
+
+
+@pytest.mark.parametrize("before", [3, 4])
+def test_what_earlier_schemas_stored_is_read(here, store, before):
+    recorded = json.loads((FOLDER / f"schema-{before}.json").read_text(encoding="utf-8"))
+    for item in recorded["items"]:
         here.clients.dynamodb.put_item(TableName=here.settings.table, Item=item)
     held = store.load(SALES)
     assert (held.state.snapshot, held.state.failures, sorted(held.state.runs)) == (1, 0, [2])
     assert store.read(SALES, 1).tables == held.state.tables
     catalog = DynamoCatalog(here.clients, here.settings.table)
     assert catalog.releases()[SALES] == catalog.versions("sales")["1.0.0"] == RELEASE
-    for body, signal in zip(RECORDED["letters"], LETTERS, strict=True):
+    for body, signal in zip(recorded["letters"], LETTERS, strict=True):
         assert codec.signal_of(checked_object(body)) == signal
     again = store.commit(held, held.state, (), (99, "99"), NOON + timedelta(hours=1))
     assert again.state.revision == held.state.revision + 1

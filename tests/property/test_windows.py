@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from duckstring.model.instants import Instant
+from duckstring.model.weekdays import WEEKDAYS
 from duckstring.model.windows import (
-    WEEKDAYS,
     Occurrence,
     Window,
     is_same_rule,

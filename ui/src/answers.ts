@@ -76,8 +76,20 @@ export interface Span {
 }
 
 /**
+ * One opening of a Window. ``local``: when it begins by the clock of the rule's zone, with the
+ * offset; None: the rule has no zone.
+ */
+export interface Opening {
+  start: string;
+  end: string;
+  local: string | null;
+}
+
+/**
  * A rule of an Inlet, what is open of it and what opens next. ``every`` and ``duration`` in
- * seconds.
+ * seconds; of a calendar rule they may be zero: it opens by ``cron``, and up to the next opening.
+ *
+ * ``words``: the rule as people read it. ``upcoming``: its next five openings.
  */
 export interface WindowTold {
   name: string;
@@ -89,6 +101,10 @@ export interface WindowTold {
   open: Span | null;
   next: Span | null;
   carried_by: "schedule" | "alarm";
+  tz?: string;
+  cron?: string;
+  words?: string;
+  upcoming?: Opening[];
 }
 
 /**

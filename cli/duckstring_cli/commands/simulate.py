@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from duckstring.errors import nearest
-from duckstring_cli import durations, render
+from duckstring.model.durations import seconds_of
+from duckstring_cli import durations, moments, render
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.errors import BadInputError
 
@@ -47,8 +48,9 @@ def simulate(
         Texts,
         _option(
             "--window",
-            "POND=PERIOD,START,LENGTH",
-            "When an Inlet's source is ready: sales=1d,02:00,3h (UTC).",
+            "POND=RULE[,LENGTH][,ZONE]",
+            "When an Inlet's source is ready. RULE is PERIOD,START or cron fields: "
+            "sales=1d,02:00,3h or 'sales=0 6 L * *,3h,Europe/Berlin'.",
         ),
     ] = None,
     takes: Annotated[
@@ -248,27 +250,51 @@ def _halves(text: str, example: str) -> tuple[str, str]:
 
 
 def _window(text: str, name: str) -> Window:
-    from duckstring.model.instants import to_text
+    """``1d,02:00,3h``, ``0 6 1,15 * *,3h``; each with a zone behind it."""
     from duckstring.model.window_rules import WindowError, read
-    from duckstring_cli import moments
 
+    rule, zone = _of_zone(text)
+    fields = rule.split()
+    given = _of_cron(rule, zone) if len(fields) > 1 else _of_period(rule, zone)
+    try:
+        return read({**given, "name": name, "tz": zone})
+    except WindowError as error:
+        raise BadInputError(error.message) from error
+
+
+def _of_zone(text: str) -> tuple[str, str]:
+    """The rule, and the zone at its end; empty: none."""
+    from duckstring.model.zones import zone_names
+
+    rule, comma, last = text.rpartition(",")
+    return (rule, last.strip()) if comma and last.strip() in zone_names() else (text, "")
+
+
+def _of_cron(text: str, zone: str) -> Mapping[str, object]:
+    """A length ends with its unit, and no weekday does."""
+    rule, comma, last = text.rpartition(",")
+    has_length = bool(comma) and seconds_of(last.strip().lower()) is not None
+    now = datetime.now(UTC)
+    return {
+        "cron": " ".join((rule if has_length else text).split()),
+        "start": moments.on_wire("00:00", tz=zone, today=now),
+        "duration": durations.parse(last).total_seconds() if has_length else None,
+    }
+
+
+def _of_period(text: str, zone: str) -> Mapping[str, object]:
     every, *rest = text.split(",")
     if len(rest) > 2:  # noqa: PLR2004
         raise BadInputError(
-            f"{text!r} has {len(rest) + 1} parts; allowed: PERIOD,START,LENGTH.",
+            f"{text!r} has {len(rest) + 1} parts; allowed: PERIOD,START,LENGTH,ZONE.",
             hint="For example: sales=1d,02:00,3h",
         )
-    start = moments.parse(rest[0] if rest else "00:00", today=datetime.now(UTC))
-    rule = {
-        "name": name,
-        "start": to_text(start),
+    start = rest[0] if rest else "00:00"
+    return {
         "every": durations.parse(every).total_seconds(),
+        "start": moments.on_wire(start, tz=zone, today=datetime.now(UTC)),
         "duration": durations.parse(rest[1]).total_seconds() if len(rest) > 1 else None,
     }
-    try:
-        return read(rule)
-    except WindowError as error:
-        raise BadInputError(error.message) from error
 
 
 def _show(made: Forecast, *, every_run: bool) -> None:

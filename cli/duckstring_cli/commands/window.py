@@ -10,6 +10,7 @@ import typer
 
 from duckstring.model.answers import WindowAnswer, WindowTold
 from duckstring.model.instants import Instant, to_text
+from duckstring.model.zones import zone_fault
 from duckstring_cli import durations, moments, render
 from duckstring_cli.commands.options import (
     AsJson,
@@ -69,20 +70,41 @@ def add(
     context: typer.Context,
     name: Name,
     every: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--every",
             metavar="PERIOD",
             show_default=False,
             help="From one opening to the next: 1d, 1h30m.",
         ),
-    ],
+    ] = None,
+    cron: Annotated[
+        str | None,
+        typer.Option(
+            "--cron",
+            metavar="FIELDS",
+            show_default=False,
+            help=(
+                "Openings by a calendar, in the place of --every: minute, hour, day of the month, "
+                'month, weekday. "0 6 L * *": at 06:00 on the last day of each month.'
+            ),
+        ),
+    ] = None,
+    tz: Annotated[
+        str | None,
+        typer.Option(
+            "--tz",
+            metavar="ZONE",
+            show_default=False,
+            help="The zone of all times and days of the rule: Europe/Berlin; otherwise UTC.",
+        ),
+    ] = None,
     start: Annotated[
         str,
         typer.Option(
             "--start",
             metavar="MOMENT",
-            help="The first opening, UTC: a time of today (02:00), a date, or 2030-01-31T02:00.",
+            help="The first opening: a time of today (02:00), a date, or 2030-01-31T02:00.",
         ),
     ] = "00:00",
     duration: Annotated[
@@ -100,7 +122,7 @@ def add(
             "--on",
             metavar="DAYS",
             show_default=False,
-            help="Only openings on these weekdays (UTC): MON,WED.",
+            help="With --every: only openings on these weekdays: MON,WED.",
         ),
     ] = None,
     until: Annotated[
@@ -109,7 +131,7 @@ def add(
             "--until",
             metavar="MOMENT",
             show_default=False,
-            help="Nothing opens from then on: a date or an instant, UTC.",
+            help="Nothing opens from then on: a date or an instant.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -119,21 +141,34 @@ def add(
 ) -> None:
     """Add a rule.
 
-    Open for LENGTH from MOMENT on, again each PERIOD. Rules of one Pond may touch, not overlap. The
-    same rule again changes nothing.
+    Open for LENGTH from MOMENT on, again each PERIOD, or at the times that FIELDS name. Rules of
+    one Pond may touch, not overlap. The same rule again changes nothing.
+
+    In a zone, a day's opening keeps its time of day. A time that clocks skip in spring opens when
+    they skip it. A time that comes twice in autumn opens once, the first time.
     """
     now, faults = datetime.now(UTC), list[BadInputError]()
-    period = _seconds(every, "--every", faults)
+    if (every is None) is (cron is None):
+        raise BadInputError(
+            "A rule has --every or --cron, and not both.",
+            hint='For example: --every 1d, or --cron "0 6 1 * *".',
+        )
+    zone = _zone(tz, faults)
+    period = None if every is None else _seconds(every, "--every", faults)
+    # By the clock of a zone the next opening is not always a period later.
+    otherwise = None if zone not in {"", "UTC"} else period
     rule: dict[str, object] = {
         "name": name,
-        "start": _moment(start, "--start", faults, today=now) or to_text(now),
-        "every": period or _A_DAY,
-        "duration": period if duration is None else _seconds(duration, "--duration", faults),
+        "start": _moment(start, "--start", faults, zone=zone, today=now) or to_text(now),
+        "every": None if cron is not None else period or _A_DAY,
+        "duration": otherwise if duration is None else _seconds(duration, "--duration", faults),
         "on": _days(on or (), faults),
-        "until": None if until is None else _moment(until, "--until", faults),
+        "until": None if until is None else _moment(until, "--until", faults, zone=zone),
     }
+    rule |= {"tz": zone} if zone else {}
+    rule |= {"cron": _fields(cron)} if cron is not None else {}
     if faults:
-        raise _all_of(faults, rule if period else rule | {"duration": None})
+        raise _all_of(faults, rule if period or cron else rule | {"duration": None})
     answer = open_client(catchment).window(
         context.obj, "add", major=major_of(major, version), window=rule
     )
@@ -174,12 +209,32 @@ def _days(texts: Iterable[str], faults: list[BadInputError]) -> list[str]:
     return [day for some in days for day in some]
 
 
+def _zone(text: str | None, faults: list[BadInputError]) -> str:
+    """As ``_seconds``, for a zone; empty: UTC."""
+    if text is None:
+        return ""
+    if fault := zone_fault(text):
+        faults.append(BadInputError(f"--{fault}", hint="For example: --tz Europe/Berlin"))
+        return ""
+    return text
+
+
+def _fields(cron: str) -> str:
+    """However many blanks are between them. An empty text stays one that is refused."""
+    return " ".join(cron.split()) or " "
+
+
 def _moment(
-    text: str, option: str, faults: list[BadInputError], *, today: Instant | None = None
+    text: str,
+    option: str,
+    faults: list[BadInputError],
+    *,
+    zone: str,
+    today: Instant | None = None,
 ) -> str | None:
     """As ``_seconds``, for a moment."""
     try:
-        return to_text(moments.parse(text, today=today))
+        return moments.on_wire(text, tz=zone, today=today)
     except BadInputError as error:
         faults.append(BadInputError(f"{option}: {error.message}", hint=error.hint))
         return None
@@ -205,16 +260,16 @@ def list_(
     version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
-    """The rules, what is open, and when each opens next."""
+    """The rules, what is open, and the next five openings."""
     answer = open_client(catchment).window(context.obj, "list", major=major_of(major, version))
     if as_json:
         render.print_json(answer["windows"])
     elif not answer["windows"]:
         render.say(f"[bold]{answer['line']}[/] has no Window: nothing keeps it from running.")
     else:
-        from duckstring_cli import board
+        from duckstring_cli import openings
 
-        render.out().print(board.window_table(answer["windows"], answer["now"]))
+        render.out().print(openings.window_view(answer["windows"], answer["now"]))
 
 
 @app.command(epilog="Example: duckstring trigger window sales remove --name nightly")
@@ -303,7 +358,12 @@ def _ahead(now: str, then: str) -> str:
 
 def _precision(window: WindowTold) -> str:
     if window["carried_by"] == "alarm":
-        return f"No schedule carries it: its period is not a whole number of minutes. {_BY_ALARM}"
-    if window["duration"] < _A_MINUTE:
+        why = (
+            "EventBridge Scheduler has no words for it"
+            if window.get("cron") or window.get("tz")
+            else "its period is not a whole number of minutes"
+        )
+        return f"No schedule carries it: {why}. {_BY_ALARM}"
+    if 0 < window["duration"] < _A_MINUTE:
         return f"It may be closed before its schedule fires, which is within a minute. {_BY_ALARM}"
     return ""

@@ -29,12 +29,12 @@ from duckstring.model.answers import (
     WindowAnswer,
 )
 from duckstring.model.foreign import json_text
-from duckstring.model.instants import to_text
+from duckstring.model.zones import zone_fault
 from duckstring_cli import checkup, costing
 from duckstring_cli.attempt_logs import AttemptLogs
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError, CatchmentRefusedError
-from duckstring_cli.moments import parse
+from duckstring_cli.moments import on_wire
 from duckstring_cli.releases import newer_operation
 
 if TYPE_CHECKING:
@@ -280,8 +280,15 @@ def window(client: Client, body: Body) -> WindowAnswer:
     if action == "remove":
         return client.window(pond, action, major=major, name=_text(body, "name"))
     rule = {name: value for name, value in body.items() if name not in {"line", "action"}}
+    tz = rule.get("tz")
+    if tz and (fault := zone_fault(tz)):
+        raise BadInputError(fault)
     moments = {
-        name: to_text(parse(value, today=datetime.now(UTC) if name == "start" else None))
+        name: on_wire(
+            value,
+            tz=tz if isinstance(tz, str) else "",
+            today=datetime.now(UTC) if name == "start" else None,
+        )
         for name in ("start", "until")
         if isinstance(value := rule.get(name), str)
     }

@@ -92,6 +92,17 @@ TOLD = {
     "open": None,
     "next": {"start": "2030-01-02T02:00:00.000000Z", "end": "2030-01-02T05:00:00.000000Z"},
     "carried_by": "schedule",
+    "tz": "",
+    "cron": "",
+    "words": "every 1d from 2030-01-01 02:00 UTC for 3h",
+    "upcoming": [
+        {
+            "start": f"2030-01-{day:02}T02:00:00.000000Z",
+            "end": f"2030-01-{day:02}T05:00:00.000000Z",
+            "local": None,
+        }
+        for day in range(2, 7)
+    ],
 }
 
 

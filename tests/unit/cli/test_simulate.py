@@ -264,7 +264,7 @@ def test_a_folders_ponds_stand_in_the_place_of_the_deployed_ones(bench: Bench, t
         (["--wave", "reports", "--for", "0s"], "--for: '0s' is out of range"),
         (
             ["--wave", "reports", "--window", "sales=1d,02:00,3h,MON"],
-            "--window: '1d,02:00,3h,MON' has 4 parts; allowed: PERIOD,START,LENGTH.",
+            "--window: '1d,02:00,3h,MON' has 4 parts; allowed: PERIOD,START,LENGTH,ZONE.",
         ),
         (["--wave", "reports", "--window", "sales=1h,02:00,2h"], "--window: duration is 2h"),
     ],

@@ -161,6 +161,8 @@ export interface WindowChange {
   duration?: number;
   on?: string[];
   until?: string;
+  tz?: string;
+  cron?: string;
 }
 
 export interface ComputeChange {

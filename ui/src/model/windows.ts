@@ -36,6 +36,11 @@ export function openings(line: string, window: WindowTold, until: number, most =
   add(found, line, window, window.open, true);
   const first = instant(window.next?.start);
   add(found, line, window, window.next, false);
+  if (window.cron || window.tz) {
+    // Only the Catchment knows the calendar of a zone: what it tells is all there is.
+    for (const next of window.upcoming?.slice(1) ?? []) add(found, line, window, next, false);
+    return found.filter((opening) => opening.start <= until).slice(0, most);
+  }
   if (first === null || window.every <= 0) return found;
   const last = instant(window.until) ?? Infinity;
   const on = window.on.map((day) => day.slice(0, 3).toLowerCase());
@@ -64,6 +69,14 @@ function add(
   const start = instant(span?.start);
   const end = instant(span?.end);
   if (start !== null && end !== null) found.push({ line, window: window.name, start, end, open });
+}
+
+/** When an opening begins by the clock of its rule's zone: `Tue 06:00 +01:00`. Empty: in UTC. */
+export function localStart(window: WindowTold, opening: Opening): string {
+  const told = window.upcoming?.find((each) => instant(each.start) === opening.start)?.local;
+  if (!told) return "";
+  const day = DAYS[new Date(`${told.slice(0, 10)}T00:00:00Z`).getUTCDay()] ?? "";
+  return `${day.slice(0, 1).toUpperCase()}${day.slice(1)} ${told.slice(11, 16)} ${told.slice(19)}`;
 }
 
 /** All openings of the Catchment until then, soonest first. */

@@ -4,7 +4,7 @@ import { api } from "../api/client";
 import { refusal } from "../model/actions";
 import type { Line } from "../model/lines";
 import { duration, exact, instant } from "../model/moments";
-import { openings } from "../model/windows";
+import { localStart, openings } from "../model/windows";
 import { Dialog } from "../parts/Dialog";
 import { Linked, Words } from "../parts/Text";
 import { Countdown, Time } from "../parts/Time";
@@ -34,8 +34,7 @@ export function Windows({ line }: { line: Line }) {
               <Words text={window.name} />
             </strong>
             <span>
-              every {exact(window.every)} for {exact(window.duration)}
-              {window.on.length ? ` on ${window.on.join(", ")}` : ""}
+              <Words text={window.words ?? plain(window)} />
             </span>
             {!why && (
               <button type="button" className="small" onClick={() => setRemoving(window.name)}>
@@ -71,8 +70,14 @@ export function Windows({ line }: { line: Line }) {
   );
 }
 
+/** The rule of a Catchment of an older version, which has plain rules only. */
+function plain(window: WindowTold): string {
+  const days = window.on.length ? ` on ${window.on.join(", ")}` : "";
+  return `every ${exact(window.every)} for ${exact(window.duration)}${days}`;
+}
+
 function Openings({ line, window }: { line: string; window: WindowTold }) {
-  const next = openings(line, window, Infinity, 3).slice(0, 3);
+  const next = openings(line, window, Infinity, 5).slice(0, 5);
   if (!next.length) return <p>It does not open any more.</p>;
   return (
     <ol className="openings">
@@ -84,7 +89,8 @@ function Openings({ line, window }: { line: string; window: WindowTold }) {
             </b>
           ) : (
             <>
-              <Time at={opening.start} /> (<Countdown to={opening.start} />)
+              <Time at={opening.start} /> (<Countdown to={opening.start} />){" "}
+              {localStart(window, opening)}
             </>
           )}
         </li>
@@ -96,24 +102,27 @@ function Openings({ line, window }: { line: string; window: WindowTold }) {
 function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
   const [name, setName] = useState("nightly");
   const [start, setStart] = useState("02:00");
+  const [byCron, setByCron] = useState(false);
   const [every, setEvery] = useState("1d");
+  const [cron, setCron] = useState("0 6 1 * *");
+  const [zone, setZone] = useState("");
   const [length, setLength] = useState("3h");
   const [until, setUntil] = useState("");
   const [on, setOn] = useState<string[]>([]);
   // Told here: a note would lie behind the dialog.
   const [refused, setRefused] = useState<{ words: string; hint: string } | null>(null);
-  const fault = faultOf({ name, start, every, length, until });
+  const fault = faultOf({ name, start, every: byCron ? null : every, cron, length, until });
   const add = async (): Promise<void> => {
     const became = await attempt(`Window ${name} of ${line.line} is added.`, () =>
       api.window({
         line: line.line,
         action: "add",
         name,
-        start,
-        every: duration(every) ?? 0,
-        duration: duration(length) ?? 0,
-        ...(on.length ? { on } : {}),
+        ...(byCron ? { cron, start: "00:00" } : { start, every: duration(every) ?? 0 }),
+        ...(length ? { duration: duration(length) ?? 0 } : {}),
+        ...(!byCron && on.length ? { on } : {}),
         ...(until ? { until } : {}),
+        ...(zone.trim() ? { tz: zone.trim() } : {}),
       }),
     );
     if (!became.done) {
@@ -132,7 +141,8 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
       onDone={() => void add()}
     >
       <p>
-        {line.line} runs at most once in each opening, and only if somebody asks. Times are in UTC.
+        {line.line} runs at most once in each opening, and only if somebody asks. Times are in the
+        zone; without one, in UTC.
       </p>
       <div className="fields">
         <label>
@@ -140,23 +150,54 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
           <input value={name} onChange={(event) => setName(event.target.value)} />
         </label>
         <label>
-          Opens at
+          Repeats
+          <select
+            value={byCron ? "cron" : "every"}
+            onChange={(event) => setByCron(event.target.value === "cron")}
+          >
+            <option value="every">after a time</option>
+            <option value="cron">by a calendar (cron)</option>
+          </select>
+        </label>
+        {byCron ? (
+          <label>
+            Cron: minute, hour, day, month, weekday
+            <input
+              value={cron}
+              onChange={(event) => setCron(event.target.value)}
+              placeholder="0 6 1 * *"
+            />
+          </label>
+        ) : (
+          <>
+            <label>
+              Opens at
+              <input
+                value={start}
+                onChange={(event) => setStart(event.target.value)}
+                placeholder="02:00"
+              />
+            </label>
+            <label>
+              Every
+              <input
+                value={every}
+                onChange={(event) => setEvery(event.target.value)}
+                placeholder="1d"
+              />
+            </label>
+          </>
+        )}
+        <label>
+          Time zone (optional)
           <input
-            value={start}
-            onChange={(event) => setStart(event.target.value)}
-            placeholder="02:00"
+            value={zone}
+            onChange={(event) => setZone(event.target.value)}
+            placeholder="Europe/Berlin"
           />
         </label>
         <label>
-          Every
-          <input
-            value={every}
-            onChange={(event) => setEvery(event.target.value)}
-            placeholder="1d"
-          />
-        </label>
-        <label>
-          For
+          For (empty: up to the next)
           <input
             value={length}
             onChange={(event) => setLength(event.target.value)}
@@ -172,25 +213,27 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
           />
         </label>
       </div>
-      <fieldset className="days">
-        <legend>Only on (otherwise each day)</legend>
-        {DAYS.map((day) => (
-          <label key={day}>
-            <input
-              type="checkbox"
-              checked={on.includes(day)}
-              onChange={() =>
-                setOn((held) =>
-                  held.includes(day)
-                    ? held.filter((each) => each !== day)
-                    : DAYS.filter((each) => each === day || held.includes(each)),
-                )
-              }
-            />
-            {day}
-          </label>
-        ))}
-      </fieldset>
+      {!byCron && (
+        <fieldset className="days">
+          <legend>Only on (otherwise each day)</legend>
+          {DAYS.map((day) => (
+            <label key={day}>
+              <input
+                type="checkbox"
+                checked={on.includes(day)}
+                onChange={() =>
+                  setOn((held) =>
+                    held.includes(day)
+                      ? held.filter((each) => each !== day)
+                      : DAYS.filter((each) => each === day || held.includes(each)),
+                  )
+                }
+              />
+              {day}
+            </label>
+          ))}
+        </fieldset>
+      )}
       {fault && <p className="hint">{fault}</p>}
       <div role="alert">
         {refused && (
@@ -206,15 +249,21 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
 function faultOf(asked: {
   name: string;
   start: string;
-  every: string;
+  every: string | null;
+  cron: string;
   length: string;
   until: string;
 }): string {
   if (!asked.name.trim()) return "Give it a name.";
-  if (!/^\d{2}:\d{2}(:\d{2})?$/.test(asked.start) && instant(asked.start) === null)
-    return "Opens at: a time in UTC, such as 02:00.";
-  if (duration(asked.every) === null) return "Every: a duration, such as 1d.";
-  if (duration(asked.length) === null) return "For: a duration, such as 3h.";
+  if (asked.every === null) {
+    if (asked.cron.trim().split(/\s+/).length !== 5)
+      return "Cron: five fields, such as 0 6 1 * * (06:00 on the first of each month).";
+  } else {
+    if (!/^\d{2}:\d{2}(:\d{2})?$/.test(asked.start) && instant(asked.start) === null)
+      return "Opens at: a time, such as 02:00.";
+    if (duration(asked.every) === null) return "Every: a duration, such as 1d.";
+  }
+  if (asked.length && duration(asked.length) === null) return "For: a duration, such as 3h.";
   if (asked.until && instant(asked.until) === null) return "Until: a date, such as 2030-12-31.";
   return "";
 }

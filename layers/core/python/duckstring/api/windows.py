@@ -17,24 +17,31 @@ from duckstring.model.catalog import Release
 from duckstring.model.durations import duration_in_words
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
+from duckstring.model.weekdays import WEEKDAYS
 from duckstring.model.window_rules import WindowError, check_opens, read
 from duckstring.model.windows import (
     MOST_WINDOWS,
-    WEEKDAYS,
     Occurrence,
     Window,
+    first_after,
     in_words,
     is_carried_by_schedule,
     is_same_rule,
+    meeting,
     minute_in_words,
     next_opening,
+    next_openings,
     open_now,
     overlap,
 )
+from duckstring.model.zones import in_zone, zone_of
 from duckstring.ports import Clock, Mailbox, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import Span, WindowAnswer, WindowTold
+    from duckstring.model.answers import Opening, Span, WindowAnswer, WindowTold
+
+_SHOWN = 5
+"""Openings of a rule that are told."""
 
 
 class WindowNotFoundError(OperatorError):
@@ -118,6 +125,7 @@ def describe(state: PondState, now: Instant) -> list[WindowTold]:
 
 
 def _describe(window: Window, now: Instant) -> WindowTold:
+    coming = next_openings([window], now, _SHOWN)
     return {
         "name": window.name,
         "start": to_text(window.start),
@@ -126,8 +134,21 @@ def _describe(window: Window, now: Instant) -> WindowTold:
         "on": [day for day in WEEKDAYS if day in window.on],
         "until": to_text(window.until) if window.until else None,
         "open": _span(open_now([window], now)),
-        "next": _span(next_opening([window], now)),
+        "next": _span(coming[0] if coming else None),
         "carried_by": "schedule" if is_carried_by_schedule(window) else "alarm",
+        "tz": window.tz,
+        "cron": window.cron,
+        "words": in_words(window),
+        "upcoming": [_opening(one, window) for one in coming],
+    }
+
+
+def _opening(found: Occurrence, window: Window) -> Opening:
+    zone = zone_of(window.tz) if window.tz else None
+    return {
+        "start": to_text(found.start),
+        "end": to_text(found.end),
+        "local": in_zone(found.start, zone) if zone else None,
     }
 
 
@@ -152,15 +173,10 @@ def _next_use(rules: Collection[Window], state: PondState, now: Instant) -> Occu
     """The first opening that is not satisfied before it begins. A rule that is gone may have left a
     freshness far in the future.
     """
-    longest = max(rule.duration for rule in rules)
-    coming = (
-        next_opening(rules, max(now, state.start_f - longest))
-        if state.start_f > now
-        else next_opening(rules, now)
-    )
-    while coming is not None and coming.end <= state.start_f:
-        coming = next_opening(rules, coming.start)
-    return coming
+    if state.start_f <= now:
+        return next_opening(rules, now)
+    coming = first_after(rules, state.start_f)
+    return coming if coming is None or coming.start > now else next_opening(rules, now)
 
 
 def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
@@ -189,13 +205,22 @@ def _goes_with(window: Window, state: PondState, now: Instant) -> bool:
             hint=f"Remove one first: {commands.remove_window(state.line, 'NAME')}",
         )
     for held in sorted(state.windows.values(), key=lambda one: one.name):
-        if overlap(held, window):
+        if overlap(held, window, now):
             raise WindowError(
-                f"Windows {held.name} and {window.name} of {state.line} would overlap: "
-                f"{held.name} is {in_words(held)}; {window.name} is {in_words(window)}.",
+                f"Windows {held.name} and {window.name} of {state.line} would overlap"
+                f"{_when(held, window, now)}: {held.name} is {in_words(held)}; "
+                f"{window.name} is {in_words(window)}.",
                 hint=f"Change {window.name}, or remove {held.name} first.",
             )
     return True
+
+
+def _when(held: Window, window: Window, now: Instant) -> str:
+    """Plain rules show it themselves."""
+    if not (held.is_calendar or window.is_calendar):
+        return ""
+    met = meeting(held, window, now)
+    return f" at {minute_in_words(met)}" if met else ""
 
 
 def _state(line: Line, states: StateReader) -> PondState:

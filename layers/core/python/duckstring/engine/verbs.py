@@ -147,7 +147,7 @@ def add_window(turn: Turn, window: Window) -> None:
     others = [held for held in turn.windows.values() if held != window]
     if len(turn.windows) >= MOST_WINDOWS and window.name not in turn.windows:
         return
-    if any(held.name == window.name or overlap(held, window) for held in others):
+    if any(held.name == window.name or overlap(held, window, turn.now) for held in others):
         return
     turn.windows = {**turn.windows, window.name: window}
     turn.emit(SetSchedule(window))

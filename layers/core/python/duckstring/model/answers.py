@@ -73,9 +73,19 @@ class Span(TypedDict):
     end: str
 
 
+class Opening(Span):
+    """One opening of a Window. ``local``: when it begins by the clock of the rule's zone, with the
+    offset; None: the rule has no zone.
+    """
+
+    local: str | None
+
+
 class WindowTold(TypedDict):
     """A rule of an Inlet, what is open of it and what opens next. ``every`` and ``duration`` in
-    seconds.
+    seconds; of a calendar rule they may be zero: it opens by ``cron``, and up to the next opening.
+
+    ``words``: the rule as people read it. ``upcoming``: its next five openings.
     """
 
     name: str
@@ -87,6 +97,10 @@ class WindowTold(TypedDict):
     open: Span | None
     next: Span | None
     carried_by: Literal["schedule", "alarm"]
+    tz: NotRequired[str]
+    cron: NotRequired[str]
+    words: NotRequired[str]
+    upcoming: NotRequired[list[Opening]]
 
 
 class SourceState(TypedDict):

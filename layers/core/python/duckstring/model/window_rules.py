@@ -8,21 +8,28 @@ from datetime import UTC, datetime, timedelta
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model import commands
+from duckstring.model.cron import canonical, cron_fault, shortest_gap
 from duckstring.model.durations import duration_in_words
-from duckstring.model.instants import Instant, from_text
+from duckstring.model.instants import ZERO, Instant, from_text
+from duckstring.model.values import replace
+from duckstring.model.weekdays import WEEKDAYS
 from duckstring.model.windows import (
-    WEEKDAYS,
     Window,
     in_words,
     minute_in_words,
     next_opening,
     open_now,
 )
+from duckstring.model.zones import passes, shows, zone_fault, zone_of
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,31}\Z")
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=3650)
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_FIELDS = ("name", "start", "every", "duration", "on", "until")
+_FIELDS = ("name", "start", "every", "duration", "on", "until", "tz", "cron")
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?", re.ASCII)
+"""A wall-clock time of the rule's zone."""
+_DAY = timedelta(days=1)
+_UTC = "UTC"
 
 
 class WindowError(OperatorError):
@@ -41,24 +48,37 @@ def read(given: object) -> Window:
         )
     if found := list(faults(given)):
         raise WindowError("\n".join(found), hint=f"See: {commands.WINDOW_HELP}")
-    until = given.get("until")
-    every = timedelta(seconds=given["every"])
+    tz, cron = _zone(given), canonical(str(given.get("cron") or ""))
+    until, length = given.get("until"), given.get("duration")
+    every = ZERO if cron else timedelta(seconds=given["every"])
+    # Up to the next opening: that is not always ``every`` later by the clock of a zone.
+    otherwise = ZERO if tz or cron else every
     window = Window(
         name=given["name"],
-        start=from_text(given["start"]),
+        start=_instant(given["start"], tz),
         every=every,
-        duration=timedelta(seconds=given["duration"])
-        if given.get("duration") is not None
-        else every,
+        duration=otherwise if length is None else timedelta(seconds=length),
         on=frozenset(given.get("on") or ()),
-        until=from_text(until) if until else None,
+        until=_instant(until, tz) if until else None,
+        tz=tz,
+        cron=cron,
     )
     # Every weekday is no restriction: one rule must not have two texts.
-    return (
-        window
-        if len(window.on) < len(WEEKDAYS)
-        else Window(window.name, window.start, window.every, window.duration, until=window.until)
-    )
+    return window if len(window.on) < len(WEEKDAYS) else replace(window, on=frozenset())
+
+
+def _zone(given: Mapping[str, object]) -> str:
+    """UTC is the zone of a rule that names none: one rule must not have two texts."""
+    tz = str(given.get("tz") or "")
+    return "" if tz == _UTC else tz
+
+
+def _instant(text: str, tz: str) -> Instant:
+    """An instant with its offset, or a wall-clock time of the rule's zone."""
+    zone = zone_of(tz)
+    if zone is None or not _LOCAL.fullmatch(text):
+        return from_text(text)
+    return passes(datetime.fromisoformat(text), zone)
 
 
 def faults(given: Mapping[str, object]) -> Iterator[str]:
@@ -68,56 +88,107 @@ def faults(given: Mapping[str, object]) -> Iterator[str]:
         for key in given
         if key not in _FIELDS
     )
-    name, every, duration, until = (
-        given.get(key) for key in ("name", "every", "duration", "until")
-    )
+    name = given.get("name")
     if not isinstance(name, str) or not NAME.match(name):
         yield (
             f"name is {name!r}; allowed: a lowercase letter, then up to 31 lowercase letters, "
             "digits and underscores."
         )
-    start_fault, until_fault = (
-        _instant_fault("start", given.get("start")),
-        _instant_fault("until", until) if until else "",
-    )
-    lengths = [
+    tz = given.get("tz")
+    unknown_zone = zone_fault(tz) if tz else ""
+    known_zone = "" if unknown_zone else _zone(given)
+    yield from _moment_faults(given, known_zone)
+    if given.get("cron"):
+        yield from _cron_faults(given)
+    else:
+        yield from _period_faults(given, known_zone)
+    yield from filter(None, (unknown_zone,))
+    yield from _weekday_faults(given.get("on"))
+
+
+def _moment_faults(given: Mapping[str, object], tz: str) -> Iterator[str]:
+    start, until = given.get("start"), given.get("until")
+    found = [
+        _instant_fault("start", start, tz),
+        _instant_fault("until", until, tz) if until else "",
+    ]
+    yield from filter(None, found)
+    if not found[0] and not given.get("cron"):
+        yield from _skipped_faults(str(start), tz)
+    if not until or any(found):
+        return
+    first, last = _instant(str(start), tz), _instant(str(until), tz)
+    if last <= first:
+        yield (
+            f"until is {minute_in_words(last)}, not after start ({minute_in_words(first)}): it "
+            "would never open."
+        )
+
+
+def _period_faults(given: Mapping[str, object], tz: str) -> Iterator[str]:
+    every, duration = given.get("every"), given.get("duration")
+    found = [
         fault
         for field in ("every", "duration")
         if (fault := _length_fault(field, given.get(field)))
     ]
-    yield from filter(None, (start_fault, until_fault, *lengths))
-    yield from _weekday_faults(given.get("on"))
-    if (
-        not lengths
-        and isinstance(duration, int | float)
-        and isinstance(every, int | float)
-        and duration > every
-    ):
+    yield from found
+    if found or not isinstance(every, int | float):
+        return
+    if isinstance(duration, int | float) and duration > every:
         shown = [duration_in_words(timedelta(seconds=number)) for number in (duration, every)]
         yield (
             f"duration is {shown[0]}, longer than every ({shown[1]}): openings of one rule would "
             f"overlap; allowed: at most {shown[1]}."
         )
-    if (
-        until
-        and not (start_fault or until_fault)
-        and from_text(str(until)) <= from_text(str(given.get("start")))
-    ):
-        first, last = (
-            minute_in_words(from_text(str(text))) for text in (given.get("start"), until)
+    if tz and every % _DAY.total_seconds():
+        yield (
+            f"every is {duration_in_words(timedelta(seconds=every))} in tz {tz}; allowed: whole "
+            "days. Leave tz out for shorter periods, or write cron."
         )
-        yield f"until is {last}, not after start ({first}): it would never open."
 
 
-def _instant_fault(field: str, value: object) -> str:
-    allowed = "allowed: an instant like 2030-01-01T02:00:00Z, from 1970 to 2199"
+def _cron_faults(given: Mapping[str, object]) -> Iterator[str]:
+    cron, duration = given["cron"], given.get("duration")
+    fault, wrong_length = cron_fault(cron), _length_fault("duration", duration)
+    yield from filter(None, (fault, wrong_length))
+    if given.get("every") is not None:
+        yield "every and cron are both given; allowed: one of them."
+    if given.get("on"):
+        yield "on is given with cron; allowed: cron alone, whose fifth field has the weekdays."
+    if fault or wrong_length or not isinstance(duration, int | float):
+        return
+    gap = shortest_gap(canonical(str(cron)))
+    if gap is not None and timedelta(seconds=duration) > gap:
+        yield (
+            f"duration is {duration_in_words(timedelta(seconds=duration))}, longer than from one "
+            f"opening of {cron} to the next ({duration_in_words(gap)}): they would overlap; "
+            f"allowed: at most {duration_in_words(gap)}."
+        )
+
+
+def _instant_fault(field: str, value: object, tz: str) -> str:
+    at = None
     try:
-        at = from_text(value) if isinstance(value, str) else None
+        if isinstance(value, str):
+            at = _instant(value, tz)
     except (ValueError, OverflowError):
         at = None
-    return (
-        "" if at is not None and _EARLIEST <= at < _LATEST else f"{field} is {value!r}; {allowed}."
-    )
+    if at is None or not _EARLIEST <= at < _LATEST:
+        local = f", or a time of {tz} like 2030-01-01T02:00" if tz else ""
+        allowed = f"an instant like 2030-01-01T02:00:00Z, from 1970 to 2199{local}"
+        return f"{field} is {value!r}; allowed: {allowed}."
+    return ""
+
+
+def _skipped_faults(start: str, tz: str) -> Iterator[str]:
+    """Its time of day would not be known."""
+    zone = zone_of(tz)
+    if zone and _LOCAL.fullmatch(start) and not shows(datetime.fromisoformat(start), zone):
+        yield (
+            f"start is {start} in {tz}, where clocks skip that time; allowed: a time of another "
+            "day."
+        )
 
 
 def _length_fault(field: str, value: object) -> str:
@@ -157,8 +228,10 @@ def check_opens(window: Window, now: Instant) -> None:
     else:
         days = ", ".join(day for day in WEEKDAYS if day in window.on)
         last = f" before {minute_in_words(window.until)}" if window.until else ""
+        if window.is_calendar and not last:
+            last = " within ten years"
         why = f"none of its times from now on{f' is a {days}' if days else ' comes'}{last}"
     raise WindowError(
         f"Window {window.name} would never open: {why}. It says {in_words(window)}.",
-        hint="Change --start, --every, --on or --until.",
+        hint="Change --start, --every, --cron, --on or --until.",
     )

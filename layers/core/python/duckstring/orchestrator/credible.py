@@ -260,17 +260,19 @@ def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR09
 
 def _window_doubts(window: Window) -> Iterator[str]:
     """The faults for which the command would have refused the rule."""
-    lengths = {"every": window.every.total_seconds(), "duration": window.duration.total_seconds()}
-    until = to_text(window.until) if window.until else None
-    yield from window_faults(
-        {
-            "name": window.name,
-            "start": to_text(window.start),
-            "on": sorted(window.on),
-            "until": until,
-            **lengths,
-        }
-    )
+    given = {
+        "name": window.name,
+        "start": to_text(window.start),
+        "every": None if window.cron else window.every.total_seconds(),
+        "duration": window.duration.total_seconds(),
+        "on": sorted(window.on),
+        "until": to_text(window.until) if window.until else None,
+        "tz": window.tz,
+        "cron": window.cron,
+    }
+    if window.is_calendar and not window.duration:  # up to the next opening
+        given["duration"] = None
+    yield from window_faults(given)
 
 
 def _attempt_doubts(run: int, ripple: str, attempt: int) -> Iterator[str]:

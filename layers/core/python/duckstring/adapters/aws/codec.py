@@ -14,12 +14,13 @@ import msgspec
 
 from duckstring.adapters.aws.older import renewed_outbox, renewed_signal, renewed_state
 from duckstring.engine.effects import Effect
-from duckstring.engine.signals import Signal
+from duckstring.engine.signals import Signal, WindowAdded
 from duckstring.engine.state import PondState, Positions
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.names import Line
-from duckstring.model.schema import KIND_SCHEMAS
+from duckstring.model.schema import CALENDAR_SCHEMA, KIND_SCHEMAS
+from duckstring.model.values import kind_of
 from duckstring.model.wire import storable
 
 Json = Any
@@ -69,9 +70,18 @@ def letter(to: Line, signal: Signal) -> str:
     """The body of a mailbox message."""
     # ASCII: SQS refuses some characters that an author's message may hold.
     form = to_object(signal)
-    if schema := KIND_SCHEMAS.get(form["kind"]):
+    if schema := schema_of(signal):
         form["schema"] = schema
     return json.dumps({"to": to, **form}, separators=(",", ":"))
+
+
+def schema_of(signal: Signal) -> int:
+    """What the reader of its letter must know. 0: what every reader that refuses newer ones
+    knows.
+    """
+    if isinstance(signal, WindowAdded) and signal.window.is_calendar:
+        return CALENDAR_SCHEMA
+    return KIND_SCHEMAS.get(kind_of(type(signal).__name__), 0)
 
 
 def read_letter(body: str) -> tuple[Line, Signal, dict[str, Json]]:

@@ -14,8 +14,6 @@ from duckstring.engine.letters import Letter
 from duckstring.errors import TransientError
 from duckstring.model.limits import MOST_LETTER_BYTES
 from duckstring.model.names import Line
-from duckstring.model.schema import KIND_SCHEMAS
-from duckstring.model.values import kind_of
 
 _BATCH = 10
 _SECRET_BYTES = 16
@@ -96,7 +94,7 @@ class SqsMailbox:
 
 def _schema_of(letter: Letter) -> int:
     """What its reader must know; 0: what every reader that refuses newer ones knows."""
-    return KIND_SCHEMAS.get(kind_of(type(letter.signal).__name__), 0)
+    return codec.schema_of(letter.signal)
 
 
 def _batches(letters: Sequence[Letter]) -> Iterator[list[tuple[Letter, str]]]:

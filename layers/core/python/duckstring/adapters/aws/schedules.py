@@ -1,5 +1,8 @@
 """Windows on the Catchment's clock: one recurring schedule a rule, anchored at its openings, in
 the Catchment's own group.
+
+A calendar rule's schedule has the rule's zone. Scheduler leaves out a time that clocks skip, and
+there the line's own alarm opens the Window, as it does for what Scheduler has no words for.
 """
 
 from __future__ import annotations
@@ -17,11 +20,20 @@ from duckstring.engine.signals import WindowOpened
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
-from duckstring.model.windows import Window, in_words, is_carried_by_schedule, next_opening
+from duckstring.model.weekdays import WEEKDAYS
+from duckstring.model.windows import (
+    Window,
+    in_words,
+    is_carried_by_schedule,
+    next_opening,
+    recurrence_of,
+)
 from duckstring.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef
+
+    from duckstring.model.cron import Recurrence
 
 _SCHEDULED = "<aws.scheduler.scheduled-time>"
 """Scheduler writes the time in: FIFO deduplication would swallow two equal bodies within five
@@ -74,7 +86,7 @@ class WindowSchedules:
             "Description": f"Window {window.name} of {line}: {in_words(window)}"[
                 :_LONGEST_DESCRIPTION
             ],
-            "ScheduleExpression": _rate(window.every),
+            "ScheduleExpression": _expression(window),
             "StartDate": start,
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "ActionAfterCompletion": "DELETE",
@@ -87,6 +99,8 @@ class WindowSchedules:
                 "SqsParameters": {"MessageGroupId": line},
             },
         }
+        if window.is_calendar:
+            request["ScheduleExpressionTimezone"] = window.tz or "UTC"
         if window.until is not None:
             request["EndDate"] = max(whole_second(window.until), start + timedelta(seconds=1))
         return request
@@ -119,6 +133,21 @@ def delete_schedule(clients: Clients, *, group: str, name: str) -> None:
             "ValidationException",
         }:
             raise
+
+
+def _expression(window: Window) -> str:
+    found = recurrence_of(window) if window.is_calendar else None
+    return _cron(found) if found else _rate(window.every)
+
+
+def _cron(found: Recurrence) -> str:
+    """In Scheduler's dialect: of the day of the month and the weekday one is ``?``, and the first
+    Monday is ``2#1``.
+    """
+    day, nth, number = found.weekdays.partition("#")
+    weekdays = f"{(WEEKDAYS.index(day) + 1) % 7 + 1}#{number}" if nth else found.weekdays
+    days = found.days or ("?" if weekdays else "*")
+    return f"cron({found.minutes} {found.hours} {days} {found.months} {weekdays or '?'} *)"
 
 
 def _rate(every: timedelta) -> str:
