@@ -908,6 +908,60 @@ class TestSchedules:
             == {}
         )
 
+    @pytest.mark.parametrize(
+        ("cron", "told"),
+        [
+            ("0 6 1 * *", "cron(0 6 1 * ? *)"),
+            ("*/30 9-17 * * MON-FRI", "cron(0,30 9-17 ? * MON,TUE,WED,THU,FRI *)"),
+            ("0 6 L 3,6,9,12 *", "cron(0 6 L 3,6,9,12 ? *)"),
+            ("0 6 * * MON#1", "cron(0 6 ? * 2#1 *)"),
+            ("0 6 * * SUN#2", "cron(0 6 ? * 1#2 *)"),
+            ("* * * * *", "cron(* * * * ? *)"),
+        ],
+    )
+    def test_a_cron_rule_is_told_in_schedulers_dialect_with_its_zone(
+        self, aws: Clients, timed: Settings, cron: str, told: str
+    ) -> None:
+        rule = replace(self.NIGHTLY, every=timedelta(0), cron=cron, tz="Europe/Berlin")
+        (held,) = self.put(aws, timed, rule).values()
+        assert held["ScheduleExpression"] == told
+        assert held["ScheduleExpressionTimezone"] == "Europe/Berlin"
+        assert held["StartDate"] > NOW
+        (held,) = self.put(aws, timed, replace(rule, tz="")).values()
+        assert held["ScheduleExpressionTimezone"] == "UTC"
+
+    def test_days_of_a_zone_are_a_schedule_of_its_time_of_day(
+        self, aws: Clients, timed: Settings
+    ) -> None:
+        # 02:00 UTC on a Wednesday is 21:00 on Tuesday there.
+        rule = replace(self.NIGHTLY, tz="America/New_York")
+        (held,) = self.put(aws, timed, rule).values()
+        assert held["ScheduleExpression"] == "cron(0 21 * * ? *)"
+        weekly = replace(rule, every=timedelta(days=7))
+        (held,) = self.put(aws, timed, weekly).values()
+        assert held["ScheduleExpression"] == "cron(0 21 ? * TUE *)"
+        assert self.put(aws, timed, replace(rule, every=timedelta(days=2))) == {}
+
+    def test_what_scheduler_has_no_words_for_has_no_schedule(
+        self, aws: Clients, timed: Settings
+    ) -> None:
+        rule = replace(self.NIGHTLY, every=timedelta(0), tz="Europe/Berlin")
+        for cron in ("0 6 LW * *", "0 6 * * 5L", "0 6 1 * MON"):
+            self.put(aws, timed, self.NIGHTLY)
+            assert self.put(aws, timed, replace(rule, cron=cron)) == {}
+
+    def test_a_zone_that_scheduler_does_not_know_does_not_hold_the_line_up(
+        self, aws: Clients, timed: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(**_told: Any) -> None:
+            raise code_of("ValidationException")
+
+        self.put(aws, timed, self.NIGHTLY)
+        monkeypatch.setattr(aws.scheduler, "create_schedule", refused)
+        assert self.put(aws, timed, replace(self.NIGHTLY, tz="Europe/Berlin")) == {}
+        with pytest.raises(ClientError):
+            self.put(aws, timed, self.NIGHTLY)
+
     def test_dropping_twice_is_dropping_once_and_others_stay(
         self, aws: Clients, timed: Settings
     ) -> None:

@@ -124,6 +124,60 @@ def test_a_rule_is_added_listed_and_removed_and_the_answer_waits_for_the_line():
     assert actor.heard == [WindowAdded(read(NIGHTLY)), WindowRemoved("nightly")]
 
 
+def test_a_calendar_rule_is_told_with_its_words_and_its_next_five_openings():
+    actor = Actor()
+    (told,) = actor.add(
+        every=None, cron="0 6 l * *", tz="Europe/Berlin", start="2030-01-01T00:00", duration=3600
+    )["windows"]
+    assert told["words"] == (
+        "0 6 L * * Europe/Berlin (at 06:00 on the last day of every month) for 1h, from 2030-01-01 "
+        "00:00 Europe/Berlin"
+    )
+    assert [one["local"] for one in told["upcoming"]] == [
+        "2030-01-31T06:00:00+01:00",
+        "2030-02-28T06:00:00+01:00",
+        "2030-03-31T06:00:00+02:00",
+        "2030-04-30T06:00:00+02:00",
+        "2030-05-31T06:00:00+02:00",
+    ]
+    assert told["upcoming"][2]["start"] == "2030-03-31T04:00:00.000000Z"
+    assert told["next"] == {key: told["upcoming"][0][key] for key in ("start", "end")}
+    assert (told["every"], told["tz"], told["cron"], told["carried_by"]) == (
+        0.0,
+        "Europe/Berlin",
+        "0 6 L * *",
+        "schedule",
+    )
+    again = actor.add(
+        every=None, cron="0 6 L * *", tz="Europe/Berlin", start="2029-12-31T00:00", duration=3600
+    )
+    assert again["windows"] == [told], "the same rule, whenever it is given"
+    assert len(actor.heard) == 1
+
+
+def test_rules_that_meet_by_a_change_of_clocks_are_refused_with_the_moment():
+    actor = Actor()
+    words = {"every": None, "tz": "Europe/Berlin", "start": "2030-01-01T00:00", "duration": 1200}
+    actor.add(name="two", cron="0 2 * * *", **words)
+    with pytest.raises(
+        WindowError,
+        match="Windows two and half of sales@1 would overlap at 2030-03-31 01:00 UTC: two is 0 2",
+    ):
+        actor.add(name="half", cron="30 2 * * *", **words)
+    actor.add(name="three", cron="0 3 * * MON-SAT", **words)
+
+
+def test_demand_under_a_calendar_rule_waits_for_the_first_opening_that_helps():
+    actor = Actor()
+    actor.add(every=None, cron="0 6 1 * *", duration=None, start="2030-01-01T00:00:00Z")
+    end = datetime.fromisoformat("2030-02-01T06:00Z")
+    ran = replace(actor.state, start_f=end, end_f=end, pull=NOON)
+    assert told(ran)[1].startswith("waits for Window nightly, opens 2030-02-01 06:00 UTC")
+    # The rule that gave it that freshness is gone.
+    far = replace(ran, start_f=end + 40 * DAY, end_f=end + 40 * DAY)
+    assert told(far)[1].startswith("waits for Window nightly, opens 2030-03-01 06:00 UTC")
+
+
 def test_what_is_open_now_is_told_with_its_end():
     actor = Actor()
     (told,) = actor.add(

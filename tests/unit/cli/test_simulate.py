@@ -15,6 +15,7 @@ from duckstring.model.names import Line
 from duckstring.model.windows import Window
 from duckstring.testing.simulator import chain_of, pond, seconds
 from duckstring_cli import forecast
+from duckstring_cli.commands.simulate import _window
 from duckstring_cli.forecast import LETTER, MOST_LETTERS, Forecast, Plan, PondForecast, Trigger
 from tests.unit.cli import made_up
 from tests.unit.cli.commands_kit import Bench, project
@@ -267,6 +268,22 @@ def test_a_folders_ponds_stand_in_the_place_of_the_deployed_ones(bench: Bench, t
             "--window: '1d,02:00,3h,MON' has 4 parts; allowed: PERIOD,START,LENGTH,ZONE.",
         ),
         (["--wave", "reports", "--window", "sales=1h,02:00,2h"], "--window: duration is 2h"),
+        (
+            ["--wave", "reports", "--window", "sales=0 6 30 2 *,2h"],
+            "--window: cron is '0 6 30 2 *'",
+        ),
+        (
+            ["--wave", "reports", "--window", "sales=0 6 * * MON,Moon"],
+            "--window: cron has 'MON,Moon'",
+        ),
+        (
+            ["--wave", "reports", "--window", "sales=1h,,1h,Asia/Tokyo"],
+            "--window: '' is not a point",
+        ),
+        (
+            ["--wave", "reports", "--window", "sales=1h,02:00,1h,Asia/Tokyo"],
+            "--window: every is 1h in tz Asia/Tokyo; allowed: whole days.",
+        ),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_in_a_line(bench: Bench, options: list[str], says: str):
@@ -277,6 +294,23 @@ def test_what_cannot_be_simulated_is_refused_in_a_line(bench: Bench, options: li
     faults = [line for line in err.splitlines() if line.startswith("error: ")]
     assert (code, out, len(faults)) == (2, "", 1)
     assert faults[0].startswith(f"error: {says}")
+
+
+@pytest.mark.parametrize(
+    ("text", "cron", "duration", "tz"),
+    [
+        ("0 6 L * *,3h,Europe/Berlin", "0 6 L * *", 3, "Europe/Berlin"),
+        ("0 6,18 * * MON,WED,2h", "0 6,18 * * MON,WED", 2, ""),
+        ("0 6 * * 1,5L", "0 6 * * 1,5L", 0, ""),
+        ("0 6 * * MON,FRI,Asia/Tokyo", "0 6 * * MON,FRI", 0, "Asia/Tokyo"),
+        ("0  6 1 * *, 90m , UTC", "0 6 1 * *", 1.5, ""),
+        ("1d,02:00,3h,Europe/Berlin", "", 3, "Europe/Berlin"),
+        ("1d,02:00,3h", "", 3, ""),
+    ],
+)
+def test_a_windows_rule_may_be_cron_fields_and_have_a_zone(text, cron, duration, tz):
+    rule = _window(text, "rule1")
+    assert (rule.cron, rule.duration, rule.tz) == (cron, timedelta(hours=duration), tz)
 
 
 def test_without_a_trigger_there_is_nothing_to_simulate(bench: Bench, shop: Path):

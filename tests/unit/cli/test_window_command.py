@@ -255,3 +255,97 @@ def test_a_window_on_no_day_at_all_is_a_mistake(bench: Bench) -> None:
             ),
         )
     assert bench.asked == []
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (
+            "--cron|0  6 L * *|--tz|Europe/Berlin|--start|2030-01-01|--duration|3h",
+            {
+                "cron": "0 6 L * *",
+                "tz": "Europe/Berlin",
+                "start": "2030-01-01T00:00:00",
+                "every": None,
+                "duration": 10_800.0,
+            },
+        ),
+        (
+            "--every|1d|--tz|Europe/Berlin|--start|2030-01-01T02:00|--until|2031-01-01T00:00Z",
+            {
+                "tz": "Europe/Berlin",
+                "start": "2030-01-01T02:00:00",
+                "until": "2031-01-01T00:00:00.000000Z",
+                "every": 86_400.0,
+                "duration": None,
+            },
+        ),
+        (
+            "--every|6h|--tz|UTC|--start|2030-01-01",
+            {"tz": "UTC", "start": "2030-01-01T00:00:00.000000Z", "duration": 21_600.0},
+        ),
+    ],
+)
+def test_times_of_a_zone_are_sent_as_its_clock_shows_them(
+    bench: Bench, words: str, rule: dict[str, Any]
+) -> None:
+    bench.answers(windows(WINDOW))
+    code, _, _ = bench.run(
+        "trigger", "window", "sales", "add", "--name", "nightly", *words.split("|")
+    )
+    assert code == 0
+    sent = bench.asked[0]["window"]
+    assert isinstance(sent, dict)
+    assert {key: sent[key] for key in rule} == rule
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("", "error: A rule has --every or --cron, and not both."),
+        ("--every|1d|--cron|0 6 1 * *", "error: A rule has --every or --cron, and not both."),
+        ("--every|1d|--tz|Berlin", "error: --tz is 'Berlin'; allowed: a name of the IANA list"),
+        ("--every|1d|--tz|../../etc/passwd", "error: --tz is '../../etc/passwd'; allowed"),
+        ("--cron|0 6 1 * *|--start|25:00", "error: --start: '25:00' is not a point in time."),
+    ],
+)
+def test_a_calendar_rule_that_cannot_be_typed_so_is_refused_before_anybody_is_asked(
+    bench: Bench, words: str, says: str
+) -> None:
+    typed = [word for word in words.split("|") if word]
+    code, out, err = bench.run("trigger", "window", "sales", "add", "--name", "w", *typed)
+    assert (code, out, bench.asked) == (2, "", [])
+    assert says in err
+
+
+def test_the_next_five_openings_of_all_rules_are_shown_by_the_clocks_of_their_zones(
+    bench: Bench,
+) -> None:
+    def opening(hours: int, local: str | None = None) -> dict[str, Any]:
+        return {"start": at(hours * 3600), "end": at(hours * 3600 + 600), "local": local}
+
+    words = "0 6 L * * Europe/Berlin (at 06:00 on the last day of every month) for 10m"
+    monthly = WINDOW | {
+        "name": "monthly",
+        "words": words,
+        "tz": "Europe/Berlin",
+        "cron": "0 6 L * *",
+    }
+    monthly["upcoming"] = [
+        opening(3, "2030-01-01T16:00:00+01:00"), opening(30, "2030-01-02T19:00:00+01:00")
+    ]  # fmt: skip
+    plain = WINDOW | {"name": "plain", "upcoming": [opening(hours) for hours in (1, 2, 4, 5)]}
+    bench.answers(windows(monthly, plain))
+    _, out, _ = bench.run("trigger", "window", "sales", "list")
+    rules, _, coming = out.partition("\n\n")
+    assert words in " ".join(rules.split())
+    rows = [line.split() for line in coming.splitlines()]
+    assert [row[-1] for row in rows] == ["WINDOW", "plain", "plain", "monthly", "plain", "plain"]
+    assert rows[3][2:] == ["3h", "10m00s", "Tue", "16:00", "+01:00", "monthly"]
+
+
+def test_why_no_schedule_carries_a_calendar_rule_is_said(bench: Bench) -> None:
+    bench.answers(windows(WINDOW | {"carried_by": "alarm", "cron": "0 6 * * 5L", "duration": 0.0}))
+    words = ["--name", "nightly", "--cron", "0 6 * * 5L"]
+    _, _, err = bench.run("trigger", "window", "sales", "add", *words)
+    assert "No schedule carries it: EventBridge Scheduler has no words for it." in err

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from duckstring.engine.effects import DropSchedule, SetAlarm, SetSchedule
 from duckstring.engine.signals import AlarmRang, WindowAdded, WindowOpened, WindowRemoved
 from duckstring.engine.step import step
-from duckstring.model.instants import Instant
+from duckstring.model.instants import ZERO, Instant
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.testing.simulator import START, World, chain_of, pond, seconds
 from tests.unit.engine.test_demand import CHAIN, A, B, C, counts, deployed
@@ -202,3 +203,43 @@ def test_two_inlets_under_windows_join_at_the_older_end_and_its_delay() -> None:
     world.run_until(at(20))
     assert world.states[C].end_f == at(3)
     assert world.states[C].delay == 2 * HOUR
+
+
+def test_a_wave_under_a_cron_rule_runs_once_an_opening_over_a_change_of_clocks() -> None:
+    spring = Window(
+        "spring", START, ZERO, HOUR, tz="Europe/Berlin", cron="30 2 * MAR,APR SUN,MON"
+    )  # START is in January
+    world = windowed(spring)
+    world.trigger(C, "wave")
+    world.run_until(datetime(2030, 3, 29, tzinfo=UTC))
+    before = len(world.runs(C))
+    world.run_until(datetime(2030, 4, 2, tzinfo=UTC))
+    sunday, monday = (run.f for run in world.runs(C)[before:])
+    assert sunday == datetime(2030, 3, 31, 2, tzinfo=UTC), "02:30 was skipped: 03:00 to 04:00"
+    assert monday == datetime(2030, 4, 1, 1, 30, tzinfo=UTC)
+    assert [run.started - run.f for run in world.runs(A)[before:]] == [
+        pytest.approx(-HOUR, abs=seconds(1))
+    ] * 2
+
+
+def test_demand_sets_its_alarm_at_the_opening_of_a_calendar_rule() -> None:
+    monthly = Window("monthly", START, ZERO, ZERO, tz="Europe/Berlin", cron="0 6 1 * *")
+    world = windowed(monthly)
+    world.run_until(START + seconds(2))
+    world.trigger(A, "tap")
+    world.run_until(START + 2 * DAY)
+    assert len(world.runs(A)) == 1
+    world.trigger(A, "tap")
+    world.run_until(START + 3 * DAY)
+    assert len(world.runs(A)) == 1, "one run an opening"
+    assert world.states[A].alarm == datetime(2030, 2, 1, 5, tzinfo=UTC)
+    world.run_until()
+    assert [run.f.month for run in world.runs(A)] == [2, 3]
+
+
+def test_a_calendar_rule_that_meets_another_is_ignored_by_the_line() -> None:
+    rule = Window("six", START, ZERO, HOUR, tz="Europe/Berlin", cron="0 6 * * *")
+    world = windowed(
+        rule, replace(rule, name="again"), replace(rule, name="seven", cron="0 7 * * *")
+    )
+    assert sorted(world.states[A].windows) == ["seven", "six"]

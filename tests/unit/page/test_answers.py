@@ -344,6 +344,25 @@ def test_a_windows_moments_are_as_people_write_them(page: Served) -> None:
     assert page.asked == []
 
 
+def test_a_windows_moments_are_those_of_its_zone(page: Served) -> None:
+    page.answers = lambda _: {"line": "sales@1"}
+    rule = {"line": "sales@1", "action": "add", "name": "nightly", "cron": "0 6 1 * *"}
+    page.post("window", **rule, tz="Europe/Berlin", start="2030-01-01", until="2040-12-31T02:00Z")
+    assert page.asked[0]["window"] == {
+        "name": "nightly",
+        "cron": "0 6 1 * *",
+        "tz": "Europe/Berlin",
+        "start": "2030-01-01T00:00:00",
+        "until": "2040-12-31T02:00:00.000000Z",
+    }
+    page.asked.clear()
+    for tz in ("Europe/Berln", 7, ["x"]):
+        answer = page.post("window", **rule, tz=tz, start="02:00")
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"].startswith("tz is ")
+    assert page.asked == []
+
+
 @pytest.fixture
 def tables(page: Served, snapshot: dict[str, Any]) -> Served:
     page.answers = {"tables": snapshot}

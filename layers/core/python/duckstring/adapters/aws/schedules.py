@@ -8,6 +8,7 @@ there the line's own alarm opens the Window, as it does for what Scheduler has n
 from __future__ import annotations
 
 import json
+import logging
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.items import code_of
 from duckstring.engine.signals import WindowOpened
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
@@ -44,6 +46,8 @@ _LONGEST_NAME = 64
 _LONGEST_DESCRIPTION = 512
 _HASH = 16
 
+_log = logging.getLogger("duckstring.schedules")
+
 
 class WindowSchedules:
     """``ports.Schedules``. A rule that Scheduler cannot express has no schedule; the line's own
@@ -65,9 +69,20 @@ class WindowSchedules:
             return
         request = self._request(line, window, first.start)
         try:
+            self._put(request)
+        except ClientError as error:
+            # Scheduler may not know a zone yet. The line must not wait for that: its own alarms
+            # open the Window.
+            if not (window.is_calendar and code_of(error) == "ValidationException"):
+                raise
+            _log.warning("no schedule for a Window", extra={"line": line, "rule": window.name})
+            self.drop(line, window.name)
+
+    def _put(self, request: CreateScheduleInputTypeDef) -> None:
+        try:
             self._clients.scheduler.create_schedule(**request)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConflictException":
+            if code_of(error) != "ConflictException":
                 raise
             self._clients.scheduler.update_schedule(**request)
 
