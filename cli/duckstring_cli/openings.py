@@ -18,10 +18,15 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 def window_view(windows: Sequence[WindowTold], now: str) -> RenderableType:
     """The rules, and the next five openings of all of them."""
+    # In a narrow terminal the words of a rule would have a column of a few characters.
+    is_narrow = render.out().is_terminal and render.out().width < render.NARROW
+    parts: list[RenderableType] = [window_table(windows, now, with_rules=not is_narrow)]
+    if is_narrow:
+        parts += [Text(""), *(Text(f"{held['name']}: {render.rule(held)}") for held in windows)]
     coming = sorted(_openings(windows), key=lambda one: one[1]["start"])[:_SHOWN]
-    if not coming:
-        return window_table(windows, now)
-    return Group(window_table(windows, now), Text(""), _openings_table(coming, now))
+    if coming:
+        parts += [Text(""), _openings_table(coming, now)]
+    return Group(*parts)
 
 
 def _openings(windows: Sequence[WindowTold]) -> Iterator[tuple[str, Opening]]:
@@ -56,9 +61,10 @@ def _local(opening: Opening) -> str:
     return f"{_DAYS[at.weekday()]} {clock} {text[19:]}"
 
 
-def window_table(windows: Sequence[WindowTold], now: str) -> Table:
+def window_table(windows: Sequence[WindowTold], now: str, *, with_rules: bool = True) -> Table:
     """Rules: in words, what is open, what opens next, and what carries them."""
-    made = render.table("WINDOW", "OPEN", "OPENS NEXT", "CARRIED BY", "RULE", last="wrapped")
+    headers = ["WINDOW", "OPEN", "OPENS NEXT", "CARRIED BY"]
+    made = render.table(*headers, "RULE", last="wrapped") if with_rules else render.table(*headers)
     for held in windows:
         opened, coming = held["open"], held["next"]
         until = f"for {durations.ahead(render.between(now, opened['end']))}" if opened else "no"
@@ -73,6 +79,6 @@ def window_table(windows: Sequence[WindowTold], now: str) -> Table:
             render.word("running" if opened else "idle", until),
             then,
             held["carried_by"],
-            render.rule(held),
+            *([render.rule(held)] if with_rules else []),
         )
     return made

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from duckstring.model.instants import from_text
 from tests.e2e.drive import until
@@ -185,6 +186,65 @@ def test_a_pond_that_a_window_put_ahead_of_its_new_source_waits_and_keeps_nobody
     said = driver.run.done("control", "sleep", "mere")
     assert said.startswith("mere@1: asleep")
     driver.wait_at_rest("tarn", "beck", "mere")
+
+
+def test_a_calendar_rule_opens_by_the_clock_of_its_zone(driver):
+    """By minutes, so that one opens while the test looks."""
+    lineage(driver, "harbour", "harbour_view")
+    scheduled = Scheduled(driver)
+    minutes = ["--cron", "* * * * *", "--tz", "Asia/Kolkata", "--duration", "20s"]
+    window(driver, "harbour", "add", "--name", "minutes", *minutes)
+    held = until(lambda: scheduled("window-harbour-1-minutes"), what="the schedule")
+    assert (held["ScheduleExpression"], held["ScheduleExpressionTimezone"]) == (
+        "cron(* * * * ? *)",
+        "Asia/Kolkata",
+    )
+    (told,) = driver.line("harbour")["windows"]
+    starts = [from_text(one["start"]) for one in told["upcoming"]]
+    assert [later - sooner for sooner, later in pairwise(starts)] == [timedelta(minutes=1)] * 4
+    assert all(one["local"].endswith("+05:30") for one in told["upcoming"])
+
+    driver.trigger("pulse", "harbour_view")
+    until(lambda: driver.statuses("harbour_view") == ["success"], what="the Pulse")
+    driver.wait_at_rest("harbour", "harbour_view")
+    (row,) = driver.runs("harbour")
+    opened = from_text(row["f"]) - timedelta(seconds=20)
+    assert (opened.second, opened.microsecond) == (0, 0)
+    assert opened <= from_text(row["started"]) < opened + timedelta(seconds=20)
+
+    window(driver, "harbour", "remove", "minutes")
+
+
+def test_a_monthly_rule_is_a_schedule_of_its_zone_and_shows_its_next_five_openings(driver):
+    lineage(driver, "quay", "quay_view")
+    scheduled = Scheduled(driver)
+    later = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()  # none is open today
+    monthly = ["--cron", "0 6 L * *", "--tz", "Europe/Berlin", "--duration", "3h"]
+    monthly += ["--start", later]
+    added = window(driver, "quay", "add", "--name", "monthly", *monthly)
+    assert "(at 06:00 on the last day of every month) for 3h" in added
+    window(driver, "quay", "add", "--name", "monthly", *monthly)
+    held = until(lambda: scheduled("window-quay-1-monthly"), what="the schedule")
+    assert (held["ScheduleExpression"], held["ScheduleExpressionTimezone"]) == (
+        "cron(0 6 L * ? *)",
+        "Europe/Berlin",
+    )
+    driver.trigger("tap", "quay")
+    waiting = driver.wait_for("quay", "waiting")
+    assert waiting["reason"].startswith("waits for Window monthly, opens ")
+    assert until(lambda: scheduled("alarm-quay-1"), what="the line's own alarm")
+    shown = driver.run.done("status", "quay", "--once")
+    assert shown.count(" 06:00 +0") == 5, "the next five openings, by the clock of the zone"
+    for words, says in (
+        (["--cron", "0 6 30 2 *"], "no month 2 has a day 30"),
+        (["--cron", "0 7 L * *", "--tz", "Europe/Berlin"], "would overlap at "),
+        (["--every", "1d", "--tz", "Berlin"], "Did you mean Europe/Berlin?"),
+    ):
+        refused = driver.run("trigger", "window", "quay", "add", "--name", "other", *words)
+        assert (refused.code, says in refused.err) == (2, True), refused.err
+    assert [one["name"] for one in driver.line("quay")["windows"]] == ["monthly"]
+    driver.run.done("control", "sleep", "quay")
+    window(driver, "quay", "remove", "monthly")
 
 
 def assert_refusals(driver, rule):

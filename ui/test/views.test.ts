@@ -5,7 +5,7 @@ import { demandWords, traffic } from "../src/model/demand";
 import { bright, countsOf, inFocus } from "../src/model/filters";
 import { find } from "../src/model/find";
 import { sentences } from "../src/model/sentences";
-import { nextOpening, openings } from "../src/model/windows";
+import { localStart, nextOpening, openings } from "../src/model/windows";
 import type { WindowTold } from "../src/answers";
 import { NOW, world } from "./help";
 
@@ -174,6 +174,29 @@ describe("Windows", () => {
       "2030-01-09",
     ]);
     expect(starts({ ...rule, next: null })).toEqual([]);
+  });
+  test("of a calendar rule, the openings are those that the Catchment tells", () => {
+    const days = ["2030-01-30", "2030-02-27", "2030-03-30", "2030-04-29", "2030-05-30"];
+    const upcoming = days.map((day) => ({
+      start: `${day}T17:15:00Z`,
+      end: `${day}T18:15:00Z`,
+      local: `${day}T06:00:00+12:45`.replace(/-(\d\d)T/, (_, date) => `-${Number(date) + 1}T`),
+    }));
+    const monthly: WindowTold = {
+      ...rule,
+      every: 0,
+      on: [],
+      cron: "0 6 L * *",
+      tz: "Pacific/Chatham",
+      next: upcoming[0] ?? null,
+      upcoming,
+    };
+    const found = openings("a@1", monthly, Infinity);
+    expect(found.map((each) => new Date(each.start).toISOString().slice(0, 10))).toEqual(days);
+    expect(openings("a@1", monthly, Date.parse("2030-03-01T00:00:00Z"))).toHaveLength(2);
+    expect(found[0] && localStart(monthly, found[0])).toBe("Thu 06:00 Pacific/Chatham");
+    expect(found[0] && localStart({ ...monthly, upcoming: [] }, found[0])).toBe("");
+    expect(found[0] && localStart({ ...monthly, tz: "" }, found[0])).toBe("");
   });
   test("an open Window counts to its end", () => {
     const open = { start: "2030-01-02T11:00:00Z", end: "2030-01-02T13:00:00Z" };

@@ -130,8 +130,7 @@ def test_a_calendar_rule_is_told_with_its_words_and_its_next_five_openings():
         every=None, cron="0 6 l * *", tz="Europe/Berlin", start="2030-01-01T00:00", duration=3600
     )["windows"]
     assert told["words"] == (
-        "0 6 L * * Europe/Berlin (at 06:00 on the last day of every month) for 1h, from 2030-01-01 "
-        "00:00 Europe/Berlin"
+        "0 6 L * * Europe/Berlin (at 06:00 on the last day of every month) for 1h, from 2030-01-01"
     )
     assert [one["local"] for one in told["upcoming"]] == [
         "2030-01-31T06:00:00+01:00",

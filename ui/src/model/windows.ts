@@ -71,12 +71,18 @@ function add(
   if (start !== null && end !== null) found.push({ line, window: window.name, start, end, open });
 }
 
-/** When an opening begins by the clock of its rule's zone: `Tue 06:00 +01:00`. Empty: in UTC. */
+/**
+ * When an opening begins by the clock of its rule's zone: `Fri 09:00 America/New_York`. Empty: the
+ * browser's clock shows the same, or the rule has no zone.
+ */
 export function localStart(window: WindowTold, opening: Opening): string {
   const told = window.upcoming?.find((each) => instant(each.start) === opening.start)?.local;
-  if (!told) return "";
-  const day = DAYS[new Date(`${told.slice(0, 10)}T00:00:00Z`).getUTCDay()] ?? "";
-  return `${day.slice(0, 1).toUpperCase()}${day.slice(1)} ${told.slice(11, 16)} ${told.slice(19)}`;
+  if (!told || !window.tz) return "";
+  const wall = new Date(`${told.slice(0, 19)}Z`);
+  const here = opening.start - new Date(opening.start).getTimezoneOffset() * 60_000;
+  if (wall.getTime() === here) return "";
+  const day = DAYS[wall.getUTCDay()] ?? "";
+  return `${day.slice(0, 1).toUpperCase()}${day.slice(1)} ${told.slice(11, 16)} ${window.tz}`;
 }
 
 /** All openings of the Catchment until then, soonest first. */

@@ -90,7 +90,7 @@ function Openings({ line, window }: { line: string; window: WindowTold }) {
           ) : (
             <>
               <Time at={opening.start} /> (<Countdown to={opening.start} />){" "}
-              {localStart(window, opening)}
+              <Words text={localStart(window, opening)} />
             </>
           )}
         </li>

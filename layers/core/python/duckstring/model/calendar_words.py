@@ -12,13 +12,14 @@ from duckstring.model.zones import wall_clock, zone_of
 
 def calendar_in_words(window: Window) -> str:
     """``every 1d from 2030-01-01 02:00 Europe/Berlin for 3h, on MON``; ``0 6 1 * * Europe/Berlin
-    (at 06:00 on the first day of every month) for 3h, from 2030-01-01 00:00 Europe/Berlin``.
+    (at 06:00 on the first day of every month) for 3h, from 2030-01-01``.
     """
-    begun = _moment(window.start, window.tz)
     if window.cron:
         meant = f" ({cron.explained(window.cron)})" if cron.is_cron(window.cron) else ""
+        begun = _moment(window.start, window.tz).removesuffix(f" 00:00 {window.tz or 'UTC'}")
         rule = f"{window.cron} {window.tz or 'UTC'}{meant} {_length(window)}, from {begun}"
     else:
+        begun = _moment(window.start, window.tz)
         rule = f"every {duration_in_words(window.every)} from {begun} {_length(window)}"
     days = [day for day in WEEKDAYS if day in window.on]
     return ", ".join(
