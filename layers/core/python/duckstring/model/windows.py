@@ -137,8 +137,8 @@ def meeting(one: Window, other: Window, since: Instant) -> Instant | None:
     """The first instant at which both are open, from ``since`` on, as far as ``overlap`` looks."""
     at = max(since, one.start, other.start)
     last = at + _FAR
+    mine, hers = _open_or_next(one, at), _open_or_next(other, at)
     for _ in range(_MOST_LEAPS):
-        mine, hers = _open_or_next(one, at), _open_or_next(other, at)
         if mine is None or hers is None:
             return None
         begun = max(mine.start, hers.start)
@@ -147,6 +147,8 @@ def meeting(one: Window, other: Window, since: Instant) -> Instant | None:
         if begun > last:
             return None
         at = begun
+        mine = mine if mine.end > at else _open_or_next(one, at)
+        hers = hers if hers.end > at else _open_or_next(other, at)
     return None
 
 
