@@ -313,10 +313,10 @@ def test_a_window_is_added_with_its_next_openings_and_removed(driver, tab, watch
     asked.get_by_role("checkbox", name=(day := in_three_days())).check()
     asked.get_by_role("button", name="Add", exact=True).click()
     expect(asked).to_be_hidden()
-    expect(opened).to_contain_text(f"every 1d for 3h on {day}")
+    expect(opened).to_contain_text(re.compile(rf"every 1d from \S+ 03:30 UTC for 3h, on {day}"))
     begins = driver.line(line.inlet)["windows"][0]["next"]["start"]
     openings = opened.get_by_role("listitem").filter(has_text=re.compile(r"\(in "))
-    expect(openings).to_have_count(3)
+    expect(openings).to_have_count(5)
     first = openings.first.locator("time")
     expect(first).to_have_attribute("datetime", f"{begins[:19]}.000Z")
     expect(first).to_have_attribute("title", re.compile("03:30"))  # UTC
@@ -334,6 +334,36 @@ def test_a_window_is_added_with_its_next_openings_and_removed(driver, tab, watch
     asked.get_by_role("button", name="Remove", exact=True).click()
     expect(opened).to_contain_text("It may run at any time.")
     assert driver.line(line.inlet)["windows"] == []
+
+
+def test_a_window_may_follow_the_calendar_of_a_zone(driver, tab, watch, address):
+    line = Line(driver, "glazed").deploy()
+    tab.goto(at(address, f"/pond/{line.inlet}@1"))
+    opened = panel(tab, line.inlet)
+    opened.get_by_role("button", name="Add a Window …").click()
+    asked = tab.get_by_role("dialog", name=f"A Window for {line.inlet}@1")
+    asked.get_by_role("textbox", name="Name").fill("monthly")
+    asked.get_by_role("combobox", name="Repeats").select_option("by a calendar (cron)")
+    asked.get_by_role("textbox", name="Cron").fill("0 6 15 *")
+    expect(asked).to_contain_text("Cron: five fields")
+    expect(asked.get_by_role("button", name="Add", exact=True)).to_be_disabled()
+    asked.get_by_role("textbox", name="Cron").fill("0 6 15 * *")
+    asked.get_by_role("textbox", name="Time zone").fill("Asia/Tokio")
+    watch.expects(r"status of 4\d\d")
+    asked.get_by_role("button", name="Add", exact=True).click()
+    expect(asked.get_by_role("alert")).to_contain_text("Did you mean Asia/Tokyo?")
+    asked.get_by_role("textbox", name="Time zone").fill("Asia/Tokyo")
+    asked.get_by_role("button", name="Add", exact=True).click()
+    expect(asked).to_be_hidden()
+    expect(opened).to_contain_text(
+        "0 6 15 * * Asia/Tokyo (at 06:00 on the 15th day of every month)"
+    )
+    openings = opened.get_by_role("listitem").filter(has_text=re.compile(r"\(in "))
+    expect(openings).to_have_count(5)
+    expect(openings.nth(1)).to_contain_text("06:00 Asia/Tokyo")
+    (told,) = driver.line(line.inlet)["windows"]
+    assert (told["tz"], told["cron"], told["duration"]) == ("Asia/Tokyo", "0 6 15 * *", 10_800)
+    driver.run.done("trigger", "window", line.inlet, "remove", "monthly")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -129,6 +130,13 @@ def test_our_own_code_is_named_for_what_it_has_in_it(tmp_path):
         built = source_zip(package, prefix="", target=LINUX, build=tmp_path / str(len(digests)))
         digests.add(built.digest)
     assert len(digests) == 2
+
+
+def test_the_command_and_the_functions_have_the_same_zones():
+    """Else they could disagree on when a Window opens."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    (pin,) = [one for one in wanted if one.startswith("tzdata")]
+    assert pin in PIN.findall(locked("deps"))
 
 
 @pytest.mark.parametrize("name", NAMES)

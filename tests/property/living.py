@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from duckstring.model.catalog import Release
+from duckstring.model.instants import ZERO
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
@@ -27,11 +28,15 @@ RECOVERIES = ("clear", "wake", "force")
 def rules(
     draw: st.DrawFn, every: tuple[int, ...] = (10, 20, 60), *, lasting: bool = False
 ) -> tuple[Window, ...]:
-    """One rule of an Inlet, or two that do not overlap. Rarely one of certain days only, or (not
-    ``lasting``) one that ends.
+    """One rule of an Inlet, or two that do not overlap. Rarely one of certain days only, one by a
+    calendar, or (not ``lasting``) one that ends.
     """
     period = draw(st.sampled_from(every))
     first = draw(st.integers(1, period))
+    if draw(st.integers(0, 9)) == 0:  # by a calendar: each minute of an odd zone
+        tz = draw(st.sampled_from(["", "Asia/Kathmandu", "Australia/Lord_Howe"]))
+        length = seconds(draw(st.integers(0, 60)))
+        return (Window("one", START - seconds(100), ZERO, length, tz=tz, cron="* * * * *"),)
     start = START - seconds(draw(st.integers(0, 100)))
     on = (
         frozenset({"TUE", "WED"}) if draw(st.integers(0, 9)) == 0 else frozenset()

@@ -44,6 +44,7 @@ from duckstring.engine.state import (
 from duckstring.engine.step import steps
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec, TableVersion
 from duckstring.model.failures import Failure
+from duckstring.model.instants import ZERO
 from duckstring.model.limits import stored_bytes, within
 from duckstring.model.names import Line, parse_table_key, table_key
 from duckstring.model.values import replace
@@ -172,6 +173,9 @@ REAL: tuple[Signal, ...] = (
     SourceTold(ORDERS, SourceReport(NOON, NOON, snapshot=7), (9, 1)),
     PullReceived(Line("reports@1"), NOON, NOON - SECOND, (3, 0), waits=True),
     WindowAdded(Window("night", NOON, timedelta(days=1), timedelta(hours=2), frozenset({"MON"}))),
+    WindowAdded(
+        Window("close", NOON, ZERO, ZERO, tz="Europe/Berlin", cron="0 6 L * *"),
+    ),
     Deployed(RELEASE),
     AlarmRang(),
 )
@@ -505,6 +509,22 @@ def test_tables_that_this_attempt_cannot_have_written_are_refused_in_one_line(
         codec.letter(SALES, WindowAdded(Window("night", NOON, timedelta(0), timedelta(0)))),
         codec.letter(
             SALES, WindowAdded(Window("night", NOON, timedelta(hours=1), timedelta(hours=2)))
+        ),
+        *(
+            codec.letter(
+                SALES, WindowAdded(Window("night", NOON, every, length, on, tz=tz, cron=cron))
+            )
+            for every, length, on, tz, cron in (
+                (ZERO, ZERO, frozenset(), "Moon/Tranquility", "0 6 1 * *"),
+                (ZERO, ZERO, frozenset(), "../../etc/passwd", "0 6 1 * *"),
+                (ZERO, ZERO, frozenset(), "", "0 6 30 2 *"),
+                (ZERO, ZERO, frozenset(), "", "0 6 1 * * *"),
+                (ZERO, ZERO, frozenset(), "", "1," * 200 + "1 * * * *"),
+                (ZERO, timedelta(days=2), frozenset(), "", "0 6 * * *"),
+                (ZERO, ZERO, frozenset({"MON"}), "", "0 6 * * *"),
+                (timedelta(hours=1), ZERO, frozenset(), "Europe/Berlin", ""),
+                (ZERO, ZERO, frozenset(), "Europe/Berlin", ""),
+            )
         ),
         codec.letter(SALES, Deployed(replace(RELEASE, artifact="artifacts/evil/1.0.0/ab.zip"))),
         codec.letter(SALES, Deployed(replace(RELEASE, deployed=NOON + timedelta(days=9)))),

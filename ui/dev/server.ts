@@ -133,12 +133,14 @@ class World {
       line.windows.push({
         name: String(body["name"]),
         start: String(body["start"]),
-        every: Number(body["every"]),
-        duration: Number(body["duration"]),
+        every: Number(body["every"] ?? 0),
+        duration: Number(body["duration"] ?? 0),
+        tz: String(body["tz"] ?? ""),
+        cron: String(body["cron"] ?? ""),
         on: (body["on"] as string[] | undefined) ?? [],
         until: null,
         open: null,
-        next: { start: iso(start), end: iso(start + Number(body["duration"]) * 1000) },
+        next: { start: iso(start), end: iso(start + Number(body["duration"] ?? 0) * 1000) },
         carried_by: "schedule",
       });
     }

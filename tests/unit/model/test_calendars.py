@@ -58,6 +58,8 @@ def test_a_time_that_clocks_skip_opens_when_they_skip_it() -> None:
         "2027-03-28 03:00+0200",
         "2027-03-29 02:30+0200",
     ]
+    skipped = datetime(2027, 3, 28, 1, tzinfo=UTC)
+    assert next_openings([half_past_two], skipped - TICK, 1)[0].start == skipped
     several = by_cron("0,15,30,45 2,3 * * *", MINUTE)
     assert local(several, after="2027-03-27T12:00Z", most=2) == [
         "2027-03-28 03:00+0200",
@@ -71,6 +73,12 @@ def test_a_time_that_comes_twice_opens_the_first_time() -> None:
         "2027-10-31 02:30+0200",
         "2027-11-01 02:30+0100",
     ]
+    assert local(half_past_two, after="2027-10-31T01:15Z", most=1) == ["2027-11-01 02:30+0100"], (
+        "also when it is asked while the hour comes again"
+    )
+    held = open_now([half_past_two], datetime(2027, 10, 31, 1, 15, tzinfo=UTC))
+    assert held is not None
+    assert held.start == datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
 
 
 def test_a_rule_of_every_hour_opens_as_time_passes() -> None:
