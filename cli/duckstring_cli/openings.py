@@ -45,14 +45,14 @@ def _openings_table(coming: Sequence[tuple[str, Opening]], now: str) -> Table:
             render.moment(one["start"]),
             durations.ahead(render.between(now, one["start"])),
             durations.ahead(render.between(one["start"], one["end"])),
-            *([_local(one)] if has_zone else []),
+            *([local(one)] if has_zone else []),
             name,
         )
     return made
 
 
-def _local(opening: Opening) -> str:
-    """``Tue 06:00 +01:00``."""
+def local(opening: Opening) -> str:
+    """When it begins by the clock of its zone: ``Tue 06:00 +01:00``; empty: it has none."""
     text = opening["local"]
     if text is None:
         return ""

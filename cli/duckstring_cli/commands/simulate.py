@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from duckstring_cli.graphs import Found
 
 _SHOWN = 20
+_LIKE_A_ZONE = re.compile(r"[A-Za-z_]+/[A-Za-z]")
+"""No weekday of cron fields is."""
 Texts = list[str] | None
 
 
@@ -263,11 +266,13 @@ def _window(text: str, name: str) -> Window:
 
 
 def _of_zone(text: str) -> tuple[str, str]:
-    """The rule, and the zone at its end; empty: none."""
+    """The rule, and the zone at its end, perhaps a mistyped one; empty: none."""
     from duckstring.model.zones import zone_names
 
     rule, comma, last = text.rpartition(",")
-    return (rule, last.strip()) if comma and last.strip() in zone_names() else (text, "")
+    zone = last.strip()
+    is_zone = zone in zone_names() or _LIKE_A_ZONE.match(zone)
+    return (rule, zone) if comma and is_zone else (text, "")
 
 
 def _of_cron(text: str, zone: str) -> Mapping[str, object]:

@@ -339,6 +339,10 @@ def test_the_next_five_openings_of_all_rules_are_shown_by_the_clocks_of_their_zo
     _, out, _ = bench.run("trigger", "window", "sales", "list")
     rules, _, coming = out.partition("\n\n")
     assert words in " ".join(rules.split())
+    _, added, _ = bench.run(
+        "trigger", "window", "sales", "add", "--name", "monthly", "--every", "1d"
+    )
+    assert "opens 2030-01-02 02:00:00Z, Tue 16:00 +01:00 (in 14h)" in added
     rows = [line.split() for line in coming.splitlines()]
     assert [row[-1] for row in rows] == ["WINDOW", "plain", "plain", "monthly", "plain", "plain"]
     assert rows[3][2:] == ["3h", "10m00s", "Tue", "16:00", "+01:00", "monthly"]
