@@ -74,6 +74,10 @@ def test_the_first_opening_may_be_decades_ahead() -> None:
     assert open_now([far], TWO) is None
 
 
+def test_before_its_beginning_a_rule_is_not_open_however_early_it_is_asked() -> None:
+    assert open_now([NIGHTLY], NEVER) is None
+
+
 def test_a_rule_whose_weekday_never_comes_never_opens() -> None:
     assert next_opening([Window("never", TWO, 7 * DAY, HOUR, frozenset({"MON"}))], TWO) is None
 

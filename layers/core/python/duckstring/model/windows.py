@@ -90,11 +90,12 @@ def open_now(windows: Iterable[Window], now: Instant) -> Occurrence | None:
 
 def _last(window: Window, now: Instant) -> Occurrence | None:
     """The occurrence of a plain rule that began last."""
-    since = now - window.start
+    if now < window.start:
+        return None
     # The remainder tells where we are: no rule is counted from its beginning, however long ago
     # that was.
-    opening = now - since % window.every
-    return _occurrence(window, opening) if since >= ZERO and _counts(window, opening) else None
+    opening = now - (now - window.start) % window.every
+    return _occurrence(window, opening) if _counts(window, opening) else None
 
 
 def next_opening(windows: Iterable[Window], after: Instant) -> Occurrence | None:

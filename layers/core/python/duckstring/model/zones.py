@@ -7,7 +7,7 @@ zones, which the lock pins.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ def zone_names() -> frozenset[str]:
     return frozenset((resources.files("tzdata") / "zones").read_text("utf-8").split())
 
 
-@cache
+@lru_cache(maxsize=1024)
 def zone_of(name: str) -> tzinfo | None:
     """The zone of that name; UTC for the empty one. None: there is no such zone."""
     if not name:
