@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice, pairwise, takewhile
 from typing import NamedTuple
 
@@ -94,12 +95,25 @@ def is_of_every_hour(text: str) -> bool:
 def time_at_or_after(text: str, wall: datetime) -> datetime | None:
     """The first wall-clock time that the rule names, from ``wall`` on. None: none in 50 years."""
     whole = wall + timedelta(microseconds=-wall.microsecond % 1_000_000)
-    return next(CronSim(text, whole - _SECOND), None)
+    return _after(text, whole - _SECOND)
 
 
 def time_at_or_before(text: str, wall: datetime) -> datetime | None:
     """The last wall-clock time that the rule names, up to ``wall``. None: none in 50 years."""
-    return next(CronSim(text, wall.replace(microsecond=0) + _SECOND, reverse=True), None)
+    return _before(text, wall.replace(microsecond=0) + _SECOND)
+
+
+# A rule's next openings are asked for again and again: by each step, and each look at the line.
+
+
+@lru_cache(maxsize=1024)
+def _after(text: str, wall: datetime) -> datetime | None:
+    return next(CronSim(text, wall), None)
+
+
+@lru_cache(maxsize=1024)
+def _before(text: str, wall: datetime) -> datetime | None:
+    return next(CronSim(text, wall, reverse=True), None)
 
 
 def shortest_gap(text: str) -> timedelta | None:
