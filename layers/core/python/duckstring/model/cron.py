@@ -77,11 +77,6 @@ def cron_fault(text: object) -> str:
     return ""
 
 
-def canonical(text: str) -> str:
-    """One rule has one text."""
-    return text.upper()
-
-
 def is_cron(text: str) -> bool:
     """Whether it can be stepped."""
     return not cron_fault(text)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model import commands
-from duckstring.model.cron import canonical, cron_fault, shortest_gap
 from duckstring.model.durations import duration_in_words
 from duckstring.model.instants import ZERO, Instant, from_text
 from duckstring.model.values import replace
@@ -48,7 +47,7 @@ def read(given: object) -> Window:
         )
     if found := list(faults(given)):
         raise WindowError("\n".join(found), hint=f"See: {commands.WINDOW_HELP}")
-    tz, cron = _zone(given), canonical(str(given.get("cron") or ""))
+    tz, cron = _zone(given), str(given.get("cron") or "").upper()
     until, length = given.get("until"), given.get("duration")
     every = ZERO if cron else timedelta(seconds=given["every"])
     # Up to the next opening: that is not always ``every`` later by the clock of a zone.
@@ -149,6 +148,9 @@ def _period_faults(given: Mapping[str, object], tz: str) -> Iterator[str]:
 
 
 def _cron_faults(given: Mapping[str, object]) -> Iterator[str]:
+    # Most rules are plain, and no function pays for reading cron fields before it meets one.
+    from duckstring.model.cron import cron_fault, shortest_gap  # noqa: PLC0415
+
     cron, duration = given["cron"], given.get("duration")
     fault, wrong_length = cron_fault(cron), _length_fault("duration", duration)
     yield from filter(None, (fault, wrong_length))
@@ -158,7 +160,7 @@ def _cron_faults(given: Mapping[str, object]) -> Iterator[str]:
         yield "on is given with cron; allowed: cron alone, whose fifth field has the weekdays."
     if fault or wrong_length or not isinstance(duration, int | float):
         return
-    gap = shortest_gap(canonical(str(cron)))
+    gap = shortest_gap(str(cron))
     if gap is not None and timedelta(seconds=duration) > gap:
         yield (
             f"duration is {duration_in_words(timedelta(seconds=duration))}, longer than from one "

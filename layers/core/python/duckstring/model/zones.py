@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
-from importlib import resources
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from duckstring.errors import nearest
 from duckstring.model.instants import Instant
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 _SECOND = timedelta(seconds=1)
 _HINT = "a name of the IANA list like Europe/Berlin, or UTC"
@@ -21,7 +23,14 @@ _HINT = "a name of the IANA list like Europe/Berlin, or UTC"
 @cache
 def zone_names() -> frozenset[str]:
     """The names of all zones: about 600."""
-    return frozenset((resources.files("tzdata") / "zones").read_text("utf-8").split())
+    return frozenset((_files() / "zones").read_text("utf-8").split())
+
+
+def _files() -> Traversable:
+    # Few lines have a zone, and no function pays for reading files before it meets one.
+    from importlib import resources  # noqa: PLC0415
+
+    return resources.files("tzdata")
 
 
 @lru_cache(maxsize=1024)
@@ -32,7 +41,9 @@ def zone_of(name: str) -> tzinfo | None:
     # Checked before it is a path.
     if name not in zone_names():
         return None
-    with (resources.files("tzdata") / "zoneinfo").joinpath(*name.split("/")).open("rb") as file:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - as in _files
+
+    with (_files() / "zoneinfo").joinpath(*name.split("/")).open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
 
 
