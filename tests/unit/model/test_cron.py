@@ -34,6 +34,7 @@ def wall(text: str) -> datetime:
         ("", "cron is ''"),
         (None, "cron is None"),
         (["0 6 1 * *"], "cron is ['0 6 1 * *']"),
+        (["0 6 1 * *"] * 99, "cron is ['0 6 1 * *', '0 6 1 * *'"),
         ("@daily", "cron is '@daily'"),
         ("0 6 1 * *\n", "cron is '0 6 1 * *\\n'"),
         ("0 6 \u0661 * *", "cron is '0 6 \u0661 * *'"),

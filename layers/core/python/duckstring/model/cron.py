@@ -19,6 +19,7 @@ from duckstring.model.weekdays import WEEKDAYS
 
 MOST_CRON = 100
 """Characters of a rule."""
+_MOST_SHOWN = 60
 _FORM = re.compile(r"[0-9A-Za-z*/,#\-]+(?: [0-9A-Za-z*/,#\-]+){4}", re.ASCII)
 _SECOND = timedelta(seconds=1)
 _SOME_DAY = datetime(2024, 1, 1)  # noqa: DTZ001 - a wall-clock time, of a leap year
@@ -58,8 +59,7 @@ class Recurrence(NamedTuple):
 def cron_fault(text: object) -> str:
     """A sentence where ``text`` is not a rule; empty: it is."""
     if not isinstance(text, str) or len(text) > MOST_CRON or not _FORM.fullmatch(text):
-        shown = text[: MOST_CRON // 2] if isinstance(text, str) else text
-        return f"cron is {shown!r}; allowed: five fields, for example {_EXAMPLE}."
+        return f"cron is {repr(text)[:_MOST_SHOWN]}; allowed: five fields, for example {_EXAMPLE}."
     for field, value in zip(_ALLOWED, text.split(), strict=True):
         alone = ["*"] * len(_ALLOWED)
         alone[list(_ALLOWED).index(field)] = value
