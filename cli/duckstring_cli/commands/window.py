@@ -11,7 +11,7 @@ import typer
 from duckstring.model.answers import WindowAnswer, WindowTold
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.zones import zone_fault
-from duckstring_cli import durations, moments, openings, render
+from duckstring_cli import durations, moments, render
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
@@ -267,6 +267,8 @@ def list_(
     elif not answer["windows"]:
         render.say(f"[bold]{answer['line']}[/] has no Window: nothing keeps it from running.")
     else:
+        from duckstring_cli import openings
+
         render.out().print(openings.window_view(answer["windows"], answer["now"]))
 
 
@@ -343,6 +345,8 @@ def _opens(window: WindowTold, now: str) -> str:
             f"{_ahead(now, window['open']['end'])})"
         )
     if window["next"]:
+        from duckstring_cli import openings
+
         first = next(iter(window.get("upcoming", ())), None)
         local = f", {openings.local(first)}" if first and first["local"] else ""
         return (

@@ -37,8 +37,8 @@ from tests.unit.cli.made_up import FLIGHTS, Play, at, attempt_row, line_status, 
             ["trigger", "window", "sales", "add", "--name", "n"],
             2,
             (
-                "error: Missing option '--every'.\n"
-                "hint: See: duckstring trigger window POND add --help"
+                "error: A rule has --every or --cron, and not both.\n"
+                'hint: For example: --every 1d, or --cron "0 6 1 * *".'
             ),
         ),
         (
