@@ -22,9 +22,11 @@ from duckstring.model.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from duckstring.adapters.aws.lake_tables import BucketTables
     from duckstring.adapters.aws.overrides import EcsOverrides
     from duckstring.adapters.aws.tokens import StepTokens
     from duckstring.api.ports import ApiPorts
+    from duckstring.exporter.iceberg_ports import IcebergPorts
     from duckstring.exporter.ports import ExporterPorts
     from duckstring.orchestrator.ports import EffectPorts, Ends, Gates
     from duckstring.ports import Arrivals, Clock
@@ -215,28 +217,57 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
 
 def exporter(env: Mapping[str, str], scratch: Path) -> ExporterPorts:
     """The exporter of the Catchment that ``env`` describes. ``scratch``: a folder for its files."""
-    from functools import partial  # noqa: PLC0415 - see the top
-
-    from duckstring.adapters.aws.duck import S3Storage, keys_of  # noqa: PLC0415
-    from duckstring.adapters.aws.lake_kept import BucketLakes  # noqa: PLC0415
-    from duckstring.adapters.aws.lake_tables import BucketTables  # noqa: PLC0415
+    from duckstring.adapters.aws.lake_kept import BucketLakes  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415
     from duckstring.exporter.ports import ExporterPorts  # noqa: PLC0415
 
     settings, clients = Settings.from_env(env), Clients()
     table, bucket = settings.need("table"), settings.need("bucket")
+    return ExporterPorts(
+        catalog=DynamoCatalog(clients, table),
+        states=DynamoStateReader(clients, table),
+        lakes=BucketLakes(clients, table, bucket),
+        tables=_tables(env, clients, bucket, scratch),
+        clock=SystemClock(),
+        bucket=bucket,
+        scratch=scratch,
+    )
+
+
+def iceberg(env: Mapping[str, str], scratch: Path) -> IcebergPorts:
+    """What exports to Iceberg, of the Catchment that ``env`` describes. ``scratch``: a folder for
+    copies.
+    """
+    from duckstring.adapters.aws.glue import GlueWarehouse  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.iceberg_kept import IcebergDatabases  # noqa: PLC0415
+    from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415
+    from duckstring.exporter.iceberg_ports import IcebergPorts  # noqa: PLC0415
+
+    settings, clients = Settings.from_env(env), Clients()
+    table, bucket = settings.need("table"), settings.need("bucket")
+    catchment = settings.need("catchment")
+    return IcebergPorts(
+        catalog=DynamoCatalog(clients, table),
+        states=DynamoStateReader(clients, table),
+        databases=IcebergDatabases(clients, table, bucket),
+        warehouse=GlueWarehouse(clients, bucket, catchment),
+        tables=_tables(env, clients, bucket, scratch),
+        clock=SystemClock(),
+        catchment=catchment,
+        scratch=scratch,
+    )
+
+
+def _tables(env: Mapping[str, str], clients: Clients, bucket: str, scratch: Path) -> BucketTables:
+    from functools import partial  # noqa: PLC0415 - see the top
+
+    from duckstring.adapters.aws.duck import S3Storage, keys_of  # noqa: PLC0415
+    from duckstring.adapters.aws.lake_tables import BucketTables  # noqa: PLC0415
+
     storage = S3Storage(
         bucket,
         clients.s3.meta.region_name,
         int(env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
         env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL", ""),
     )
-    return ExporterPorts(
-        catalog=DynamoCatalog(clients, table),
-        states=DynamoStateReader(clients, table),
-        lakes=BucketLakes(clients, table, bucket),
-        tables=BucketTables(storage, partial(keys_of, clients), scratch),
-        clock=SystemClock(),
-        bucket=bucket,
-        scratch=scratch,
-    )
+    return BucketTables(storage, partial(keys_of, clients), scratch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from duckstring.author.columns import ColumnType, ColumnTypes
@@ -58,6 +58,15 @@ def flat(columns: Iterable[Column]) -> Iterator[Column]:
     for one in columns:
         yield one
         yield from flat(one.parts)
+
+
+def flat_types(
+    columns: Iterable[tuple[str, ColumnType]] | ColumnTypes,
+) -> Iterator[tuple[str, ColumnType]]:
+    """All names and types, each followed by what is inside."""
+    for name, kind in columns.items() if isinstance(columns, Mapping) else columns:
+        yield name, kind
+        yield from flat_types(kind.parts)
 
 
 def _column(name: str, kind: ColumnType, source: str = "") -> Column | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_glue.client import GlueClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -120,6 +121,12 @@ class Clients:
     def s3(self) -> S3Client:
         """S3."""
         client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def glue(self) -> GlueClient:
+        """Glue."""
+        client: GlueClient = self._client("glue")
         return client
 
     @cached_property

@@ -12,6 +12,7 @@ from duckstring.author import stored
 from duckstring.author.columns import ColumnTypes
 from duckstring.author.contents import content_of, rows_of
 from duckstring.model.catalog import TableVersion
+from duckstring.model.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -47,6 +48,28 @@ class BucketTables:
         """A SELECT of a table's rows, as they lie in its objects."""
         content = content_of(version, self._storage.uri)
         return f"SELECT * FROM ({rows_of(content, columns)})"  # noqa: S608 - quoted
+
+    def miscounted(self, versions: Sequence[TableVersion]) -> Sequence[str]:
+        """A HEAD and a GET of the end of each object."""
+        if not versions:
+            return []
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self._miscounted, versions))
+
+    def copy(self, sql: str, path: Path) -> int:
+        """Write rows to a Parquet file. Returns how many."""
+        with self._storage.open().cursor() as cursor:
+            done = cursor.execute(
+                f"COPY ({sql}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+            ).fetchone()
+        return int(done[0]) if done is not None else 0
+
+    def _miscounted(self, version: TableVersion) -> str:
+        try:
+            with self._storage.open().cursor() as cursor:
+                return stored.miscounted(cursor, content_of(version, self._storage.uri))
+        except Exception as error:  # noqa: BLE001 - an author's object may hold anything
+            return f"{type(error).__name__}: {error}"
 
     def _columns(self, version: TableVersion) -> ColumnTypes | Exception:
         try:

@@ -1,0 +1,1 @@
+"""The Lambda function that shows what was published as Iceberg tables."""

@@ -1,0 +1,148 @@
+"""What is known of the Catchment's databases in Glue: items of the table, and listings in the
+bucket.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.adapters.aws.schemas import STAMP, readable
+from duckstring.model.iceberg import FOLDER, Database, Listing, listing_key
+from duckstring.model.instants import Instant
+from duckstring.model.lake import ALL_LINES
+from duckstring.model.names import Line
+
+if TYPE_CHECKING:
+    from duckstring.adapters.aws.items import Item
+
+PARTITION = "ICEBERG"
+_GONE = frozenset({"NoSuchKey", "404"})
+
+
+class IcebergDatabases:
+    """``exporter.iceberg_ports.DatabaseStore``, and ``api.ports.IcebergReader``."""
+
+    def __init__(self, clients: Clients, table: str, bucket: str) -> None:
+        """Nothing is read yet."""
+        self._clients, self._table, self._bucket = clients, table, bucket
+
+    def all(self) -> Mapping[str, Database]:
+        """All of them, by name.
+
+        Raises:
+            NewerSchemaError: a newer release wrote one.
+        """
+        pages = self._clients.dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=to_item({":pk": PARTITION}),
+            ConsistentRead=True,
+        )
+        found = [_database(item) for page in pages for item in page["Items"]]
+        return {one.name: one for one in found}
+
+    def read(self, name: str) -> Database | None:
+        """One as it is now. None: nothing is known of it."""
+        got = self._clients.dynamodb.get_item(
+            TableName=self._table, Key=_key(name), ConsistentRead=True
+        )
+        return _database(got["Item"]) if "Item" in got else None
+
+    def listing(self, database: Database) -> Listing:
+        """What its tables name. An object that is gone was of a bucket before."""
+        try:
+            got = self._clients.s3.get_object(Bucket=self._bucket, Key=database.listing)
+        except ClientError as error:
+            if code_of(error) not in _GONE:
+                raise
+            return Listing()
+        return msgspec.json.decode(zlib.decompress(got["Body"].read()), type=Listing)
+
+    def keep(self, database: Database, listing: Listing, *, over: Database | None) -> bool:
+        """Store it in the place of ``over``, the listing first."""
+        key = listing_key(database.name, database.stamp)
+        body = zlib.compress(msgspec.json.encode(listing))
+        self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+        told = msgspec.json.encode(msgspec.structs.replace(database, listing=key)).decode()
+        item = {**_key(database.name), **STAMP}
+        item |= to_item({"stamp": database.stamp, "database": told})
+        return self._is_done("put_item", over, Item=item)
+
+    def forget(self, database: Database) -> bool:
+        """Delete it."""
+        return self._is_done("delete_item", database, Key=_key(database.name))
+
+    def _is_done(self, operation: str, over: Database | None, **request: object) -> bool:
+        condition: dict[str, object] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if over is not None:
+            condition = {
+                "ConditionExpression": "stamp = :stamp",
+                "ExpressionAttributeValues": to_item({":stamp": over.stamp}),
+            }
+        try:
+            getattr(self._clients.dynamodb, operation)(
+                TableName=self._table, **request, **condition
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+
+class SweptIceberg:
+    """``sweep.ports.Iceberg``."""
+
+    def __init__(self, clients: Clients, table: str, bucket: str, queue: str) -> None:
+        """``queue``: where exports are asked for; empty: the Catchment has no Iceberg tables."""
+        self._clients, self._bucket, self._queue = clients, bucket, queue
+        self._databases = IcebergDatabases(clients, table, bucket)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the Catchment has Iceberg tables."""
+        return bool(self._queue)
+
+    def databases(self) -> Collection[Database]:
+        """What is known of the databases."""
+        return list(self._databases.all().values()) if self._queue else []
+
+    def named(self) -> set[str]:
+        """The keys of all that their tables name, and of the listings that say so.
+
+        What an export names meanwhile is younger than what the sweep deletes.
+        """
+        found: set[str] = set()
+        for one in self.databases():
+            found |= {one.listing, *self._databases.listing(one).keys}
+        return found
+
+    def ask(self, lines: Collection[Line]) -> None:
+        """Ask for an export of these lines; of none: of all."""
+        body = json.dumps({"lines": sorted(lines) or ALL_LINES})
+        self._clients.sqs.send_message(QueueUrl=self._queue, MessageBody=body)
+
+    def stored(self, before: Instant) -> Iterator[str]:
+        """The keys of Iceberg's files, of copies and of listings stored before an instant."""
+        pages = self._clients.s3.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=FOLDER):
+            for one in page.get("Contents", []):
+                if one["LastModified"] < before:
+                    yield one["Key"]
+
+
+def _key(name: str) -> Item:
+    return to_item({"pk": PARTITION, "sk": name})
+
+
+def _database(item: Mapping[str, Any]) -> Database:
+    readable(item, f"what is known of {item['sk']['S']}")
+    return msgspec.json.decode(item["database"]["S"], type=Database)

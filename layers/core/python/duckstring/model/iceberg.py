@@ -1,0 +1,113 @@
+"""Iceberg tables of what is published, in the account's Glue catalog. Rules: docs/lake.md.
+
+A database of Glue is one Pond. What is known of it is an item (``Database``), and an object beside
+its tables (``Listing``) that names all that the tables name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from duckstring.model.instants import NEVER, Instant
+from duckstring.model.lake import HISTORY, lake_schemas
+from duckstring.model.names import Line
+from duckstring.model.values import Value
+
+FOLDER = "iceberg/"
+LISTINGS = f"{FOLDER}listings/"
+MOST_COPIED = 256 * 1024 * 1024
+"""Bytes of the largest table that is copied, as its files are now."""
+
+CATCHMENT, LINE, DIGEST, RUN, FRESHNESS = (
+    f"duckstring.{name}" for name in ("catchment", "line", "digest", "run", "f")
+)
+"""Properties of tables and versions. Without that of its Catchment, nothing in Glue is touched."""
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9_]")
+
+
+class Version(Value, frozen=True):
+    """A version of a table (Iceberg: a snapshot), since ``at``: ``files`` of Iceberg, by their
+    keys, and the ``objects`` with the rows.
+    """
+
+    id: int
+    at: Instant
+    files: Sequence[str]
+    objects: Sequence[str]
+
+
+class Listed(Value, frozen=True):
+    """A table: the address of its metadata, and the versions that it has, the oldest first.
+    ``files``: those that no version of it names.
+    """
+
+    metadata: str
+    versions: Sequence[Version] = ()
+    files: Sequence[str] = ()
+
+    @property
+    def keys(self) -> Iterator[str]:
+        """The keys of all that it names."""
+        yield from self.files
+        for one in self.versions:
+            yield from one.files
+            yield from one.objects
+
+    def expires(self, kept: timedelta = HISTORY) -> Instant:
+        """When the oldest version may be forgotten: it can be read for a while after a newer one
+        has taken its place. NEVER: there is one at most.
+        """
+        return self.versions[1].at + kept if len(self.versions) > 1 else NEVER
+
+    def old(self, before: Instant) -> Sequence[Version]:
+        """The versions in whose place there was a newer one already at an instant."""
+        pairs = zip(self.versions, self.versions[1:], strict=False)
+        return [one for one, later in pairs if later.at <= before]
+
+
+class Listing(Value, frozen=True):
+    """What the tables of a database name. ``pending``: what an export is about to name."""
+
+    tables: Mapping[str, Listed] = {}
+    pending: Collection[str] = ()
+
+    @property
+    def keys(self) -> set[str]:
+        """The keys of all objects that have to stay."""
+        return {*self.pending, *(key for one in self.tables.values() for key in one.keys)}
+
+
+class Database(Value, frozen=True):
+    """A database of Glue, and what it shows: ``shown`` of a line (``model.lake.shown``); empty: an
+    export has not come to its end. ``stamp``: no other export made this.
+
+    ``left_out``: tables that are not there, and why. ``expires``: when a version can be forgotten.
+    """
+
+    name: str
+    line: Line
+    stamp: str
+    shown: str
+    at: Instant
+    tables: int = 0
+    left_out: Mapping[str, str] = {}
+    listing: str = ""
+    expires: Instant = NEVER
+
+
+def prefix_of(catchment: str) -> str:
+    """What the names of a Catchment's databases begin with. Athena takes no hyphens in names."""
+    return f"duckstring_{_NOT_IN_NAMES.sub('_', catchment)}_"
+
+
+def databases(catchment: str, lines: Collection[Line]) -> Mapping[Line, str]:
+    """What the database of each line is called: after its schema in the lake."""
+    return {of: f"{prefix_of(catchment)}{name}" for of, name in lake_schemas(lines).items()}
+
+
+def listing_key(database: str, stamp: str) -> str:
+    """The key of a database's listing. No other export writes it."""
+    return f"{LISTINGS}{database}-{stamp}.json"
