@@ -88,7 +88,7 @@ prove: $(STAMP)  ## The properties with thousands of examples
 bench: $(STAMP)  ## Print the figures of bench/
 	$(BIN)/python -m bench
 
-LAYERS := deps data client
+LAYERS := deps data client iceberg
 lock: $(STAMP)  ## Lock every package that the functions' layers install, by hashes
 	@for layer in $(LAYERS); do echo "infra/requirements/$$layer.txt"; \
 	  $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from logging import Logger
 from typing import Any
+
+from aws_lambda_powertools import Logger
 
 from duckstring.model.lake import ALL_LINES
 from duckstring.model.names import Line, line, parse_line

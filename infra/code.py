@@ -31,7 +31,9 @@ class _Named(TypedDict):
 @dataclass(frozen=True, slots=True)
 class Code:
     """The functions' own code, the layers below it, and what an image needs besides (``client``:
-    it takes invocations from Lambda, where no runtime of Lambda's does).
+    it takes invocations from Lambda, where no runtime of Lambda's does). ``iceberg``: the layer of
+    the function that exports to Iceberg, if there is one. It has DuckDB itself: what a Catchment
+    adds to the layer of Ripples is none of its business, and may be too large for zips.
     """
 
     functions: Built
@@ -39,6 +41,7 @@ class Code:
     deps: Built
     data: Built
     client: Built
+    iceberg: Built | None = None
 
     @classmethod
     def build(cls, config: Config) -> Code:
@@ -68,12 +71,14 @@ class Code:
                 **named,
             )
             client = pool.submit(third_party_zip, "client", **named)
+            iceberg = pool.submit(third_party_zip, "iceberg", **named) if config.iceberg else None
         code = cls(
             functions=functions.result(),
             core=core.result(),
             deps=deps.result(),
             data=data.result(),
             client=client.result(),
+            iceberg=iceberg.result() if iceberg else None,
         )
         code.check_size()
         if code.needs_image and config.platform != "host":

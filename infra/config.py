@@ -90,7 +90,7 @@ class Config:
     policy that limits every role. ``tags`` are on every resource. ``attached`` are stores that
     outlived another stack, or were restored. ``dashboard``: whether there is one, which costs $3 a
     month. ``lake_seconds``: how long the exporter waits for more to be published; None: there is no
-    lake.
+    lake. ``iceberg``: whether published tables are Iceberg tables in Glue, too.
     """
 
     catchment: str = "dev"
@@ -120,6 +120,7 @@ class Config:
     attached: Attached = Attached()
     dashboard: bool = True
     lake_seconds: int | None = 60
+    iceberg: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -207,6 +208,7 @@ class Config:
             dashboard=_one_of("dashboard", text("dashboard", "yes").lower(), ("yes", "no"))
             == "yes",
             lake_seconds=_lake(text("lake", "1m")),
+            iceberg=_iceberg(text("iceberg", "false"), text("lake", "1m")),
             environment=parse_environment(
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
             ),
@@ -236,6 +238,16 @@ def _lake(text: str) -> int | None:
             hint="Allowed: 1s to 5m, for example 30s; or off.",
         )
     return seconds
+
+
+def _iceberg(given: str, lake: str) -> bool:
+    wanted = _one_of("iceberg", given.lower(), ("true", "false")) == "true"
+    if wanted and _lake(lake) is None:
+        raise OperatorError(
+            "-c iceberg=true with -c lake=off: not allowed.",
+            hint="The tables are made at the lake's pace. Leave -c lake= out, or give 1s to 5m.",
+        )
+    return wanted
 
 
 def _retention_days(text: str) -> int:

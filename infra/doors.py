@@ -38,6 +38,8 @@ _DISCOVERY_MIB = 2048
 whatever this has.
 """
 _EXPORTER_MIB = 1024
+_ICEBERG_MIB = 2048
+_ICEBERG_SCRATCH_MIB = 4096
 _VENDOR_MIB = 1024
 """Every attempt waits for it: with half of that it would take twice as long for the same price."""
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
@@ -64,6 +66,7 @@ class Doors(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: Code) -> None:
         super().__init__(scope, construct_id)
         self._config = config
+        self.catchment = config.catchment
         self._code = code
         # A function's layers are unpacked in this order, later over earlier: ours is last.
         layers = [self._layer("Deps", code.deps), self._layer("Core", code.core)]
@@ -109,6 +112,20 @@ class Doors(Construct):
         # It reads tables with DuckDB, as Ripples do.
         exporter = _Kind("exporter", timeout=EXPORTER_TIMEOUT, memory_mib=_EXPORTER_MIB)
         self.exporter = self._function(exporter, authors) if config.lake_seconds else None
+        self.iceberg = self._for_iceberg(layers)
+
+    def _for_iceberg(self, layers: Sequence[lambda_.ILayerVersion]) -> lambda_.Function | None:
+        """It copies tables that Iceberg cannot have as they are: by DuckDB, which spills."""
+        if not self._config.iceberg or self._code.iceberg is None:
+            return None
+        kind = _Kind(
+            "iceberg",
+            timeout=EXPORTER_TIMEOUT,
+            memory_mib=_ICEBERG_MIB,
+            scratch=Size.mebibytes(_ICEBERG_SCRATCH_MIB),
+        )
+        layer = self._layer("IcebergPackages", self._code.iceberg)
+        return self._function(kind, self._zips([layer, *layers]))
 
     def _zips(self, layers: Sequence[lambda_.ILayerVersion]) -> Program:
         return zipped(as_asset(self._code.functions), runtime=_runtime(self._config), layers=layers)

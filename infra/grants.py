@@ -16,10 +16,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
 
+from duckstring.model.iceberg import FOLDER as ICEBERG
+from duckstring.model.iceberg import LISTINGS, prefix_of
 from duckstring.model.lake import FOLDER
 from infra.accepted import accept_wildcards
 from infra.clock import Alarms
 from infra.doors import Doors
+from infra.glue import KINDS, glue_arns
 from infra.isolation import Isolation
 from infra.lake import Lake
 from infra.messaging import Messaging
@@ -34,6 +37,12 @@ _WRITE = (
     "dynamodb:ConditionCheckItem",
 )
 
+_GLUE = (
+    *("glue:GetDatabase", "glue:CreateDatabase", "glue:DeleteDatabase"),
+    *("glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"),
+    "glue:DeleteTable",
+)
+
 _WILDCARDS = {
     r"/artifacts/\*\.zip": "One package for each version of each Pond.",
     r"/data/\*\.parquet": "One object for each table of each attempt.",
@@ -41,6 +50,9 @@ _WILDCARDS = {
     r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
     r"/(artifacts|data)/\*": "Objects that nothing refers to any more, whatever their names.",
     r"/lake/\*": "One object for each catalog of the lake.",
+    r"/iceberg/\*": "Iceberg's own files: it gives them their names.",
+    r"/iceberg/listings/\*": "One object for each export.",
+    r":(database|table|userDefinedFunction)/duckstring_.*": "One database for each Pond.",
     r":execution:.*:\*": "One execution for each launch of each run.",
     r":schedule/.*/\*": "One schedule for each Window, and for each alarm of a line.",
 }
@@ -97,6 +109,7 @@ class Grants:
     tasks: Tasks
     isolation: Isolation | None
     lake: Lake | None = None
+    iceberg: Lake | None = None
     policies: Sequence[iam.IManagedPolicy] = ()
 
     def apply(self) -> None:
@@ -121,6 +134,8 @@ class Grants:
         self._sweep()
         if self.doors.exporter:
             self._exporter(_role(self.doors.exporter.role))
+        if self.doors.iceberg:
+            self._iceberg(_role(self.doors.iceberg.role))
 
     def _orchestrator(self) -> None:
         role = _role(self.doors.orchestrator.role)
@@ -191,7 +206,8 @@ class Grants:
         )
         table = self.storage.table.table_arn
         for role in (viewers, operators, api):
-            shown = _leading("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+            partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+            shown = _leading(*partitions, *self._of_iceberg)
             _allow(role, _READ, [table], conditions=shown)
             _allow(role, ["dynamodb:Query"], [f"{table}/index/gsi1"], conditions=_leading("RUNS#*"))
             # Without it, an object that is not there would look like one that may not be read.
@@ -209,7 +225,8 @@ class Grants:
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
-        read = _leading("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+        read = _leading(*partitions, *self._of_iceberg)
         _allow(role, _READ, [table], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))
         # Manifests, old history, and what Ripples remembered.
@@ -221,11 +238,15 @@ class Grants:
             ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
             [self.storage.bucket.bucket_arn],
         )
-        _allow(role, ["s3:DeleteObject"], self._objects("artifacts/*", "data/*", f"{FOLDER}*"))
+        deleted = ("artifacts/*", "data/*", f"{FOLDER}*", f"{ICEBERG}*")
+        _allow(role, ["s3:DeleteObject"], self._objects(*deleted))
         _allow(role, ["s3:AbortMultipartUpload"], self._objects("data/*"))
         if self.lake:
             _allow(role, ["s3:GetObject"], self._objects(f"{FOLDER}*"))
             _allow(role, ["sqs:SendMessage"], [self.lake.queue.queue_arn])
+        if self.iceberg:
+            _allow(role, ["s3:GetObject"], self._objects(f"{LISTINGS}*"))
+            _allow(role, ["sqs:SendMessage"], [self.iceberg.queue.queue_arn])
 
     def _exporter(self, role: iam.IRole) -> None:
         table = self.storage.table.table_arn
@@ -235,6 +256,23 @@ class Grants:
         _allow(role, ["s3:PutObject"], self._objects(f"{FOLDER}*"))
         # Without it, an object that is not there would look like one that may not be read.
         _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
+
+    def _iceberg(self, role: iam.IRole) -> None:
+        table = self.storage.table.table_arn
+        _allow(role, _READ, [table], conditions=_leading("LINE#*", "CATALOG", "ICEBERG"))
+        written = ["dynamodb:PutItem", "dynamodb:DeleteItem"]
+        _allow(role, written, [table], conditions=_leading("ICEBERG"))
+        _allow(role, ["s3:GetObject"], self._objects(*TABLES, f"{ICEBERG}*"))
+        _allow(role, ["s3:PutObject"], self._objects(f"{ICEBERG}*"))
+        _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
+        # Of databases that are called so, it touches those alone that say that they are ours.
+        _allow(
+            role, _GLUE, glue_arns(Stack.of(self.machine), prefix_of(self.doors.catchment), *KINDS)
+        )
+
+    @property
+    def _of_iceberg(self) -> Sequence[str]:
+        return ("ICEBERG",) if self.iceberg else ()
 
     def _bus(self) -> events.IEventBus:
         return self.messaging.bus

@@ -1,4 +1,6 @@
-"""The lake: what tells the exporter that Ponds have published, and how long it waits for more."""
+"""The lake, and Iceberg tables: what tells an exporter that Ponds have published, and how long it
+waits for more.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ class Lake(Construct):
     """A queue of what was published. The function takes what has come within ``seconds``, as one.
 
     A message says only that something is new. One that is lost is no harm: the sweep looks whether
-    the lake shows what is published.
+    what is published is shown.
     """
 
     def __init__(

@@ -113,6 +113,7 @@ class Monitoring(Construct):
             self._throttled("RippleThrottledAlarm", doors.ripple),
             self._missing(doors.sweep),
             *([self._fails("ExporterFailsAlarm", doors.exporter)] if doors.exporter else []),
+            *([self._fails("IcebergFailsAlarm", doors.iceberg)] if doors.iceberg else []),
         ]
         for alarm in alarms:
             recipients.hear_of(alarm)
@@ -299,6 +300,7 @@ def _functions(doors: Doors) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWi
         "discovery": doors.discovery,
         **({"vendor": doors.vendor} if doors.vendor else {}),
         **({"exporter": doors.exporter} if doors.exporter else {}),
+        **({"iceberg": doors.iceberg} if doors.iceberg else {}),
     }
     return (
         cloudwatch.GraphWidget(

@@ -8,15 +8,18 @@ narrower one. A deployer has the data policy, too: a Pond's code may read every 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from duckstring.model.iceberg import FOLDER as ICEBERG
+from duckstring.model.iceberg import prefix_of
 from duckstring.model.lake import FOLDER
 from infra.accepted import accept_wildcards
 from infra.doors import Doors
+from infra.glue import glue_arns
 from infra.messaging import Messaging
 from infra.storage import TABLES, Storage
 from infra.tasks import Tasks
@@ -27,6 +30,8 @@ _WILDCARDS = {
     r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
     r"/artifacts/\*\.zip": "One package for each version of each Pond.",
     r"/lake/\*": "One object for each catalog of the lake.",
+    r"/iceberg/\*": "Iceberg's own files: it gives them their names.",
+    r":(database|table)/duckstring_.*": "One database for each Pond.",
     r"/data/\*\.parquet": "One object for each table of each attempt.",
     r"/data/\*/\*/\*/\*": "Files of other engines: what they are called, only the engine knows.",
     r"^\*": "AWS has no narrower resource for lists and alarms. They show no data.",
@@ -80,7 +85,7 @@ class Statement:
 class Places:
     """The ARNs of what people reach. ``functions`` are all functions, ``logs`` their log groups,
     and ``attempt_logs`` those of Ripples. ``dead`` are the dead-letter queues, ``queues`` those
-    that letters come from.
+    that letters come from. ``glue``: the databases of Iceberg tables, if the Catchment has them.
     """
 
     stack: str
@@ -96,6 +101,7 @@ class Places:
     dead: Sequence[str]
     queues: Sequence[str]
     cluster: str
+    glue: Sequence[str] = ()
 
 
 def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
@@ -149,8 +155,19 @@ def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
         DATA: (
             Statement("ReadTables", ["s3:GetObject"], [f"{to.bucket}/{key}" for key in TABLES]),
             Statement("ReadTheLake", ["s3:GetObject"], [f"{to.bucket}/{FOLDER}*"]),
+            *_of_iceberg(to),
         ),
     }
+
+
+def _of_iceberg(to: Places) -> Sequence[Statement]:
+    if not to.glue:
+        return ()
+    looks = ["glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables"]
+    return (
+        Statement("FindIcebergTables", looks, to.glue),
+        Statement("ReadIcebergTables", ["s3:GetObject"], [f"{to.bucket}/{ICEBERG}*"]),
+    )
 
 
 def documents(to: Places) -> Mapping[str, Sequence[Statement]]:
@@ -180,6 +197,9 @@ class People(Construct):
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
         to = _places(stack, doors=doors, storage=storage, messaging=messaging, tasks=tasks)
+        if doors.iceberg:
+            prefix = prefix_of(doors.catchment)
+            to = replace(to, glue=glue_arns(stack, prefix, "database", "table"))
         self.policies = {
             name: iam.ManagedPolicy(
                 self,
@@ -206,6 +226,7 @@ def _places(
         *(doors.orchestrator, doors.ripple, doors.discovery, doors.sweep),
         *((doors.vendor,) if doors.vendor else ()),
         *((doors.exporter,) if doors.exporter else ()),
+        *((doors.iceberg,) if doors.iceberg else ()),
         *(doors.api, doors.operators, doors.viewers),
     )
     return Places(

@@ -86,17 +86,8 @@ class CatchmentStack(Stack):
         self._alarms = Alarms(
             self, "Alarms", name=name, posts_to=(self._messaging.mailbox, self._messaging.delays)
         )
-        self._lake = (
-            Lake(
-                self,
-                "Lake",
-                exporter=self._doors.exporter,
-                bus=self._messaging.bus,
-                seconds=config.lake_seconds,
-            )
-            if self._doors.exporter and config.lake_seconds
-            else None
-        )
+        self._lake = self._told("Lake", self._doors.exporter, config)
+        self._iceberg = self._told("Iceberg", self._doors.iceberg, config)
         self._secret = self._storage.secret
         self._isolation = (
             Isolation(self, "Isolation", vendor=self._doors.vendor, policies=self._policies)
@@ -123,6 +114,15 @@ class CatchmentStack(Stack):
             self._write_policies()
         self._apply_options(config)
 
+    def _told(
+        self, construct_id: str, exporter: lambda_.Function | None, config: Config
+    ) -> Lake | None:
+        """What tells an exporter that Ponds have published."""
+        if exporter is None or not config.lake_seconds:
+            return None
+        bus, seconds = self._messaging.bus, config.lake_seconds
+        return Lake(self, construct_id, exporter=exporter, bus=bus, seconds=seconds)
+
     def _apply_options(self, config: Config) -> None:
         """What concerns each resource or each role. Comes last: it looks at what there is."""
         for key, value in config.tags.items():
@@ -148,6 +148,7 @@ class CatchmentStack(Stack):
             secret=self._secret,
             tasks=self._tasks,
             lake=self._lake,
+            iceberg=self._iceberg,
             isolation=self._isolation,
             policies=self._policies,
         ).apply()
@@ -199,9 +200,21 @@ class CatchmentStack(Stack):
             worker = replace(worker, secret=self._secret.secret_arn)
         _configure(self._doors.ripple, worker)
         self._tasks.configure(worker)
-        operators = replace(everyone, machine=machine, **self._function, **self._retention)
-        if config.lake_seconds:
-            operators = replace(operators, lake_seconds=str(config.lake_seconds))
+        self._settings_of_people(config, replace(everyone, machine=machine))
+        _configure(self._doors.discovery, Settings(catchment=self._name))
+        lake = self._lake.queue.queue_url if self._lake else ""
+        iceberg = self._iceberg.queue.queue_url if self._iceberg else ""
+        sweep = replace(everyone, delays=delays, machine=machine, history_days=self._history)
+        sweep = replace(sweep, lake=lake, iceberg=iceberg, lake_seconds=_paced(config))
+        _configure(self._doors.sweep, replace(sweep, **self._retention))
+        for exporter in filter(None, (self._doors.exporter, self._doors.iceberg)):
+            _configure(exporter, replace(everyone, mailbox=""))
+
+    def _settings_of_people(self, config: Config, everyone: Settings) -> None:
+        """What serves the command and the page."""
+        operators = replace(everyone, **self._function, **self._retention)
+        has_iceberg = "true" if self._iceberg else ""
+        operators = replace(operators, lake_seconds=_paced(config), iceberg=has_iceberg)
         _configure(self._doors.operators, operators)
         _configure(self._doors.viewers, replace(operators, mailbox=""))
         api = replace(
@@ -211,15 +224,6 @@ class CatchmentStack(Stack):
             arrivals=",".join(self._arrivals),
         )
         _configure(self._doors.api, api)
-        _configure(self._doors.discovery, Settings(catchment=self._name))
-        lake = self._lake.queue.queue_url if self._lake else ""
-        sweep = replace(
-            everyone, delays=delays, machine=machine, history_days=self._history, lake=lake
-        )
-        sweep = replace(sweep, lake_seconds=operators.lake_seconds)
-        _configure(self._doors.sweep, replace(sweep, **self._retention))
-        if self._doors.exporter:
-            _configure(self._doors.exporter, replace(everyone, mailbox=""))
 
     def _vendor_settings(self, isolation: Isolation, kms_key: str) -> Settings:
         return Settings(
@@ -270,10 +274,14 @@ class CatchmentStack(Stack):
     def _lake_outputs(self) -> Mapping[str, str]:
         if self._lake is None or self._doors.exporter is None:
             return {}
-        return {
+        found = {
             "ExporterFunction": self._doors.exporter.function_name,
             "LakeQueue": self._lake.queue.queue_url,
         }
+        if self._doors.iceberg and self._iceberg:
+            found["IcebergFunction"] = self._doors.iceberg.function_name
+            found["IcebergQueue"] = self._iceberg.queue.queue_url
+        return found
 
     def _write_policies(self) -> None:
         people = People(
@@ -299,6 +307,10 @@ def _past(table: str) -> str:
     be of runs that it does not know, or that it is going to number the same.
     """
     return sha256(table.encode()).hexdigest()[:8] if table else ""
+
+
+def _paced(config: Config) -> str:
+    return str(config.lake_seconds or "")
 
 
 def _configure(function: lambda_.Function, settings: Settings) -> None:

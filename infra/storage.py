@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from duckstring.model.iceberg import FOLDER as ICEBERG
 from duckstring.model.lake import FOLDER
 from infra.accepted import accept
 from infra.config import Attached
@@ -90,9 +91,10 @@ class Storage(Construct):
             noncurrent_version_expiration=_UNDELETABLE, expired_object_delete_marker=True
         )
         # Each is replaced within minutes, and made anew from what is published.
-        catalogs = s3.LifecycleRule(
-            id="lake", prefix=FOLDER, noncurrent_version_expiration=Duration.days(1)
-        )
+        catalogs = [
+            s3.LifecycleRule(id=name, prefix=prefix, noncurrent_version_expiration=Duration.days(1))
+            for name, prefix in (("lake", FOLDER), ("iceberg", ICEBERG))
+        ]
         bucket = s3.Bucket(
             self,
             "Bucket",
@@ -100,7 +102,9 @@ class Storage(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             versioned=not self._ephemeral,
-            lifecycle_rules=[unfinished] if self._ephemeral else [unfinished, superseded, catalogs],
+            lifecycle_rules=[unfinished]
+            if self._ephemeral
+            else [unfinished, superseded, *catalogs],
             removal_policy=self._removal,
         )
         if self._history_days:

@@ -56,6 +56,7 @@ def served() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # Arrow waits for it
         server.start()
         address = "http://{}:{}".format(*server.get_host_and_port())
         patch.setenv("AWS_ENDPOINT_URL", address)
@@ -99,7 +100,7 @@ class Warehouse:
         self.con = self.connect()
         self.warehouse = GlueWarehouse(self.clients, BUCKET, "dev")
         self.databases = IcebergDatabases(self.clients, "table", BUCKET)
-        self.swept = SweptIceberg(self.clients, "table", BUCKET, "queue")
+        self.swept = SweptIceberg(self.clients, "table", BUCKET, catchment="dev", queue="queue")
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB that reads the bucket, with the extension for Iceberg."""
@@ -158,12 +159,14 @@ class Warehouse:
 
     def export(self, *lines: Line) -> Report:
         report = export_iceberg(self.ports, lines)
-        assert report.failed == {}
+        assert report.failed == {}, report.failed
         return report
 
     def catalog(self) -> GlueCatalog:
         """As a user reads it, with nothing of ours."""
-        return GlueCatalog("mine", **{"s3.endpoint": self.address, "s3.region": REGION})
+        keys = {"s3.access-key-id": "test", "s3.secret-access-key": "test"}
+        place = {"s3.endpoint": self.address, "s3.region": REGION}
+        return GlueCatalog("mine", client=self.glue, **keys, **place)
 
     def table(self, name: str) -> Table:
         return self.catalog().load_table(f"duckstring_dev_{name}")
@@ -181,8 +184,8 @@ class Warehouse:
     def rows(self, name: str, snapshot: int | None = None) -> Rows:
         """A table's rows as pyiceberg and as DuckDB read them, which have to be the same."""
         table = self.table(name)
-        found = table.scan(snapshot_id=snapshot).to_arrow()
-        by_arrow = self.con.sql("FROM found ORDER BY ALL").fetchall()
+        self.con.register("by_pyiceberg", table.scan(snapshot_id=snapshot).to_arrow())
+        by_arrow = self.con.sql("FROM by_pyiceberg ORDER BY ALL").fetchall()
         at = "" if snapshot is None else f", snapshot_from_id := {snapshot}"
         by_duckdb = self.con.execute(
             f"FROM iceberg_scan('{table.metadata_location}'{at}) ORDER BY ALL"
@@ -197,8 +200,9 @@ class Warehouse:
 
     def summary(self, name: str) -> Mapping[str, str]:
         newest = self.table(name).current_snapshot()
-        assert newest is not None and newest.summary is not None
-        return newest.summary.additional_properties
+        summary = newest.summary if newest is not None else None
+        assert summary is not None
+        return summary.additional_properties
 
     def needed(self) -> set[str]:
         """The keys of all that the tables in Glue name: found by pyiceberg, not by us."""

@@ -15,6 +15,7 @@ from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
+    from duckstring.model.answers import LakeAnswer
     from duckstring_cli.catchments import Catchment
 
 _NAME = "lake"
@@ -30,7 +31,8 @@ def lake(
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
-    """Show where the lake lies: all published tables as one DuckLake catalog.
+    """Show where the lake lies: all published tables as one DuckLake catalog, and with
+    -c iceberg=true as Iceberg tables in Glue.
 
     DuckDB attaches it without Duckstring. `duckstring lake --sql` prints how.
     """
@@ -69,6 +71,29 @@ def lake(
         f"{_count(found['lines'], 'Pond')}, {render.size(found['bytes'])}."
     )
     render.note("Attach it in DuckDB: duckstring lake --sql")
+    _print_iceberg(answer)
+
+
+def _print_iceberg(answer: LakeAnswer) -> None:
+    """The databases of Glue, and what is not in them."""
+    databases = answer["iceberg"]
+    if databases is None:
+        return
+    console = render.out()
+    console.print()
+    if not databases:
+        render.note("Glue has no Iceberg tables yet: they are made within some minutes.")
+        return
+    table = render.table("GLUE DATABASE", "LINE", "TABLES", "AS OF", "EXPORTED")
+    for one in databases:
+        age = durations.age(render.between(one["at"], answer["now"]))
+        as_of = render.moment(one["f"]) if one["f"] else "on its way"
+        table.add_row(one["database"], one["line"], str(one["tables"]), as_of, f"{age} ago")
+    console.print(table)
+    for one in databases:
+        for name, why in one["left_out"].items():
+            left = "Nothing" if name == "*" else f"{one['line']}: {name}"
+            render.note(f"{left} is not in {one['database']}: {why}.")
 
 
 def _count(number: int, what: str) -> str:

@@ -21,6 +21,8 @@ Item = dict[str, Any]
 
 HOME = {"pk": {"S": "CATALOG"}, "sk": {"S": "HOME"}}
 LAKE = "LAKE"
+ICEBERG = "ICEBERG"
+"""What is known of Iceberg tables: they are the Catchment's own, not its copies'."""
 LATEST = {"pk": {"S": LAKE}, "sk": {"S": "LATEST"}}
 TIDIED = {"pk": {"S": "CATALOG"}, "sk": {"S": "TIDIED"}}
 _AT_ONCE = 10
@@ -136,7 +138,7 @@ def _kept(item: Item, held: Mapping[str, Held]) -> Item | None:
     sort_key = item["sk"]["S"]
     if partition == "TOKEN" or sort_key == "STATE" or sort_key.startswith("TOKEN#"):
         return None  # tokens are of executions that a copy does not have
-    if partition == LAKE or (partition == "CATALOG" and sort_key in {"HOME", "TIDIED"}):
+    if partition in {LAKE, ICEBERG} or (partition == "CATALOG" and sort_key in {"HOME", "TIDIED"}):
         return None
     if partition not in {"LINE", "WORK"}:
         return item

@@ -94,11 +94,24 @@ def go_back(stores: Stores, at: Instant, on_step: OnStep) -> Back:
             one.set(target)
     # Its lines must hear that it comes from elsewhere.
     target.open("dynamodb").delete_item(TableName=target.table, Key=cut.HOME)
-    # The lake is made anew, as of that moment.
-    target.open("dynamodb").delete_item(TableName=target.table, Key=cut.LATEST)
+    _forget_exports(target)
     on_step("Undeleting the objects that it names")
     undeleted, gone = _undelete(target, on_step)
     return Back(target.table, at, undeleted, gone)
+
+
+def _forget_exports(target: Stores) -> None:
+    """The lake is made anew, as of that moment. Iceberg tables are compared with it."""
+    dynamodb = target.open("dynamodb")
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=target.table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": cut.ICEBERG}},
+        ProjectionExpression="pk, sk",
+    )
+    known = [item for page in pages for item in page["Items"]]
+    for key in (cut.LATEST, *known):
+        dynamodb.delete_item(TableName=target.table, Key=key)
 
 
 def _hold_sweep(stores: Stores) -> None:

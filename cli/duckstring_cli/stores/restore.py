@@ -22,7 +22,7 @@ from duckstring_cli.render import OnStep, Part
 from duckstring_cli.stores import archive, cut
 from duckstring_cli.stores.archive import Json
 from duckstring_cli.stores.backup import secret_of, secret_text
-from duckstring_cli.stores.cut import LAKE
+from duckstring_cli.stores.cut import ICEBERG, LAKE
 from duckstring_cli.stores.held import Stores
 from duckstring_cli.stores.places import Place, Sum, put, scratch
 
@@ -176,7 +176,7 @@ def _holds_anything(stores: Stores) -> bool:
 
 def _is_own(item: cut.Item) -> bool:
     partition = item["pk"]["S"]
-    return partition == LAKE or (partition == "CATALOG" and item["sk"]["S"] in _OWN)
+    return partition in {LAKE, ICEBERG} or (partition == "CATALOG" and item["sk"]["S"] in _OWN)
 
 
 def _deletions(stores: Stores) -> Iterator[Json]:

@@ -119,6 +119,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     """
     from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
+    from duckstring.adapters.aws.iceberg_kept import IcebergDatabases  # noqa: PLC0415
     from duckstring.adapters.aws.lake_kept import BucketLakes  # noqa: PLC0415
     from duckstring.adapters.aws.lineage import DynamoLineage  # noqa: PLC0415
     from duckstring.adapters.aws.published import DynamoPublished  # noqa: PLC0415
@@ -143,6 +144,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         published=DynamoPublished(clients, table),
         lineage=DynamoLineage(clients, table),
         lakes=BucketLakes(clients, table, bucket),
+        iceberg=IcebergDatabases(clients, table, bucket),
         attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
         artifacts=BucketArtifacts(clients, bucket),
@@ -188,6 +190,7 @@ def vendor(env: Mapping[str, str], clients: Clients | None = None) -> VendorPort
 def sweep(env: Mapping[str, str]) -> SweepPorts:
     """The sweep of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.expiry import DynamoExpiry  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.iceberg_kept import SweptIceberg  # noqa: PLC0415
     from duckstring.adapters.aws.lake_kept import SweptLake  # noqa: PLC0415
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.residence import DynamoResidence  # noqa: PLC0415
@@ -207,6 +210,13 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         residence=DynamoResidence(clients, table, settings.need("machine")),
         history=DynamoExpiry(clients, table),
         lake=SweptLake(clients, table, settings.need("bucket"), settings.lake),
+        iceberg=SweptIceberg(
+            clients,
+            table,
+            settings.need("bucket"),
+            catchment=settings.catchment,
+            queue=settings.iceberg,
+        ),
         lake_after=timedelta(seconds=settings.lake_after or 0),
         history_kept=settings.history_kept,
         retention=settings.retention,

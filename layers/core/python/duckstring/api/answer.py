@@ -287,6 +287,7 @@ def _kept(asked: requests.KeptRequest, ports: ApiPorts) -> KeptAnswer:
 def _lake(asked: requests.NothingAsked, ports: ApiPorts) -> LakeAnswer:
     return lake.lake(
         lakes=ports.lakes,
+        iceberg=ports.iceberg if ports.settings.iceberg else None,
         bucket=ports.settings.bucket,
         seconds=ports.settings.lake_after,
         clock=ports.clock,

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from duckstring.api.ports import LakeReader
+from duckstring.api.ports import IcebergReader, LakeReader
+from duckstring.model.iceberg import Database
 from duckstring.model.instants import to_text
 from duckstring.model.lake import STABLE
 from duckstring.ports import Clock
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LakeAnswer
+    from duckstring.model.answers import IcebergDatabase, LakeAnswer
 
 
-def lake(*, lakes: LakeReader, bucket: str, seconds: int | None, clock: Clock) -> LakeAnswer:
-    """The newest catalog. ``seconds``: how long the exporter waits for more to be published; None:
-    the Catchment has no lake.
+def lake(
+    *,
+    lakes: LakeReader,
+    iceberg: IcebergReader | None,
+    bucket: str,
+    seconds: int | None,
+    clock: Clock,
+) -> LakeAnswer:
+    """The newest catalog, and the databases in Glue. ``seconds``: how long the exporter waits for
+    more to be published; None: the Catchment has no lake. ``iceberg``: None if it has no Iceberg
+    tables.
     """
     exported = lakes.latest() if seconds is not None else None
     return {
@@ -32,4 +41,20 @@ def lake(*, lakes: LakeReader, bucket: str, seconds: int | None, clock: Clock) -
             "lines": exported.lines,
             "tables": exported.tables,
         },
+        "iceberg": None
+        if iceberg is None
+        else [_database(one) for _, one in sorted(iceberg.all().items())],
+    }
+
+
+def _database(known: Database) -> IcebergDatabase:
+    run, _, f = known.shown.partition(" ")
+    return {
+        "database": known.name,
+        "line": known.line,
+        "run": run or None,
+        "f": f or None,
+        "at": to_text(known.at),
+        "tables": known.tables,
+        "left_out": dict(sorted(known.left_out.items())),
     }

@@ -12,6 +12,7 @@ from duckstring.engine.effects import PublishSnapshot
 from duckstring.model.as_of import Kept
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize
+from duckstring.model.iceberg import Database
 from duckstring.model.lake import Exported
 from duckstring.model.lineage import Lineage
 from duckstring.model.names import Line
@@ -111,6 +112,13 @@ class LakeReader(Protocol):
         """The newest one; None: nothing was ever exported."""
 
 
+class IcebergReader(Protocol):
+    """The databases of Iceberg tables."""
+
+    def all(self) -> Mapping[str, Database]:
+        """What is known of them, by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiPorts:
     """What the api needs from outside."""
@@ -125,6 +133,7 @@ class ApiPorts:
     published: PublishedReader
     lineage: LineageReader
     lakes: LakeReader
+    iceberg: IcebergReader
     attempts: AttemptReader
     files: TableFiles
     artifacts: Artifacts

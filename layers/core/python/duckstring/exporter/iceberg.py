@@ -84,7 +84,9 @@ def _export(ports: IcebergPorts, name: str, of: Line | None, report: Report) -> 
 def _targets(ports: IcebergPorts, asked: Collection[Line]) -> Targets:
     """The databases of lines that were asked for, and of those that are called otherwise since."""
     held = ports.databases.all()
-    lines = {*asked} or {*ports.catalog.releases(), *(one.line for one in held.values())}
+    everything = {*ports.catalog.releases(), *(one.line for one in held.values())}
+    # The first one is of all: names of schemas depend on which majors there are.
+    lines = {*asked} if held and asked else {*asked, *everything}
     there: dict[Line, bool] = {}
     while lines:
         seen = ports.states.read(lines)

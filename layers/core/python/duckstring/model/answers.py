@@ -649,16 +649,33 @@ class LakeCatalog(TypedDict):
     tables: int
 
 
+class IcebergDatabase(TypedDict):
+    """A database of Glue: the line that it shows, and which run of it, as of ``f``; null: an export
+    has not come to its end. ``left_out``: tables that are not there, and why; under ``*``: why none
+    is.
+    """
+
+    database: str
+    line: str
+    run: str | None
+    f: str | None
+    at: str
+    tables: int
+    left_out: dict[str, str]
+
+
 class LakeAnswer(TypedDict):
     """``lake``: ``newest`` is the address that always has the newest catalog. ``catalog``: that
     one, at the address where it never changes; null: there is none yet. ``seconds``: how long the
     exporter waits for more to be published; null: the Catchment has no lake.
+    ``iceberg``: the databases of its Iceberg tables; null: it has none.
     """
 
     now: str
     seconds: int | None
     newest: str
     catalog: LakeCatalog | None
+    iceberg: list[IcebergDatabase] | None
 
 
 class PublishedTables(TypedDict):

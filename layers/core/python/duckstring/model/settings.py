@@ -48,6 +48,7 @@ class Settings:
     retention_days: str = ""
     lake: str = ""
     lake_seconds: str = ""
+    iceberg: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

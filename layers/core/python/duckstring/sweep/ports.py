@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from duckstring.model.iceberg import Database
 from duckstring.model.instants import Instant
 from duckstring.model.lake import Exported, Listing
 from duckstring.model.names import Line
@@ -96,6 +97,29 @@ class Lake(Protocol):
         """The keys of catalogs and listings in whose place there was a newer one at an instant."""
 
 
+class Iceberg(Protocol):
+    """The Iceberg tables in Glue."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the Catchment has them."""
+
+    def names(self, lines: Collection[Line]) -> Mapping[Line, str]:
+        """What the database of each line is called."""
+
+    def databases(self) -> Collection[Database]:
+        """What is known of the databases."""
+
+    def named(self) -> set[str]:
+        """The keys of all that their tables name, and of the listings that say so."""
+
+    def ask(self, lines: Collection[Line]) -> None:
+        """Ask for an export of these lines; of none: of all."""
+
+    def outdated(self, before: Instant, named: Collection[str]) -> Iterator[str]:
+        """The keys of Iceberg's files stored before an instant that are not ``named``."""
+
+
 class HistoryStore(Protocol):
     """Rows of runs and attempts, to delete."""
 
@@ -108,8 +132,8 @@ class HistoryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SweepPorts:
-    """What the sweep needs from outside. ``lake_after``: how long the exporter waits for more to be
-    published. ``history_kept``: how long; None: for ever.
+    """What the sweep needs from outside. ``lake_after``: how long the exporters wait for more to
+    be published. ``history_kept``: how long; None: for ever.
     ``retention``: of snapshots, where a Pond says nothing.
     """
 
@@ -122,6 +146,7 @@ class SweepPorts:
     residence: Residence
     history: HistoryStore
     lake: Lake
+    iceberg: Iceberg
     lake_after: timedelta
     history_kept: timedelta | None
     retention: Retention

@@ -29,6 +29,7 @@ class Report:
     uploads: int = 0
     catalogs: int = 0
     not_in_lake: list[Line] = field(default_factory=list)
+    not_in_iceberg: list[Line] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
         """In the form for the log and the caller."""

@@ -13,20 +13,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
-from duckstring.engine.shown import shown_snapshot
 from duckstring.engine.signals import AlarmRang, ExecutionEnded, Restored
 from duckstring.engine.state import PondState, Run
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.graph import in_order
-from duckstring.model.instants import NEVER, Instant, from_text, to_text
-from duckstring.model.lake import digest_of, shown
+from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.limits import LAST_WORDS, within
 from duckstring.model.names import Line, run_key
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Seen
 from duckstring.sweep.expire import expire
+from duckstring.sweep.outside import GRACE, look_outside
 from duckstring.sweep.ports import SweepPorts
 from duckstring.sweep.report import Report
 from duckstring.sweep.tidy import tidy
@@ -34,8 +33,6 @@ from duckstring.sweep.tidy import tidy
 if TYPE_CHECKING:
     from duckstring.model.answers import AttemptRow
 
-GRACE = timedelta(minutes=1)
-"""What is younger is likely on its way."""
 SILENT = timedelta(minutes=45)
 """Longer than an invocation lives, plus the longest that the machine waits after it."""
 ABSENT = timedelta(hours=6)
@@ -73,45 +70,13 @@ def sweep(ports: SweepPorts) -> Json:
         letters += _endings(held, came, ports, now, report)
         letters += _wake(line, held, now, report)
     ports.mailbox.send(letters)
-    _look_at_lake(seen, ports, now, report)
+    look_outside(seen, ports, now, report)
     if ports.garbage.claim(now):
         tidy(seen, removals, releases, ports, now=now, report=report)
         gone = ports.states.read({removal.line for removal in removed} - seen.keys())
         states = {line: held.state for line, held in {**seen, **gone}.items()}
         expire(states, ports, now=now, report=report)
     return report.to_json()
-
-
-def _look_at_lake(
-    seen: Mapping[Line, Seen], ports: SweepPorts, now: Instant, report: Report
-) -> None:
-    """The exporter hears of each run that publishes. An event may be lost; a line that is removed,
-    a table that is dropped and a snapshot that is published again send none.
-    """
-    lake, newest = ports.lake, ports.lake.latest()
-    if not lake.is_there:
-        return
-    published = {line: shown_snapshot(held.state) for line, held in seen.items()}
-    told = {line: shown(run_key(line, one.number), one.f) for line, one in published.items() if one}
-    if newest is not None and newest.digest == digest_of(told):
-        # In a Catchment at rest old versions would keep their objects.
-        if NEVER < newest.expires < now:
-            lake.ask(())
-        return
-    listing = lake.listing(newest) if newest is not None else None
-    if listing is None:
-        report.not_in_lake = sorted(told)
-        lake.ask(())
-        return
-    late = now - ports.lake_after - GRACE
-    report.not_in_lake = sorted(
-        line
-        for line in {*told, *listing.lines}
-        if told.get(line) != listing.lines.get(line)
-        and (line not in seen or seen[line].committed < late)
-    )
-    if report.not_in_lake:
-        lake.ask(report.not_in_lake)
 
 
 def _restored(

@@ -1,13 +1,13 @@
 """Deletes what nobody can read any more: manifests, table versions, memories of Ripples, packages,
-uploads, catalogs of the lake.
+uploads, catalogs of the lake, files of Iceberg.
 
 It deletes only what is a day old, and what nothing published, pinned or unfinished refers to, nor
-the lake.
+the lake or an Iceberg table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from itertools import groupby
 
@@ -46,9 +46,13 @@ def tidy(
         now: this instant.
         report: where to put what is found.
     """
-    named = _tidy_tables(seen, removals, ports, now, report)
+    exported = ports.iceberg.named()
+    named = _tidy_tables(seen, removals, ports, now, report, exported)
     _tidy_packages(seen, ports, now, report)
-    catalogs = list(ports.lake.outdated(now - HISTORY))
+    catalogs = [
+        *ports.lake.outdated(now - HISTORY),
+        *ports.iceberg.outdated(now - HISTORY, exported),
+    ]
     ports.garbage.drop_objects(catalogs)
     report.catalogs = len(catalogs)
     for removal in _finished(seen, removals, releases, now):
@@ -62,6 +66,7 @@ def _tidy_tables(
     ports: SweepPorts,
     now: Instant,
     report: Report,
+    exported: Collection[str],
 ) -> frozenset[str]:
     """Manifests, and the objects that only they refer to. Returns the lines of which an object is
     still named: a Sink may go on from a table of a Source that was removed.
@@ -71,7 +76,7 @@ def _tidy_tables(
     """
     garbage = ports.garbage
     states = {line: held.state for line, held in seen.items()}
-    named = _named_by_lake(ports)
+    named = _named_by_lake(ports) | {key for key in exported if key.startswith("data/")}
     recorded, pins = garbage.dropped(states), pinned(states.values())
     for line, state in states.items():
         manifests = garbage.manifests(line)

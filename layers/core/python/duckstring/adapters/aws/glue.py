@@ -159,7 +159,8 @@ class GlueWarehouse:
 
     def store(self, path: Path, key: str) -> None:
         """Upload a copy."""
-        self._clients.s3.upload_file(str(path), self._bucket, key)
+        with path.open("rb") as content:
+            self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=content)
 
     def _table(self, parameters: Mapping[str, str]) -> GlueTable:
         return GlueTable(
@@ -204,8 +205,8 @@ class GlueWarehouse:
         gone = [there[path] for path in sorted(there.keys() - wanted.keys())]
         update = change.update_snapshot(dict(content.summary))
         with update.overwrite() if gone else update.fast_append() as snapshot:
-            for file in gone:
-                snapshot.delete_data_file(file)
+            for old in gone:
+                snapshot.delete_data_file(old)
             for path, file in wanted.items():
                 if path not in there:
                     snapshot.append_data_file(self._file(file))
@@ -277,11 +278,13 @@ class _ChangeSchema(UpdateTableMetadata["_ChangeSchema"]):
         same = [one for one in metadata.schemas if is_same(one, self._schema)]
         number = max(one.schema_id for one in metadata.schemas) + 1
         added = self._schema.model_copy(update={"schema_id": number})
-        required = AssertCurrentSchemaId(current_schema_id=metadata.current_schema_id)
+        required = AssertCurrentSchemaId.model_validate(
+            {"current-schema-id": metadata.current_schema_id}
+        )
         if same:
-            return (SetCurrentSchemaUpdate(schema_id=same[-1].schema_id),), (required,)
+            return (_current(same[-1].schema_id),), (required,)
         return (
-            (AddSchemaUpdate(schema_=added), SetCurrentSchemaUpdate(schema_id=number)),
+            (AddSchemaUpdate(schema=added), _current(number)),
             (required,),
         )
 
@@ -294,7 +297,11 @@ class _ForgetSchemas(UpdateTableMetadata["_ForgetSchemas"]):
         metadata = self._transaction.table_metadata
         needed = {one.schema_id for one in metadata.snapshots} | {metadata.current_schema_id}
         gone = [one.schema_id for one in metadata.schemas if one.schema_id not in needed]
-        return ((RemoveSchemasUpdate(schema_ids=gone),) if gone else ()), ()
+        return ((RemoveSchemasUpdate.model_validate({"schema-ids": gone}),) if gone else ()), ()
+
+
+def _current(number: int) -> SetCurrentSchemaUpdate:
+    return SetCurrentSchemaUpdate.model_validate({"schema-id": number})
 
 
 def _is_shown(table: Table, content: Content) -> bool:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of, to_item
 from duckstring.adapters.aws.schemas import STAMP, readable
-from duckstring.model.iceberg import FOLDER, Database, Listing, listing_key
+from duckstring.model.iceberg import FOLDER, Database, Listing, databases, listing_key
 from duckstring.model.instants import Instant
 from duckstring.model.lake import ALL_LINES
 from duckstring.model.names import Line
@@ -101,15 +101,22 @@ class IcebergDatabases:
 class SweptIceberg:
     """``sweep.ports.Iceberg``."""
 
-    def __init__(self, clients: Clients, table: str, bucket: str, queue: str) -> None:
+    def __init__(
+        self, clients: Clients, table: str, bucket: str, *, catchment: str, queue: str
+    ) -> None:
         """``queue``: where exports are asked for; empty: the Catchment has no Iceberg tables."""
         self._clients, self._bucket, self._queue = clients, bucket, queue
+        self._catchment = catchment
         self._databases = IcebergDatabases(clients, table, bucket)
 
     @property
     def is_there(self) -> bool:
         """Whether the Catchment has Iceberg tables."""
         return bool(self._queue)
+
+    def names(self, lines: Collection[Line]) -> Mapping[Line, str]:
+        """What the database of each line is called."""
+        return databases(self._catchment, lines)
 
     def databases(self) -> Collection[Database]:
         """What is known of the databases."""
@@ -130,13 +137,20 @@ class SweptIceberg:
         body = json.dumps({"lines": sorted(lines) or ALL_LINES})
         self._clients.sqs.send_message(QueueUrl=self._queue, MessageBody=body)
 
-    def stored(self, before: Instant) -> Iterator[str]:
-        """The keys of Iceberg's files, of copies and of listings stored before an instant."""
+    def outdated(self, before: Instant, named: Collection[str]) -> Iterator[str]:
+        """The keys of Iceberg's files, of copies and of listings that were stored before an instant
+        and that are not ``named``.
+
+        An export that has not come to its end may have named more than it could say.
+        """
+        unfinished = tuple(f"{FOLDER}{one.name}/" for one in self.databases() if not one.shown)
         pages = self._clients.s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=FOLDER):
             for one in page.get("Contents", []):
-                if one["LastModified"] < before:
-                    yield one["Key"]
+                key = one["Key"]
+                is_needed = key in named or key.startswith(unfinished)
+                if one["LastModified"] < before and not is_needed:
+                    yield key
 
 
 def _key(name: str) -> Item:

@@ -93,7 +93,7 @@ def json_of(schema: Schema) -> Json:
 
 def is_same(one: Schema, other: Schema) -> bool:
     """Whether two schemas have the same columns, by the same ids and in the same order."""
-    return json_of(one)["fields"] == json_of(other)["fields"]
+    return bool(json_of(one)["fields"] == json_of(other)["fields"])
 
 
 def mapping_of(schemas: Sequence[Schema]) -> str:
