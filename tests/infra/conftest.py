@@ -25,7 +25,7 @@ def tiny(folder: Path, name: str) -> Built:
 
 def tiny_code(folder: Path) -> Code:
     return Code(
-        **{name: tiny(folder, name) for name in ("functions", "core", "deps", "data", "client")}
+        **{name: tiny(folder, name) for name in ("functions", "core", "deps", "data", "client", "iceberg")}
     )
 
 
@@ -54,6 +54,13 @@ def template(tmp_path_factory) -> dict[str, Any]:
         catchment="test", environment={"API_TOKEN": "abc"}, arrivals=("landing", "inbox")
     )
     return synthesize(tmp_path_factory.mktemp("stack"), config)
+
+
+@pytest.fixture(scope="session")
+def with_iceberg(tmp_path_factory) -> dict[str, Any]:
+    """A stack whose Ponds' tables are Iceberg tables, too."""
+    config = Config(catchment="test", iceberg=True)
+    return synthesize(tmp_path_factory.mktemp("iceberg"), config)
 
 
 @pytest.fixture(scope="session")

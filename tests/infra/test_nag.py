@@ -28,6 +28,7 @@ OTHERS = {
         permissions_boundary="Boundary",
         image="123456789012.dkr.ecr.eu-central-1.amazonaws.com/ripples:7",
     ),
+    "Iceberg tables": replace(EVERYTHING, iceberg=True),
     "ephemeral, on arm64, with an image from elsewhere": replace(
         EVERYTHING, ephemeral=True, architecture="arm64", image="registry.example.com/ripples:7"
     ),

@@ -656,6 +656,7 @@ def test_the_sweep_deletes_objects_of_tables_packages_and_the_lake_only(template
         "/artifacts/*",
         "/data/*",
         "/lake/*",
+        "/iceberg/*",
     ]
 
 

@@ -53,6 +53,13 @@ Iam = Annotated[
         help="Refuse functions and tasks what their roles do not allow, as AWS does.",
     ),
 ]
+Iceberg = Annotated[
+    bool | None,
+    typer.Option(
+        "--iceberg/--no-iceberg",
+        help="Show what is published as Iceberg tables in Glue, too: docs/lake.md.",
+    ),
+]
 Option = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +91,7 @@ def init(
     arrivals: Arrivals = None,
     function_timeout: FunctionTimeout = None,
     iam: Iam = None,
+    iceberg: Iceberg = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -107,6 +115,7 @@ def init(
         arrivals=arrivals,
         function_timeout=function_timeout,
         iam=iam,
+        iceberg=iceberg,
         port=port,
         on_notice=render.warn,
     )
@@ -133,6 +142,7 @@ def configure(
     arrivals: Arrivals = None,
     function_timeout: FunctionTimeout = None,
     iam: Iam = None,
+    iceberg: Iceberg = None,
     as_json: AsJson = False,
     catchment: Option = None,
 ) -> None:
@@ -147,6 +157,7 @@ def configure(
         arrivals=arrivals,
         function_timeout=function_timeout,
         iam=iam,
+        iceberg=iceberg,
     )
     if as_json:
         render.print_json(_given(kept))
@@ -164,10 +175,11 @@ def configure(
     )
     render.say(f"function timeout: {limit} seconds")
     render.say(f"roles: {'enforced' if kept.enforces_iam else 'not enforced'}")
+    render.say(f"Iceberg tables: {'yes' if kept.has_iceberg else 'no'}")
     if (
         requirements
         or env_file
-        or any(one is not None for one in (arrivals, function_timeout, iam))
+        or any(one is not None for one in (arrivals, function_timeout, iam, iceberg))
     ):
         render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses this from its next start on")
         render.err().print(f"[dim]Next: duckstring catchment start {held.name}[/]")
@@ -344,6 +356,7 @@ def _given(kept: Source) -> dict[str, object]:
         "arrivals": text(kept.arrivals),
         "function_timeout_seconds": int(text(kept.function_timeout) or 900),
         "iam": kept.enforces_iam,
+        "iceberg": kept.has_iceberg,
     }
 
 

@@ -63,6 +63,7 @@ def lake(
     console.print(f"Newest    {answer['newest']}", markup=False, soft_wrap=True)
     if found is None:
         render.note("Nothing is there yet: the lake is made within some minutes.")
+        _print_iceberg(answer)
         return
     console.print(f"This one  {found['address']}", markup=False, soft_wrap=True)
     age = durations.age(render.between(found["at"], answer["now"]))
@@ -92,8 +93,8 @@ def _print_iceberg(answer: LakeAnswer) -> None:
     console.print(table)
     for one in databases:
         for name, why in one["left_out"].items():
-            left = "Nothing" if name == "*" else f"{one['line']}: {name}"
-            render.note(f"{left} is not in {one['database']}: {why}.")
+            left = "Nothing is" if name == "*" else f"{one['line']}: {name} is not"
+            render.note(f"{left} in {one['database']}: {why}.")
 
 
 def _count(number: int, what: str) -> str:

@@ -67,6 +67,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
     arrivals: str | None = None,
     function_timeout: int | None = None,
     iam: bool | None = None,
+    iceberg: bool | None = None,
     port: int | None = None,
     on_notice: OnStep = lambda _: None,
 ) -> Catchment:
@@ -91,6 +92,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
         arrivals=arrivals,
         function_timeout=function_timeout,
         iam=iam,
+        iceberg=iceberg,
     )
     made = Catchment(
         name=name,
@@ -110,7 +112,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
     return made
 
 
-def configure(
+def configure(  # noqa: PLR0913 - each is an option that users type
     name: str | None = None,
     *,
     requirements: Path | None = None,
@@ -118,6 +120,7 @@ def configure(
     arrivals: str | None = None,
     function_timeout: int | None = None,
     iam: bool | None = None,
+    iceberg: bool | None = None,
 ) -> Source:
     """Replace what it was given, from the next start on. Answers where it is kept.
 
@@ -132,6 +135,7 @@ def configure(
         arrivals=arrivals,
         function_timeout=function_timeout,
         iam=iam,
+        iceberg=iceberg,
     )
     with locked(folder / "lock"):
         inputs.keep(folder, contents)

@@ -65,6 +65,16 @@ class Source:
         return self.folder / "function-timeout"
 
     @property
+    def iceberg(self) -> Path:
+        """Whether it makes Iceberg tables: ``true``, or nothing."""
+        return self.folder / "iceberg"
+
+    @property
+    def has_iceberg(self) -> bool:
+        """Whether it makes Iceberg tables."""
+        return bool(_text_of(self.iceberg))
+
+    @property
     def enforces_iam(self) -> bool:
         """Whether functions and tasks may do what their roles allow, and nothing else."""
         return enforces_iam(self.folder)
@@ -90,7 +100,7 @@ class Source:
                 if path.suffix in {".py", ".txt"} and path.is_file()
             )
         given = (self.requirements, self.environment, self.arrivals, self.function_timeout)
-        yield from (path for path in given if path.exists())
+        yield from (path for path in (*given, self.iceberg) if path.exists())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +152,7 @@ class Synthesis:
             "envfile": _if_there(self._source.environment),
             "arrivals": _text_of(self._source.arrivals),
             "function-timeout": _text_of(self._source.function_timeout),
+            "iceberg": _text_of(self._source.iceberg),
             "image": _IMAGE,
             **self._context,
         }

@@ -1,5 +1,5 @@
 """What a user gives a local Catchment: requirements, an environment, buckets whose events it gets,
-a time limit, whether roles are enforced.
+a time limit, whether roles are enforced, whether there are Iceberg tables.
 
 All of it is read and checked whole, then kept as copies.
 """
@@ -21,6 +21,7 @@ ENVIRONMENT = "environment"
 ARRIVALS = "arrivals"
 FUNCTION_TIMEOUT = "function-timeout"
 IAM = "iam"
+ICEBERG = "iceberg"
 LONGEST_FUNCTION = 900
 SHORTEST_FUNCTION = 30
 _FILES = re.compile(r"-[rce]|--(requirement|constraint|editable)\b|\.\.?/")
@@ -33,10 +34,11 @@ def read(
     arrivals: str | None,
     function_timeout: int | None = None,
     iam: bool | None = None,
+    iceberg: bool | None = None,
 ) -> dict[str, str]:
     """The contents to keep, by the name of the copy. ``arrivals``: buckets, with commas between; an
     empty text: none any more. ``iam``: whether functions and tasks may do what their roles allow,
-    and nothing else.
+    and nothing else. ``iceberg``: whether it makes Iceberg tables.
 
     Raises:
         BadInputError: the time limit (seconds) is not allowed.
@@ -55,6 +57,8 @@ def read(
         found[FUNCTION_TIMEOUT] = str(_checked_timeout(function_timeout))
     if iam is not None:
         found[IAM] = "enforced" if iam else ""
+    if iceberg is not None:
+        found[ICEBERG] = "true" if iceberg else ""
     return found
 
 

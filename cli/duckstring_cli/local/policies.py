@@ -73,7 +73,22 @@ def resource_of(action: str, found: str, path: str, body: bytes, query: Mapping[
         data = _read(body)
         task = data.get("task") or next(iter(data.get("tasks") or [""]), "")
         return str(task) if str(task).startswith("arn:") else found
+    if action.startswith("glue:"):
+        return _in_glue(action, found, _read(body))
     return "*" if action == "ecs:ListTasks" else found
+
+
+def _in_glue(action: str, found: str, data: Mapping[str, Any]) -> str:
+    """The database or the table that a request is about. AWS asks about the catalog above it,
+    too.
+    """
+    begin = ":".join(found.split(":")[:5])
+    database = data.get("DatabaseName")
+    if action.endswith(("Database", "Databases")):
+        database = data.get("Name") or (data.get("DatabaseInput") or {}).get("Name")
+        return f"{begin}:database/{database}" if database else found
+    table = data.get("Name") or (data.get("TableInput") or {}).get("Name")
+    return f"{begin}:table/{database}/{table}" if database and table else found
 
 
 def facts_of(service: str, body: bytes) -> Facts:

@@ -13,6 +13,7 @@ from duckstring.errors import AuthorError, StateConflictError
 from duckstring.model.answers import AttemptRow
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
+from duckstring.model.iceberg import Database, databases
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.lake import Exported, Listing
 from duckstring.model.names import Line, parse_line
@@ -298,6 +299,34 @@ class SweptLake:
 
     def outdated(self, before: Instant) -> Iterator[str]:
         return (key for key, at in self.stored.items() if at < before)
+
+
+@dataclass
+class SweptIceberg:
+    """``sweep.ports.Iceberg``: its databases, what their tables name, and Iceberg's files with when
+    each was stored. ``asked``: the lines of each export that was asked for.
+    """
+
+    known: Sequence[Database] = ()
+    names_of_tables: set[str] = field(default_factory=set)
+    stored: dict[str, Instant] = field(default_factory=dict)
+    is_there: bool = True
+    asked: list[list[Line]] = field(default_factory=list)
+
+    def names(self, lines: Collection[Line]) -> Mapping[Line, str]:
+        return databases("dev", lines)
+
+    def databases(self) -> Collection[Database]:
+        return self.known
+
+    def named(self) -> set[str]:
+        return self.names_of_tables
+
+    def ask(self, lines: Collection[Line]) -> None:
+        self.asked.append(sorted(lines))
+
+    def outdated(self, before: Instant, named: Collection[str]) -> Iterator[str]:
+        return (key for key, at in self.stored.items() if at < before and key not in named)
 
 
 @dataclass

@@ -100,7 +100,7 @@ def test_configure_shows_and_replaces_what_is_kept(
     assert run(capsys, "catchment", "init")[0] == 0
     assert run(capsys, "catchment", "configure")[1] == (
         "requirements: none\nenvironment: none\narrivals: none\nfunction timeout: 900 seconds\n"
-        "roles: not enforced\n"
+        "roles: not enforced\nIceberg tables: no\n"
     )
     (home / "needs.txt").write_text("pandas\n")
     code, out, err = run(capsys, "catchment", "configure", "dev", "-r", "needs.txt")
@@ -125,6 +125,17 @@ def test_roles_are_enforced_if_that_is_asked_for_and_until_it_is_not(
     assert "roles: not enforced" in out
     assert "duckstring catchment start dev" in err
     assert not enforces_iam(catchment_folder("dev"))
+
+
+def test_iceberg_tables_are_made_if_that_is_asked_for_and_until_it_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(capsys, "catchment", "init", "--iceberg")[0] == 0
+    assert "Iceberg tables: yes" in run(capsys, "catchment", "configure")[1]
+    before = Source("dev", catchment_folder("dev")).digest()
+    code, out, _ = run(capsys, "catchment", "configure", "--no-iceberg")
+    assert (code, "Iceberg tables: no" in out) == (0, True)
+    assert Source("dev", catchment_folder("dev")).digest() != before, "so it is deployed again"
 
 
 def test_init_says_that_old_state_is_taken_up_again(capsys: pytest.CaptureFixture[str]) -> None:

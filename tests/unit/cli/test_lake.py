@@ -30,6 +30,7 @@ ANSWER: dict[str, Any] = {
     "seconds": 60,
     "newest": NEWEST,
     "catalog": CATALOG,
+    "iceberg": None,
 }
 AWS = Catchment(name="prod", kind="aws", stack="Duckstring-prod", profile="o'hara")
 
@@ -103,3 +104,50 @@ def test_an_address_for_the_sql_without_the_sql_is_refused(show: Shown) -> None:
     code, out, err = show("--frozen")
     assert (code, out) == (2, "")
     assert err.startswith("error: --frozen without --sql.")
+
+
+def database(**more: object) -> dict[str, object]:
+    return {
+        "database": "duckstring_dev_sales",
+        "line": "sales@1",
+        "run": "sales@1/3",
+        "f": "2030-01-01T11:00:00.000000Z",
+        "at": "2030-01-01T11:59:20.000000Z",
+        "tables": 3,
+        "left_out": {},
+        **more,
+    }
+
+
+def test_the_databases_of_iceberg_tables_are_shown_with_what_is_not_in_them(show: Shown) -> None:
+    odd = database(
+        database="duckstring_dev_reports",
+        line="reports@1",
+        f=None,
+        run=None,
+        left_out={"wide": "1,001 columns; Glue takes 1,000 of ours"},
+    )
+    code, out, err = show(answer={**ANSWER, "iceberg": [odd, database()]})
+    assert code == 0
+    assert [line.split() for line in out.splitlines()[-3:]] == [
+        ["GLUE", "DATABASE", "LINE", "TABLES", "AS", "OF", "EXPORTED"],
+        ["duckstring_dev_reports", "reports@1", "3", "on", "its", "way", "1m", "ago"],
+        ["duckstring_dev_sales", "sales@1", "3", "2030-01-01", "11:00:00Z", "1m", "ago"],
+    ]
+    assert "reports@1: wide is not in duckstring_dev_reports: 1,001 columns; Glue takes" in err
+
+
+def test_a_database_that_is_somebody_elses_says_so(show: Shown) -> None:
+    why = "Glue has a database duckstring_dev_sales that is not Duckstring's: delete or rename it"
+    _, _, err = show(answer={**ANSWER, "iceberg": [database(left_out={"*": why})]})
+    assert f"Nothing is in duckstring_dev_sales: {why}." in err
+
+
+def test_without_the_option_nothing_is_said_of_iceberg(show: Shown) -> None:
+    code, out, err = show()
+    assert (code, "GLUE" in out, "Iceberg" in err) == (0, False, False)
+
+
+def test_before_the_first_export_it_is_said_when_the_tables_come(show: Shown) -> None:
+    for answer in ({**ANSWER, "iceberg": []}, {**ANSWER, "catalog": None, "iceberg": []}):
+        assert "no Iceberg tables yet" in show(answer=answer)[2]

@@ -141,3 +141,22 @@ def test_each_kind_of_request_is_noted_once(tmp_path):
         ({"keys": ["RUN#41"]}, True),
         ({"keys": ["RUN#42"]}, False),
     ]
+
+
+GLUE = "arn:aws:glue:us-east-1:000000000000:"
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "expected"),
+    [
+        ("GetDatabase", {"Name": "d"}, "database/d"),
+        ("CreateDatabase", {"DatabaseInput": {"Name": "d"}}, "database/d"),
+        ("GetTable", {"DatabaseName": "d", "Name": "t"}, "table/d/t"),
+        ("UpdateTable", {"DatabaseName": "d", "TableInput": {"Name": "t"}}, "table/d/t"),
+        ("GetTables", {"DatabaseName": "d"}, "found"),
+        ("GetDatabases", {}, "found"),
+    ],
+)
+def test_a_request_to_glue_is_about_a_database_or_a_table(action, body, expected):
+    told = resource_of(f"glue:{action}", f"{GLUE}found", "/", json.dumps(body).encode(), {})
+    assert told == GLUE + expected

@@ -2,10 +2,10 @@
 
 Emulator: it evaluates policies if it is told so, with differences. It checks batches of SQS as
 actions of their own. It knows neither the partition that a request to DynamoDB is about, nor the
-attributes except of a projection, nor the cluster of a task, nor the group of a schedule, nor the
-machine of a token. It does not ask who gives a role to Scheduler. ``Ref`` of a secret is its name.
-It reads and computes each signature, which the guard has done before. It refuses by policies that
-demand TLS.
+attributes except of a projection, nor the cluster of a task, nor the group of a schedule, nor
+whether a name of Glue is a database's or a table's, nor the machine of a token. It does not ask
+who gives a role to Scheduler. ``Ref`` of a secret is its name. It reads and computes each
+signature, which the guard has done before. It refuses by policies that demand TLS.
 AWS: policies are about all of this.
 For us: a right that a role lacks is seen here, and not first in an account. Where AWS has what the
 emulator lacks (``policies.py``), an attack on another Pond's items is refused here, too.
@@ -83,7 +83,7 @@ def _parsed_once(parse: Foreign) -> Foreign:
 def _resource(resource: Foreign, action: Foreign, *given: Foreign) -> str:
     service, method, path, headers, body, query, _, _ = given
     found = str(resource(*given))
-    if service not in {"ecs", "scheduler"}:
+    if service not in {"ecs", "glue", "scheduler"}:
         return found
     asked = action(service, method, path, headers, body, query) or ""
     return policies.resource_of(asked, found, path, body, query)

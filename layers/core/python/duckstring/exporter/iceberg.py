@@ -128,15 +128,12 @@ class _Export:
         now = self._published()
         wanted = now.tables if now is not None and _ALL not in self._left_out else {}
         todo = self._fits(self._changed(wanted, found or {}))
-        gone = [
-            name
-            for name, table in (found or {}).items()
-            if table.is_ours
-            and name not in self._kept
-            and name not in todo
-            and name not in self._failed
-        ]
-        return self._commit(now, found, todo, gone)
+        needed = {*self._kept, *todo, *self._failed}
+        ours = {name for name, table in (found or {}).items() if table.is_ours}
+        plan = _Plan(now, todo, sorted(ours - needed), is_there=found is not None)
+        if not (todo or plan.gone or self._expired()) and self._is_told(plan):
+            return True
+        return self._carry_out(plan)
 
     def _published(self) -> Published | None:
         if self._of is None:
@@ -181,66 +178,53 @@ class _Export:
                 todo[name] = _Todo(table, there, columns, found, key)
         return todo
 
-    def _commit(
-        self,
-        now: Published | None,
-        found: Mapping[str, GlueTable] | None,
-        todo: Mapping[str, _Todo],
-        gone: Sequence[str],
-    ) -> bool:
-        ports, before = self._ports, self._before
-        is_over = now is None
-        if not (todo or gone or self._expired()) and self._is_told(now, found):
-            return True
-        pending = {*self._listing.pending, *(key for one in todo.values() for key in one.keys)}
-        held = self._database(now, "")
+    def _carry_out(self, plan: _Plan) -> bool:
+        ports, before, listing = self._ports, self._before, self._listing
+        pending = {*listing.pending, *(key for one in plan.todo.values() for key in one.keys)}
+        begun = self._database("")
         # First: what is named without being listed could be deleted.
-        if not ports.databases.keep(
-            held, Listing(self._listing.tables, sorted(pending)), over=before
-        ):
+        if not ports.databases.keep(begun, Listing(listing.tables, sorted(pending)), over=before):
             return False
-        if todo and found is None:
+        if plan.todo and not plan.is_there:
             ports.warehouse.create(self._name)
-        self._put(now, todo)
+        self._put(plan)
         self._expire()
-        for name in gone:
+        for name in plan.gone:
             ports.warehouse.drop(self._name, name)
-        self._report.databases.append(self._name)
-        self._report.dropped += len(gone)
-        self._report.left_out |= {
-            f"{self._name}.{name}": why for name, why in self._left_out.items()
-        }
-        if self._failed:
-            told = "; ".join(f"{name}: {why}" for name, why in sorted(self._failed.items()))
-            self._report.failed[self._name] = within(told, _WHY)
-        elif is_over:
-            if found is not None:
+        self._tell(plan)
+        if plan.now is None and not self._failed:
+            if plan.is_there:
                 ports.warehouse.remove(self._name)
-            return ports.databases.forget(held)
-        return self._record(now, held, pending)
+            return ports.databases.forget(begun)
+        return self._record(plan.now, begun, pending)
 
-    def _record(self, now: Published | None, held: Database, pending: Collection[str]) -> bool:
+    def _tell(self, plan: _Plan) -> None:
+        report, name = self._report, self._name
+        if name not in report.databases:
+            report.databases.append(name)
+        report.dropped += len(plan.gone)
+        report.left_out |= {f"{name}.{table}": why for table, why in self._left_out.items()}
+        if self._failed:
+            told = "; ".join(f"{table}: {why}" for table, why in sorted(self._failed.items()))
+            report.failed[name] = within(told, _WHY)
+
+    def _record(self, now: Published | None, begun: Database, pending: Collection[str]) -> bool:
         """What is there now. Where a table has failed, all that it may name stays listed."""
         kept = {**(self._listing.tables if self._failed else {}), **self._kept}
         told = "" if self._failed or now is None else shown(now.run, now.f)
         listing = Listing(kept, sorted(pending) if self._failed else ())
-        return self._ports.databases.keep(self._database(now, told), listing, over=held)
+        return self._ports.databases.keep(self._database(told), listing, over=begun)
 
-    def _is_told(self, now: Published | None, found: object) -> bool:
+    def _is_told(self, plan: _Plan) -> bool:
         """Whether it is known already that the database is as it is."""
-        before = self._before
+        before, now = self._before, plan.now
         if now is None:
-            return before is None and found is None
-        told = shown(now.run, now.f)
-        return (
-            before is not None
-            and not self._failed
-            and not self._listing.pending
-            and (before.line, before.shown, dict(before.left_out))
-            == (self._of, told, self._left_out)
-        )
+            return before is None and not plan.is_there
+        known = before is not None and (before.line, before.shown, dict(before.left_out))
+        is_whole = not (self._failed or self._listing.pending)
+        return is_whole and known == (self._of, shown(now.run, now.f), self._left_out)
 
-    def _database(self, now: Published | None, told: str) -> Database:
+    def _database(self, told: str) -> Database:
         ends = [one.expires() for one in self._kept.values()]
         expires = min((at for at in ends if at != NEVER), default=NEVER)
         return Database(
@@ -254,13 +238,13 @@ class _Export:
             expires=expires,
         )
 
-    def _put(self, now: Published | None, todo: Mapping[str, _Todo]) -> None:
-        for name, one in todo.items():
+    def _put(self, plan: _Plan) -> None:
+        for name, one in plan.todo.items():
             try:
                 self._kept[name] = self._ports.warehouse.put(
                     self._name,
                     name,
-                    self._content(now, name, one),
+                    self._content(plan.now, name, one),
                     over=one.there.metadata if one.there is not None else "",
                     held=self._listing.tables.get(name),
                     before=self._at - HISTORY,
@@ -334,6 +318,16 @@ class _Todo:
     def keys(self) -> Sequence[str]:
         """What it will name."""
         return self.table.keys if self.fit.casts is None else [self.key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be done with a database. ``gone``: tables to drop; ``is_there``: it exists."""
+
+    now: Published | None
+    todo: Mapping[str, _Todo]
+    gone: Sequence[str]
+    is_there: bool
 
 
 def _digest(table: Table) -> str:
