@@ -18,6 +18,8 @@ FUNCTIONS = (
     *("orchestrator", "ripple", "vendor", "discovery"),
     *("api", "operators", "viewers", "sweep", "exporter"),
 )
+ICEBERG = "iceberg"
+"""A function that only some Catchments have (``-c iceberg=true``)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Where:
         """The logical id of the role of a function, of tasks, of attempts, or of the state
         machine.
         """
-        if who in FUNCTIONS:
+        if who in {*FUNCTIONS, ICEBERG}:
             (found,) = [
                 one["Properties"]["Role"]["Fn::GetAtt"][0]
                 for one in self.deployed.template["Resources"].values()
@@ -370,3 +372,62 @@ MAY: Mapping[str, frozenset[str]] = {
     ),
     "machine": frozenset({"invoke ripple", "send a letter"}),
 }
+
+
+def _glue(action: str, operation: str, database: str, **more: Any) -> Probe:
+    kind = "table" if more else "database"
+    end = f"{database}/orders" if more else database
+    call = ("glue", operation, lambda _: {"DatabaseName": database, **more})
+    at = f"arn:aws:glue:us-east-1:000000000000:{kind}/{end}"
+    return Probe(f"glue:{action}", lambda _: at, call)
+
+
+ICEBERG_PROBES: Mapping[str, Probe] = {
+    "read what is known of Iceberg tables": _reads("ICEBERG", "duckstring_test_sales"),
+    "write what is known of Iceberg tables": _deletes("ICEBERG", "duckstring_test_sales"),
+    "read a listing": _object("read", "iceberg/listings/sales-0a.json"),
+    "read Iceberg's metadata": _object("read", "iceberg/duckstring_test_sales/orders/m.json"),
+    "write Iceberg's metadata": _object("write", "iceberg/duckstring_test_sales/orders/m.json"),
+    "delete Iceberg's metadata": _object("delete", "iceberg/duckstring_test_sales/orders/m.json"),
+    "ask for an export to Iceberg": _letter("IcebergPublished"),
+    "change a table in Glue": _glue(
+        "UpdateTable", "update_table", "duckstring_test_sales", TableInput={"Name": "orders"}
+    ),
+    "delete a table in Glue": _glue(
+        "DeleteTable", "delete_table", "duckstring_test_sales", Name="orders"
+    ),
+    "read somebody's table in Glue": _glue("GetTable", "get_table", "sales", Name="orders"),
+    "change somebody's table in Glue": _glue(
+        "UpdateTable", "update_table", "sales", TableInput={"Name": "orders"}
+    ),
+    "change another Catchment's table in Glue": _glue(
+        "UpdateTable", "update_table", "duckstring_other_sales", TableInput={"Name": "orders"}
+    ),
+}
+"""Of a Catchment with Iceberg tables, besides ``PROBES``."""
+
+MAY_OF_ICEBERG: Mapping[str, frozenset[str]] = {
+    **{
+        who: frozenset({"read what is known of Iceberg tables"}) for who in ("viewers", "operators")
+    },
+    "api": frozenset({"read what is known of Iceberg tables"}),
+    "sweep": frozenset(
+        {
+            *("read what is known of Iceberg tables", "read a listing"),
+            *("delete Iceberg's metadata", "ask for an export to Iceberg"),
+        }
+    ),
+    ICEBERG: frozenset(
+        {
+            *("read what is known of Iceberg tables", "write what is known of Iceberg tables"),
+            *("read a listing", "read Iceberg's metadata", "write Iceberg's metadata"),
+            *("change a table in Glue", "delete a table in Glue"),
+        }
+    ),
+}
+"""Who may make them. Of ``PROBES``, each may what it may without Iceberg tables."""
+
+MAY_ELSE_OF_ICEBERG = frozenset(
+    {"read a line's state", "read the catalog", "read a table", "list the bucket"}
+)
+"""What the function for Iceberg may do of ``PROBES``."""

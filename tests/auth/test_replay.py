@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.auth.deployed import Deployed, Made, Statement, requests_in, used
-from tests.auth.roles import FUNCTIONS, Where
+from tests.auth.roles import FUNCTIONS, ICEBERG, Where
 from tests.infra.test_stack import as_list
 
 WHOLE = "DUCKSTRING_WHOLE" in os.environ
@@ -41,6 +41,13 @@ UNUSED = {
 }
 """Statements that may be unused, by the role and an action that they have, and why."""
 
+UNUSED_BY_ICEBERG = {
+    "logs:PutLogEvents": "Lambda writes a function's log.",
+    "sqs:ReceiveMessage": "Lambda takes messages for a function.",
+    "s3:ListBucket": "Without it, an object that is not there would look like one that may not be "
+    "read.",
+}
+
 
 @pytest.fixture(scope="module")
 def made() -> list[tuple[Deployed, list[Made]]]:
@@ -49,7 +56,13 @@ def made() -> list[tuple[Deployed, list[Made]]]:
         assert not WHOLE, "the tests of whole Catchments have recorded nothing"
         pytest.skip("no requests are recorded: make e2e, or make auth")
     found = [(one, Deployed.read(one)) for one in folders]
+    # The first one says which rights there are: one without what only some Catchments have.
+    found.sort(key=lambda one: has_iceberg(one[1]))
     return [(deployed, list(requests_in(one, deployed))) for one, deployed in found]
+
+
+def has_iceberg(deployed: Deployed) -> bool:
+    return any("DoorsIceberg" in name for name in deployed.names)
 
 
 def test_the_template_allows_what_was_allowed_and_refuses_what_was_refused(made):
@@ -117,3 +130,19 @@ def test_an_excuse_is_about_a_right_that_there_is(made):
         for action in as_list(statement["Action"])
     }
     assert UNUSED.keys() <= given
+
+
+def test_the_export_to_iceberg_uses_all_its_rights(made):
+    found = [(deployed, requests) for deployed, requests in made if has_iceberg(deployed)]
+    if not found:
+        assert not WHOLE, "no Catchment with Iceberg tables was recorded"
+        pytest.skip("no Catchment with Iceberg tables is recorded")
+    deployed, requests = found[0]
+    role = Where(deployed).role(ICEBERG)
+    needed = {number for one in requests if one.role == role for number in used(deployed, one)}
+    unused = [
+        one
+        for number, one in enumerate(deployed.roles[role])
+        if number not in needed and not UNUSED_BY_ICEBERG.keys() & set(as_list(one["Action"]))
+    ]
+    assert unused == []

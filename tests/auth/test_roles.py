@@ -5,11 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.auth.deployed import Deployed
-from tests.auth.roles import MAY, PROBES, Where
-from tests.infra.conftest import template
+from tests.auth.roles import (
+    ICEBERG,
+    ICEBERG_PROBES,
+    MAY,
+    MAY_ELSE_OF_ICEBERG,
+    MAY_OF_ICEBERG,
+    PROBES,
+    Where,
+)
+from tests.infra.conftest import template, with_iceberg
 from tests.infra.policies import allowing
 
-__all__ = ["template"]
+__all__ = ["template", "with_iceberg"]
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +49,17 @@ def test_no_role_is_missing_from_the_table(where):
 
 def test_everything_in_the_table_is_tried():
     assert frozenset().union(*MAY.values()) <= set(PROBES)
+
+
+@pytest.fixture(scope="module")
+def icy(with_iceberg) -> Where:
+    names = {name: name for name in with_iceberg["Resources"]}
+    return Where(Deployed(with_iceberg, names))
+
+
+@pytest.mark.parametrize("who", [*MAY, ICEBERG])
+def test_with_iceberg_tables_too_a_role_may_do_what_the_table_says_and_nothing_else(icy, who):
+    statements = icy.deployed.roles[icy.role(who)]
+    probes = {**PROBES, **ICEBERG_PROBES}
+    may = {name for name, probe in probes.items() if list(allowing(statements, probe.request(icy)))}
+    assert may == MAY.get(who, MAY_ELSE_OF_ICEBERG) | MAY_OF_ICEBERG.get(who, frozenset())

@@ -25,7 +25,10 @@ def tiny(folder: Path, name: str) -> Built:
 
 def tiny_code(folder: Path) -> Code:
     return Code(
-        **{name: tiny(folder, name) for name in ("functions", "core", "deps", "data", "client", "iceberg")}
+        **{
+            name: tiny(folder, name)
+            for name in ("functions", "core", "deps", "data", "client", "iceberg")
+        }
     )
 
 
