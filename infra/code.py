@@ -104,6 +104,7 @@ class Code:
 
         Raises:
             OperatorError: the ripple function would be too large even for an image.
+            InvariantError: the function that exports to Iceberg is too large for zips.
         """
         if self.unpacked > IMAGE_LIMIT:
             raise OperatorError(
@@ -111,6 +112,17 @@ class Code:
                 f"{largest_packages(self.data)}); Lambda allows {IMAGE_LIMIT // 1_000_000} MB.",
                 hint="Take large packages out of the Catchment's requirements.txt.",
             )
+        if self.iceberg and self._unpacked_iceberg > ZIP_LIMIT:
+            raise InvariantError(
+                f"The iceberg function unpacks to {self._unpacked_iceberg // 1_000_000} MB; Lambda "
+                f"allows {ZIP_LIMIT // 1_000_000} MB.",
+                hint="Deploy without -c iceberg=true, and report it.",
+            )
+
+    @property
+    def _unpacked_iceberg(self) -> int:
+        parts = (self.functions, self.core, self.deps, self.iceberg)
+        return sum(part.unpacked for part in parts if part)
 
 
 def _home(package: str) -> Path:

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from duckstring.errors import OperatorError
+from duckstring.errors import InvariantError, OperatorError
+from duckstring.model.values import replace
 from infra.config import Config
 from infra.layers import ZIP_LIMIT
-from tests.infra.conftest import large, synthesize
+from tests.infra.conftest import large, synthesize, tiny_code
 from tests.infra.test_config import read
 from tests.infra.test_stack import actions_of, as_list, function, of_type, roles_of, statements
 
@@ -47,6 +48,14 @@ def test_its_function_is_made_of_zips_whatever_ripples_import(tmp_path):
     assert "Code" in function(made, "iceberg")["Properties"]
     assert "S3Key" in function(made, "iceberg")["Properties"]["Code"]
     assert len(function(made, "iceberg")["Properties"]["Layers"]) == 3
+
+
+def test_packages_of_it_that_lambda_would_not_take_are_refused_before_the_deployment(tmp_path):
+    code = tiny_code(tmp_path)
+    code.check_size()
+    much = replace(code.iceberg, unpacked=ZIP_LIMIT)
+    with pytest.raises(InvariantError, match="unpacks to 250 MB"):
+        replace(code, iceberg=much).check_size()
 
 
 def test_it_may_change_databases_of_its_catchment_in_glue_and_no_others(with_iceberg):
