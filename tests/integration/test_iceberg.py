@@ -123,6 +123,24 @@ def test_parts_that_are_folded_take_the_place_of_the_others(house):
     assert house.needed() <= house.swept.named()
 
 
+def test_what_an_export_reads_does_not_grow_with_the_versions_before(house):
+    asked = []
+    house.clients.s3.meta.events.register(
+        "before-call.s3.GetObject", lambda params, **_: asked.append(params["url_path"])
+    )
+
+    def reads():
+        publish(house, orders(house, f"SELECT {house.runs} AS i"))
+        asked.clear()
+        publish(house, orders(house, f"SELECT {house.runs} AS i"))
+        return len(asked)
+
+    _, second, *_, last = [reads() for _ in range(6)]
+    assert last <= second
+    newest = house.table(ORDERS).current_snapshot()
+    assert len(newest.manifests(house.table(ORDERS).io)) == 2
+
+
 def test_changes_by_a_key_are_copied_until_they_are_folded(house):
     def changes(sql):
         more = house.more(

@@ -715,15 +715,32 @@ export interface LakeCatalog {
 }
 
 /**
+ * A database of Glue: the line that it shows, and which run of it, as of ``f``; null: an export
+ * has not come to its end. ``left_out``: tables that are not there, and why; under ``*``: why none
+ * is.
+ */
+export interface IcebergDatabase {
+  database: string;
+  line: string;
+  run: string | null;
+  f: string | null;
+  at: string;
+  tables: number;
+  left_out: Record<string, string>;
+}
+
+/**
  * ``lake``: ``newest`` is the address that always has the newest catalog. ``catalog``: that
  * one, at the address where it never changes; null: there is none yet. ``seconds``: how long the
  * exporter waits for more to be published; null: the Catchment has no lake.
+ * ``iceberg``: the databases of its Iceberg tables; null: it has none.
  */
 export interface LakeAnswer {
   now: string;
   seconds: number | null;
   newest: string;
   catalog: LakeCatalog | null;
+  iceberg: IcebergDatabase[] | null;
 }
 
 /**

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
-from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestFile
 from pyiceberg.table import TableProperties
+from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update import (
     AddSchemaUpdate,
     AssertCurrentSchemaId,
@@ -27,7 +28,7 @@ from pyiceberg.table.update import (
     UpdatesAndRequirements,
     UpdateTableMetadata,
 )
-from pyiceberg.table.update.snapshot import ExpireSnapshots
+from pyiceberg.table.update.snapshot import ExpireSnapshots, _OverwriteFiles
 from pyiceberg.typedef import Record
 from typing_extensions import override
 
@@ -203,8 +204,12 @@ class GlueWarehouse:
         wanted = {self._address(file.key): file for file in content.files}
         there = {task.file.file_path: task.file for task in change._scan().plan_files()}  # noqa: SLF001 - of what the transaction has so far
         gone = [there[path] for path in sorted(there.keys() - wanted.keys())]
-        update = change.update_snapshot(dict(content.summary))
-        with update.overwrite() if gone else update.fast_append() as snapshot:
+        summary = dict(content.summary)
+        with (
+            _Overwrite(Operation.OVERWRITE, change, self._io, snapshot_properties=summary)
+            if gone
+            else change.update_snapshot(summary).fast_append()
+        ) as snapshot:
             for old in gone:
                 snapshot.delete_data_file(old)
             for path, file in wanted.items():
@@ -263,6 +268,17 @@ class _Catalog(GlueCatalog):
         self, properties: Mapping[str, Any] = {}, location: str | None = None
     ) -> FileIO:
         return self._bucket_io
+
+
+class _Overwrite(_OverwriteFiles):
+    """pyiceberg's, without the manifests that say of all their files that they are gone: it would
+    read and name them for ever. Its own append leaves them out as well.
+    """
+
+    @override
+    def _existing_manifests(self) -> list[ManifestFile]:
+        found = super()._existing_manifests()
+        return [one for one in found if one.has_added_files() or one.has_existing_files()]
 
 
 class _ChangeSchema(UpdateTableMetadata["_ChangeSchema"]):
