@@ -4,6 +4,7 @@ what the lines of a Catchment publish there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ BUCKET = "catchment"
 SALES, SALES_2, REPORTS = Line("sales@1"), Line("sales@2"), Line("reports@1")
 F = datetime(2030, 1, 1, tzinfo=UTC)
 Rows = list[tuple[object, ...]]
+ORDERS = "sales.orders"
 
 
 class Releases:
@@ -100,7 +102,8 @@ class Warehouse:
         self.con = self.connect()
         self.warehouse = GlueWarehouse(self.clients, BUCKET, "dev")
         self.databases = IcebergDatabases(self.clients, "table", BUCKET)
-        self.swept = SweptIceberg(self.clients, "table", BUCKET, catchment="dev", queue="queue")
+        self.queue = self.clients.sqs.create_queue(QueueName="published")["QueueUrl"]
+        self.swept = SweptIceberg(self.clients, "table", BUCKET, catchment="dev", queue=self.queue)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB that reads the bucket, with the extension for Iceberg."""
@@ -204,6 +207,18 @@ class Warehouse:
         assert summary is not None
         return summary.additional_properties
 
+    def asked(self) -> list[Any]:
+        """The exports that the sweep has asked for."""
+        got = self.clients.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
+        return [json.loads(one["Body"]) for one in got.get("Messages", ())]
+
+    def stored(self, prefix: str) -> list[Any]:
+        """What lies in the bucket."""
+        pages = self.clients.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=BUCKET, Prefix=prefix
+        )
+        return [one for page in pages for one in page.get("Contents", ())]
+
     def needed(self) -> set[str]:
         """The keys of all that the tables in Glue name: found by pyiceberg, not by us."""
         found: set[str] = set()
@@ -218,3 +233,23 @@ class Warehouse:
                         found |= {manifest.manifest_path}
                         found |= {entry.data_file.file_path for entry in entries}
         return {one.removeprefix(f"s3://{BUCKET}/") for one in found}
+
+
+@pytest.fixture(scope="module")
+def address():
+    with served() as found:
+        yield found
+
+
+@pytest.fixture
+def house(address, tmp_path):
+    return Warehouse(address, tmp_path)
+
+
+def publish(house, *tables, of=SALES, **more):
+    house.publish(of, *tables, **more)
+    return house.export(of)
+
+
+def orders(house, sql, of=SALES, name="orders", **more):
+    return house.write(of, name, sql, **more)

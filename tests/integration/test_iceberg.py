@@ -5,39 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-import pytest
-
-from duckstring.adapters.aws.glue import GlueWarehouse
 from duckstring.exporter import fitting
-from duckstring.exporter.iceberg import export_iceberg
 from duckstring.model.instants import to_text
 from duckstring.model.lake import shown
 from duckstring.model.names import run_key
 from duckstring.model.values import replace
-from tests.integration.iceberg_kit import REPORTS, SALES, SALES_2, Warehouse, served
+from tests.integration.iceberg_kit import (
+    ORDERS,
+    SALES,
+    SALES_2,
+    address,
+    house,
+    orders,
+    publish,
+)
+
+__all__ = ["address", "house"]
 
 DAY = timedelta(days=1)
-ORDERS = "sales.orders"
-
-
-@pytest.fixture(scope="module")
-def address():
-    with served() as found:
-        yield found
-
-
-@pytest.fixture
-def house(address, tmp_path):
-    return Warehouse(address, tmp_path)
-
-
-def publish(house, *tables, of=SALES, **more):
-    house.publish(of, *tables, **more)
-    return house.export(of)
-
-
-def orders(house, sql, of=SALES, name="orders", **more):
-    return house.write(of, name, sql, **more)
 
 
 def test_a_table_is_read_by_other_engines_as_it_is_and_as_it_was(house):
@@ -236,155 +221,3 @@ def test_a_higher_major_takes_the_name_and_the_older_one_gets_its_own(house):
     house.export(SALES_2)
     assert house.rows(ORDERS) == [(1,)]
     assert list(house.listed()) == ["duckstring_dev_sales"]
-
-
-def test_what_is_not_ours_is_never_touched(house):
-    glue = house.glue
-    glue.create_database(DatabaseInput={"Name": "duckstring_dev_reports"})
-    theirs = {"Name": "orders", "Parameters": {"table_type": "ICEBERG"}}
-    glue.create_table(DatabaseName="duckstring_dev_reports", TableInput=theirs)
-    publish(house, orders(house, "SELECT 1 AS i", of=REPORTS), of=REPORTS)
-    assert house.databases.all()["duckstring_dev_reports"].left_out == {
-        "*": "Glue has a database duckstring_dev_reports that is not Duckstring's: "
-        "delete or rename it"
-    }
-    publish(house, orders(house, "SELECT 1 AS i"))
-    glue.create_table(DatabaseName="duckstring_dev_sales", TableInput={**theirs, "Name": "more"})
-    publish(house, house.write(SALES, "more", "SELECT 2 AS i"))
-    kept = house.databases.all()["duckstring_dev_sales"]
-    assert (list(kept.left_out), kept.tables) == (["more"], 1)
-    del house.states[SALES], house.states[REPORTS]
-    house.export()
-    assert house.listed() == {
-        "duckstring_dev_reports": ["orders"],
-        "duckstring_dev_sales": ["more"],
-    }
-    found = glue.get_table(DatabaseName="duckstring_dev_sales", Name="more")["Table"]
-    assert found["Parameters"] == {"table_type": "ICEBERG"}
-
-
-def test_what_somebody_else_commits_to_our_table_is_undone_by_the_next_export_of_it(house):
-    import pyarrow as pa
-
-    publish(house, orders(house, "SELECT 1 AS i"))
-    house.table(ORDERS).append(pa.table({"i": pa.array([666], pa.int32())}))
-    publish(house)
-    assert house.rows(ORDERS) == [(1,)]
-
-
-def test_versions_are_forgotten_a_day_after_a_newer_one_took_their_place(house):
-    publish(house, orders(house, "SELECT 1 AS i"))
-    publish(house, orders(house, "SELECT 2 AS i"))
-    first, second = house.snapshots(ORDERS)
-    house.clock.at += DAY - timedelta(minutes=5)
-    house.export()
-    assert house.snapshots(ORDERS) == [first, second]
-    (kept,) = house.databases.all().values()
-    assert house.clock.at < kept.expires < house.clock.at + DAY
-    before = house.swept.named()
-    house.clock.at += timedelta(minutes=10)
-    assert house.export().expired == 1
-    assert house.snapshots(ORDERS) == [second]
-    assert house.needed() <= house.swept.named()
-    assert len(house.swept.named()) < len(before)
-    assert house.export().databases == []
-
-
-def test_an_export_that_dies_between_a_commit_and_its_record_loses_nothing(house, monkeypatch):
-    publish(house, orders(house, "SELECT 1 AS i"))
-    house.publish(SALES, orders(house, "SELECT 2 AS i"), house.write(SALES, "b", "SELECT 3 AS i"))
-    put = GlueWarehouse.put
-
-    def die(*given, **more):
-        put(*given, **more)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(GlueWarehouse, "put", die)
-        with pytest.raises(KeyboardInterrupt):
-            export_iceberg(house.ports, [SALES])
-    (kept,) = house.databases.all().values()
-    assert kept.shown == "", "the sweep asks for it again"
-    assert {key for key in house.needed() if key.startswith("data/")} <= house.swept.named()
-    house.export(SALES)
-    assert (house.rows(ORDERS), house.rows("sales.b")) == ([(2,)], [(3,)])
-    assert len(house.snapshots(ORDERS)) == 2, "what was done is not done again"
-    assert house.needed() <= house.swept.named()
-
-
-def test_two_exports_at_once_end_with_the_newest_and_all_of_it_is_listed(house, monkeypatch):
-    publish(house, orders(house, "SELECT 1 AS i"))
-    old = orders(house, "SELECT 2 AS i")
-    house.publish(SALES, old)
-    slow, put = house.ports, GlueWarehouse.put
-
-    def meanwhile(self, *given, **more):
-        monkeypatch.setattr(GlueWarehouse, "put", put)
-        house.publish(SALES, orders(house, "SELECT 3 AS i"))
-        slow.states.held = house.ports.states.held
-        house.export(SALES)
-        return put(self, *given, **more)
-
-    monkeypatch.setattr(GlueWarehouse, "put", meanwhile)
-    assert export_iceberg(slow, [SALES]).failed == {}
-    assert house.rows(ORDERS) == [(3,)]
-    assert len(house.snapshots(ORDERS)) == 2, "the slow one did not put back what is older"
-    assert house.needed() <= house.swept.named()
-
-
-def test_messages_that_come_again_or_late_change_nothing(house):
-    publish(house, orders(house, "SELECT 1 AS i"))
-    publish(house, orders(house, "SELECT 2 AS i"))
-    for asked in ([SALES], [SALES, REPORTS], [], [SALES]):
-        assert export_iceberg(house.ports, asked).databases == []
-    assert house.rows(ORDERS) == [(2,)]
-
-
-def test_a_table_that_cannot_be_read_stays_as_it_was_and_the_others_go_on(house):
-    publish(house, orders(house, "SELECT 1 AS i"), house.write(SALES, "b", "SELECT 1 AS i"))
-    broken = orders(house, "SELECT 2 AS i")
-    house.clients.s3.put_object(Bucket="catchment", Key=broken.key, Body=b"no parquet")
-    house.publish(SALES, broken, house.write(SALES, "b", "SELECT 2 AS i"))
-    report = export_iceberg(house.ports, [SALES])
-    assert list(report.failed) == ["duckstring_dev_sales"]
-    assert (house.rows("sales.b"), house.rows(ORDERS)) == ([(2,)], [(1,)])
-    assert house.databases.all()["duckstring_dev_sales"].shown == ""
-    assert house.needed() <= house.swept.named()
-    publish(house, orders(house, "SELECT 4 AS i"))
-    assert house.rows(ORDERS) == [(4,)]
-
-
-def test_a_number_of_rows_that_is_not_the_files_own_is_found(house):
-    made = orders(house, "SELECT 1 AS i")
-    house.publish(SALES, replace(made, rows=5, parts=()))
-    report = export_iceberg(house.ports, [SALES])
-    assert "has 1 rows, of 5" in report.failed["duckstring_dev_sales"]
-
-
-def test_a_catchment_with_another_bucket_makes_its_tables_anew(house):
-    publish(house, orders(house, "SELECT 1 AS i"))
-    table = house.glue.get_table(DatabaseName="duckstring_dev_sales", Name="orders")["Table"]
-    parameters = {**table["Parameters"], "metadata_location": "s3://another/iceberg/x.json"}
-    house.glue.update_table(
-        DatabaseName="duckstring_dev_sales",
-        TableInput={"Name": "orders", "TableType": table["TableType"], "Parameters": parameters},
-    )
-    publish(house)
-    assert house.rows(ORDERS) == [(1,)]
-
-
-@pytest.mark.parametrize(
-    ("sql", "why"),
-    [
-        ('SELECT 1 AS "a.b"', "takes the point for a part of another column"),
-        ('SELECT 1 AS "a\nb"', "not printable"),
-        ("SELECT {'x': {'q.r': 1}} AS s", "takes the point"),
-        (f'SELECT 1 AS "{"x" * 300}"', "longer than 255"),
-        ("SELECT " + ", ".join(f"1 AS c{n}" for n in range(1001)), "1,001 columns"),
-    ],
-)
-def test_a_table_that_glue_or_iceberg_cannot_have_is_left_out_with_the_reason(house, sql, why):
-    publish(house, orders(house, sql), house.write(SALES, "b", "SELECT 1 AS i"))
-    (kept,) = house.databases.all().values()
-    assert why in kept.left_out["orders"]
-    assert house.listed() == {"duckstring_dev_sales": ["b"]}

@@ -23,8 +23,10 @@ from duckstring.model.iceberg import databases
 from duckstring.model.lake import shown
 from duckstring.model.names import Line, run_key
 from duckstring.model.values import replace
-from tests.integration.iceberg_kit import SALES, SALES_2, Rows, Warehouse, served
+from tests.integration.iceberg_kit import SALES, SALES_2, Rows, Warehouse, address
 from tests.property.worlds import looks
+
+__all__ = ["address"]
 
 LINES = (SALES, SALES_2, Line("sales_v1@1"))
 NAMES = ("orders", "log")
@@ -155,12 +157,6 @@ def die_at(patch: pytest.MonkeyPatch, step: str, times: int) -> None:
         return result
 
     patch.setattr(of, step, done)
-
-
-@pytest.fixture(scope="module")
-def address():
-    with served() as found:
-        yield found
 
 
 @looks(8)

@@ -119,7 +119,7 @@ def _reason_to_copy(table: Table, columns: ColumnTypes) -> str:
     if not is_plain(table):
         return "another engine wrote files of it"
     name = next((name for name, kind in columns.items() if _is_cast(kind)), None)
-    return "" if name is None else f"Iceberg has not the type of column {name!r}"
+    return "" if name is None else f"column {name!r} has a type that Iceberg lacks"
 
 
 def _fitted(name: str, kind: ColumnType) -> IcebergColumn | None:

@@ -120,7 +120,8 @@ class _Export:
         """False: another export was quicker."""
         ports = self._ports
         self._before = before = ports.databases.read(self._name)
-        self._listing = ports.databases.listing(before) if before is not None else Listing()
+        listing = ports.databases.listing(before) if before is not None else None
+        self._listing = listing if listing is not None else Listing()
         try:
             found = ports.warehouse.tables(self._name)
         except OperatorError as error:
@@ -245,7 +246,7 @@ class _Export:
                     self._name,
                     name,
                     self._content(plan.now, name, one),
-                    over=one.there.metadata if one.there is not None else "",
+                    over=one.there.metadata if one.there is not None else None,
                     held=self._listing.tables.get(name),
                     before=self._at - HISTORY,
                 )

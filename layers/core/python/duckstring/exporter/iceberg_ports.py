@@ -54,8 +54,8 @@ class DatabaseStore(Protocol):
     def read(self, name: str) -> Database | None:
         """One as it is now. None: nothing is known of it."""
 
-    def listing(self, database: Database) -> Listing:
-        """What its tables name."""
+    def listing(self, database: Database) -> Listing | None:
+        """What its tables name. None: that is gone."""
 
     def keep(self, database: Database, listing: Listing, *, over: Database | None) -> bool:
         """Store it in the place of ``over``. False: that is not what is stored any more."""
@@ -85,12 +85,12 @@ class Warehouse(Protocol):
         name: str,
         content: Content,
         *,
-        over: str,
+        over: str | None,
         held: Listed | None,
         before: Instant,
     ) -> Listed:
         """Have a table show this, and forget the versions that were replaced ``before``. ``over``
-        empty: it is made. ``held``: what it was known to name.
+        None: it is made. ``held``: what it was known to name.
 
         Raises:
             StateConflictError: it was changed meanwhile.

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NoSuchIcebergTableError,
+    NoSuchPropertyException,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+    ValidationError,
+)
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestFile
 from pyiceberg.table import TableProperties
 from pyiceberg.table.snapshots import Operation
@@ -49,6 +56,10 @@ if TYPE_CHECKING:
 
 _GONE = "EntityNotFoundException"
 _REFUSED = frozenset({"InvalidInputException", "ValidationException"})
+_UNREADABLE = (
+    *(FileNotFoundError, ValueError, ValidationError),
+    *(NoSuchPropertyException, NoSuchIcebergTableError),
+)
 _DESCRIPTION = "What a Pond of Duckstring publishes. Read it only: each export makes it anew."
 _MAPPING = TableProperties.DEFAULT_NAME_MAPPING
 _PROPERTIES = {
@@ -110,17 +121,17 @@ class GlueWarehouse:
         name: str,
         content: Content,
         *,
-        over: str,
+        over: str | None,
         held: Listed | None,
         before: Instant,
     ) -> Listed:
         """Have a table show this, and forget the versions that were replaced before an instant."""
         with _refusals():
-            table = self._load(database, name, over) if over else None
+            table = self._load(database, name, over) if over is not None else None
             if table is not None and table.properties.get(LINE) != content.properties[LINE]:
                 table = None
             if table is None:
-                if over:
+                if over is not None:
                     self.drop(database, name)
                 return self._listed(self._make(database, name, content), None)
             if not _is_shown(table, content):
@@ -172,15 +183,15 @@ class GlueWarehouse:
         )
 
     def _load(self, database: str, name: str, over: str) -> Table | None:
-        """A table. None: its metadata is gone, or of another bucket (of a Catchment that was
-        restored from a copy): it is made anew.
+        """A table. None: its metadata is gone or broken, or of another bucket (of a Catchment that
+        was restored from a copy): it is made anew.
 
         Raises:
             StateConflictError: it has other metadata than ``over``.
         """
         try:
             table = self._catalog.load_table((database, name))
-        except FileNotFoundError:
+        except _UNREADABLE:
             return None
         if table.metadata_location != over:
             raise StateConflictError("A table was changed meanwhile.")

@@ -56,15 +56,18 @@ class IcebergDatabases:
         )
         return _database(got["Item"]) if "Item" in got else None
 
-    def listing(self, database: Database) -> Listing:
-        """What its tables name. An object that is gone was of a bucket before."""
+    def listing(self, database: Database) -> Listing | None:
+        """What its tables name. None: that is gone (it was of a bucket before), or broken."""
         try:
             got = self._clients.s3.get_object(Bucket=self._bucket, Key=database.listing)
         except ClientError as error:
             if code_of(error) not in _GONE:
                 raise
-            return Listing()
-        return msgspec.json.decode(zlib.decompress(got["Body"].read()), type=Listing)
+            return None
+        try:
+            return msgspec.json.decode(zlib.decompress(got["Body"].read()), type=Listing)
+        except (zlib.error, msgspec.MsgspecError):
+            return None
 
     def keep(self, database: Database, listing: Listing, *, over: Database | None) -> bool:
         """Store it in the place of ``over``, the listing first."""
@@ -125,11 +128,16 @@ class SweptIceberg:
     def named(self) -> set[str]:
         """The keys of all that their tables name, and of the listings that say so.
 
-        What an export names meanwhile is younger than what the sweep deletes.
+        What an export names meanwhile is younger than what the sweep deletes. A listing that is
+        gone is asked for.
         """
         found: set[str] = set()
         for one in self.databases():
-            found |= {one.listing, *self._databases.listing(one).keys}
+            listing = self._databases.listing(one)
+            if listing is None:
+                self.ask([one.line])
+            else:
+                found |= {one.listing, *listing.keys}
         return found
 
     def ask(self, lines: Collection[Line]) -> None:
@@ -143,7 +151,11 @@ class SweptIceberg:
 
         An export that has not come to its end may have named more than it could say.
         """
-        unfinished = tuple(f"{FOLDER}{one.name}/" for one in self.databases() if not one.shown)
+        unfinished = tuple(
+            f"{FOLDER}{one.name}/"
+            for one in self.databases()
+            if not one.shown or one.listing not in named
+        )
         pages = self._clients.s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=FOLDER):
             for one in page.get("Contents", []):

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pyiceberg.exceptions import ValidationError
 from pyiceberg.schema import Schema
 
 from duckstring.errors import OperatorError
@@ -55,7 +56,7 @@ class Ids:
         fields = [self._field(one, (), is_new=False) for one in columns]
         try:
             return Schema.model_validate({"type": "struct", "fields": fields})
-        except ValueError as error:
+        except (ValueError, ValidationError) as error:
             raise OperatorError(f"Iceberg cannot have its columns: {error}") from error
 
     def _field(self, column: IcebergColumn, above: Path, *, is_new: bool) -> Json:
