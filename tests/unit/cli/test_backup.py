@@ -429,6 +429,25 @@ def test_going_back_undeletes_only_what_the_restored_table_names(shop):
     assert not [one for one in settings.lacking(restored) if one.store == "table"]
 
 
+EXPORTED = [("LAKE", "LATEST"), ("ICEBERG", "duckstring_a"), ("ICEBERG", "duckstring_b")]
+
+
+def test_what_is_known_of_exports_is_no_part_of_a_copy_and_is_forgotten_when_going_back(shop):
+    for pk, sk in EXPORTED:
+        shop.database.put_item(TableName="full", Item={"pk": {"S": pk}, "sk": {"S": sk}})
+    shop.back_up()
+    shop.restore()
+    assert not set(EXPORTED) & shop.items("empty").keys()
+    for one in settings.lacking(shop.full):
+        if one.store == "table":
+            one.set(shop.full)
+    found = shop.database.describe_continuous_backups(TableName="full")
+    recovery = found["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    back = point.go_back(shop.full, recovery["LatestRestorableDateTime"], QUIET)
+    assert not set(EXPORTED) & shop.items(back.table).keys()
+    assert set(EXPORTED) <= shop.items("full").keys()
+
+
 def test_what_was_typed_is_understood_or_refused(shop, monkeypatch, capsys, tmp_path):
     def run(*words):
         code = main.run(["catchment", *words])

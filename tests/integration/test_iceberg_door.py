@@ -1,0 +1,68 @@
+"""The door of the export to Iceberg."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from duckstring.exporter.iceberg import Report
+from tests.integration.aws import catchment, loaded
+
+
+@pytest.fixture
+def door(monkeypatch):
+    """The handler, and which lines it was asked for."""
+    asked = []
+    with catchment(monkeypatch), loaded("functions.iceberg.handler") as module:
+
+        def export(_ports, lines):
+            asked.append(lines)
+            return Report(["duckstring_dev_sales"], put=2, failed=module.failed)
+
+        module.failed = {}
+        monkeypatch.setattr(module, "export_iceberg", export)
+        yield module, asked
+
+
+class Context:
+    function_name = function_version = "iceberg"
+    memory_limit_in_mb = 2048
+    invoked_function_arn = aws_request_id = "r-1"
+
+
+def records(*bodies):
+    return {"Records": [{"body": json.dumps(one)} for one in bodies]}
+
+
+def told(pond, major=1):
+    return {"detail-type": "duckstring.pond", "detail": {"pond": pond, "major": major}}
+
+
+@pytest.mark.parametrize(
+    ("event", "lines"),
+    [
+        (records(told("sales"), told("sales"), told("reports", 2)), {"sales@1", "reports@2"}),
+        (records(told("sales"), {"lines": "all"}), ()),
+        (records({"lines": ["a@1"]}, {"lines": ["../x"]}, [], "x"), {"a@1"}),
+        ({}, ()),
+    ],
+)
+def test_a_batch_is_one_export_of_its_lines(door, event, lines):
+    module, asked = door
+    assert module.handle(event, Context())["put"] == 2
+    assert asked == [lines]
+
+
+def test_messages_of_somebody_else_are_none_of_its_business(door):
+    module, asked = door
+    assert module.handle(records({}, {"detail": {"pond": "a/b", "major": 1}}), Context()) == {}
+    assert asked == []
+
+
+def test_what_failed_fails_the_batch_after_the_others_are_exported(door):
+    module, asked = door
+    module.failed = {"duckstring_dev_sales": "orders: no such object"}
+    with pytest.raises(Exception, match="Not exported: duckstring_dev_sales: orders: no such"):
+        module.handle(records(told("sales"), told("reports")), Context())
+    assert asked == [{"sales@1", "reports@1"}]
