@@ -171,6 +171,17 @@ export const lakeOf = (lines: LineStatus[], now: number): LakeAnswer => ({
     lines: lines.length,
     tables: lines.length * 3,
   },
+  iceberg: [
+    {
+      database: "duckstring_dev_reports",
+      line: "reports@1",
+      run: "reports@1/41",
+      f: iso(now - 95_000),
+      at: iso(now - 90_000),
+      tables: 2,
+      left_out: { wide: "1,200 columns; Glue takes 1,000" },
+    },
+  ],
 });
 
 export function namesOf(lines: LineStatus[], word: string): { names: string[] } {

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { LakeAnswer } from "../answers";
+import type { IcebergDatabase, LakeAnswer } from "../answers";
 import { api } from "../api/client";
 import { useAnswer } from "../api/useAnswer";
 import { instant } from "../model/moments";
@@ -25,6 +25,7 @@ export function Lake() {
       <p className="under">
         <Newest catalog={answer.catalog} />
       </p>
+      {answer.iceberg && <Iceberg databases={answer.iceberg} />}
     </section>
   );
 }
@@ -36,6 +37,22 @@ function Newest({ catalog }: { catalog: LakeAnswer["catalog"] }) {
       Made <Age from={instant(catalog.at)} /> ago: {plural(catalog.tables, "table")} of{" "}
       {plural(catalog.lines, "Pond")}, {size(catalog.bytes)}.
     </>
+  );
+}
+
+function Iceberg({ databases }: { databases: IcebergDatabase[] }) {
+  const tables = databases.reduce((sum, one) => sum + one.tables, 0);
+  const leftOut = databases.reduce((sum, one) => sum + Object.keys(one.left_out).length, 0);
+  return (
+    <p className="under">
+      As Iceberg tables in Glue: {plural(tables, "table")} of {plural(databases.length, "database")}
+      {leftOut > 0 && (
+        <>
+          ; {leftOut} left out, and <code>duckstring lake</code> says why
+        </>
+      )}
+      .
+    </p>
   );
 }
 
