@@ -19,7 +19,7 @@ from bench.table import Figure
 from duckstring.model.settings import Settings
 from duckstring.model.values import replace
 
-FUNCTIONS = ("orchestrator", "ripple", "vendor", "api", "sweep")
+FUNCTIONS = ("orchestrator", "ripple", "vendor", "api", "sweep", "exporter", "iceberg")
 _RUNS = 9
 _ROOT = Path(__file__).parents[1]
 _SAY = """
@@ -71,6 +71,7 @@ def _environment(cache: str) -> dict[str, str]:
         mailbox="http://127.0.0.1/x.fifo",
         delays="http://127.0.0.1/x",
         machine="arn:aws:states:us-east-1:000000000000:stateMachine:x",
+        lake_seconds="60",
         function_memory_mib="2048",
         function_timeout_seconds="900",
         history_days="400",

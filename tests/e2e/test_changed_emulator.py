@@ -25,7 +25,7 @@ CHANGES = {
         "services/sqs.py",
         "_queues_lock",
         "_queue_lock",
-        "ministack.services.sqs._queues_lock is missing (needed by the patch queues)",
+        "ministack.services.sqs._queues_lock is missing (needed by the patch queues, windows)",
     ),
     "removed": (
         "services/cloudformation/custom_resource.py",

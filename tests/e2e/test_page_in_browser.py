@@ -497,6 +497,7 @@ def test_a_link_that_was_kept_opens_what_it_names(driver, context, address):
 
 def test_after_a_new_start_an_open_tab_says_what_to_do(context, local_catchment, watch):
     watch.expects("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|status of 401")
+    watch.expects("status of 500 .*wait=")  # a server that ends while it is asked
     tab = context.new_page()
     with served(local_catchment.name) as old:
         tab.goto(at(old, "/runs"))
