@@ -86,7 +86,8 @@ def test_an_export_that_dies_between_a_commit_and_its_record_loses_nothing(house
 
     def die(*given, **more):
         put(*given, **more)
-        raise KeyboardInterrupt
+        if given[2] == "orders":  # the last one
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(GlueWarehouse, "put", die)
@@ -97,7 +98,8 @@ def test_an_export_that_dies_between_a_commit_and_its_record_loses_nothing(house
     assert {key for key in house.needed() if key.startswith("data/")} <= house.swept.named()
     house.export(SALES)
     assert (house.rows(ORDERS), house.rows("sales.b")) == ([(2,)], [(3,)])
-    assert len(house.snapshots(ORDERS)) == 2, "what was done is not done again"
+    made = len(house.snapshots(ORDERS)), len(house.snapshots("sales.b"))
+    assert made == (2, 1), "what was done is not done again"
     assert house.needed() <= house.swept.named()
 
 
