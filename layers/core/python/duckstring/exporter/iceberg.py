@@ -84,17 +84,16 @@ def _export(ports: IcebergPorts, name: str, of: Line | None, report: Report) -> 
 def _targets(ports: IcebergPorts, asked: Collection[Line]) -> Targets:
     """The databases of lines that were asked for, and of those that are called otherwise since."""
     held = ports.databases.all()
-    everything = {*ports.catalog.releases(), *(one.line for one in held.values())}
+    shown_now = {one.line for one in held.values()}
     # The first one is of all: names of schemas depend on which majors there are.
-    lines = {*asked} if held and asked else {*asked, *everything}
+    is_of_all = not (held and asked)
+    lines = {*asked, *ports.catalog.releases(), *shown_now} if is_of_all else {*asked}
     there: dict[Line, bool] = {}
     while lines:
         seen = ports.states.read(lines)
         there |= {of: published(seen[of].state if of in seen else None) is not None for of in lines}
         gone = {of for of, is_there in there.items() if not is_there}
-        names = databases(
-            ports.catchment, ({*(one.line for one in held.values())} - gone) | {*there} - gone
-        )
+        names = databases(ports.catchment, (shown_now | there.keys()) - gone)
         lines = {
             one.line
             for one in held.values()
