@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from duckstring.model.iceberg import (
+    Database,
+    Listed,
+    Listing,
+    Version,
+    databases,
+    listing_key,
+    prefix_of,
+)
+from duckstring.model.instants import NEVER
+from duckstring.model.names import Line
+
+AT = datetime(2030, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def version(number: int) -> Version:
+    return Version(number, AT + number * HOUR, [f"iceberg/{number}"], [f"data/{number}", "data/x"])
+
+
+@pytest.mark.parametrize(
+    ("catchment", "prefix"), [("dev", "duckstring_dev_"), ("my-dev-2", "duckstring_my_dev_2_")]
+)
+def test_a_database_is_called_as_athena_takes_it(catchment: str, prefix: str) -> None:
+    lines = [Line("sales@1"), Line("sales@2"), Line("main@0")]
+    assert prefix_of(catchment) == prefix
+    assert databases(catchment, lines) == {
+        "sales@1": f"{prefix}sales_v1",
+        "sales@2": f"{prefix}sales",
+        "main@0": f"{prefix}main_v0",
+    }
+
+
+def test_a_listing_has_the_keys_of_all_that_tables_name_and_are_about_to_name() -> None:
+    listed = Listed("s3://b/iceberg/m", [version(1), version(2)], ["iceberg/m"])
+    assert Listing({"t": listed}, ["data/next"]).keys == {
+        *("iceberg/m", "iceberg/1", "iceberg/2"),
+        *("data/1", "data/2", "data/x", "data/next"),
+    }
+    assert Listing().keys == set()
+    assert listing_key("d", "0a") == "iceberg/listings/d-0a.json"
+
+
+def test_a_version_is_old_when_a_newer_one_has_been_there_for_long() -> None:
+    listed = Listed("m", [version(1), version(2), version(4)])
+    assert [one.id for one in listed.old(AT + HOUR)] == []
+    assert [one.id for one in listed.old(AT + 2 * HOUR)] == [1]
+    assert [one.id for one in listed.old(AT + 9 * HOUR)] == [1, 2], "the newest one never is"
+    assert listed.expires(HOUR) == AT + 3 * HOUR
+    assert Listed("m", [version(1)]).expires() == NEVER
+    assert Listed("m").old(AT) == []
+
+
+def test_a_database_that_is_not_known_well_has_nothing() -> None:
+    known = Database("d", Line("sales@1"), "s", "", AT)
+    assert (known.tables, known.left_out, known.listing, known.expires) == (0, {}, "", NEVER)
