@@ -15,6 +15,7 @@ from duckstring.model.iceberg import (
 )
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
+from duckstring.model.settings import Settings
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -60,3 +61,10 @@ def test_a_version_is_old_when_a_newer_one_has_been_there_for_long() -> None:
 def test_a_database_that_is_not_known_well_has_nothing() -> None:
     known = Database("d", Line("sales@1"), "s", "", AT)
     assert (known.tables, known.left_out, known.listing, known.expires) == (0, {}, "", NEVER)
+
+
+@pytest.mark.parametrize(("seconds", "after"), [("", None), ("60", 60)])
+def test_the_pace_of_exports_is_a_setting_and_absent_where_there_is_no_lake(
+    seconds: str, after: int | None
+) -> None:
+    assert Settings(lake_seconds=seconds).lake_after == after
