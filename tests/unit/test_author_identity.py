@@ -123,6 +123,16 @@ def test_an_authors_collation_does_not_make_two_texts_one(disk):
     assert disk.write("SELECT 'a' AS t", published).fingerprint == published.fingerprint
 
 
+def test_locked_settings_block_no_table_and_a_setting_stays_as_it_was(disk):
+    setting = "SELECT current_setting('enable_external_file_cache')"
+    before = disk.con.sql(setting).fetchall()
+    published = disk.write("SELECT 1 AS a")
+    disk.write("SELECT 1 AS a", published)
+    assert disk.con.sql(setting).fetchall() == before
+    disk.con.execute("SET lock_configuration = true")
+    assert disk.write("SELECT 1 AS a", published).fingerprint == published.fingerprint
+
+
 VALUES = {
     "BIGINT": st.sampled_from(["0", "-1", "9223372036854775807", "NULL"]),
     "DOUBLE": st.sampled_from(["0.5", "'nan'", "'inf'", "'-inf'", "1e300", "NULL"]),

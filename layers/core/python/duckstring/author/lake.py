@@ -7,8 +7,6 @@ keeps the footer, so a later query pays for the data alone.
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -35,8 +33,6 @@ from duckstring.model.sql import literal, quoted
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-_DESCRIPTORS = 8
-"""With fewer that are free, a failure to reach the storage is the author's own doing."""
 _NO_SCHEMAS = frozenset({"memory", "temp", "system", "information_schema", "pg_catalog"})
 """Names that DuckDB keeps for itself: tables of a Source called so are read by ``read_table``
 only.
@@ -53,6 +49,7 @@ _LONGEST_RELATION = 20_000
 what is cut is no SQL.
 """
 _AT_ONCE = 8
+_CACHE = "enable_external_file_cache"
 
 
 class ArrowStream(Protocol):
@@ -231,7 +228,7 @@ class Lake:
 
     def summed(self, rows: str) -> tuple[int, int]:
         """How many rows a SELECT gives, as they lie in files, and the sum of their hashes."""
-        with self.classified_errors(), self.con.cursor() as cursor:
+        with self.classified_errors(), self.con.cursor() as cursor, _uncached(cursor):
             hashes = row_hashes(column_types(cursor.sql(rows)))
             found = cursor.execute(f"SELECT {OWN}count(*), {hashes} FROM ({rows})").fetchone()  # noqa: S608 - quoted
         return found or (0, 0)
@@ -248,7 +245,7 @@ class Lake:
         """
         if not outages.is_outage(error, self._storage.addresses(), self._keys):
             return None
-        if not _has_descriptors():
+        if not outages.has_descriptors():
             # Whatever DuckDB says then: it could open neither a file nor a connection.
             error.add_note(
                 "This process has no file descriptors left: the code holds too many open, or has "
@@ -430,19 +427,19 @@ class Lake:
             raise
 
 
-def _has_descriptors() -> bool:
-    """Whether the author's code has left descriptors for DuckDB to work with: it needs one for
-    each file and connection.
-    """
-    got: list[int] = []
+@contextmanager
+def _uncached(con: DuckDBPyConnection) -> Iterator[None]:
+    """Nothing of the files that are read stays in memory: they are read once."""
+    from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
+
+    (before,) = con.execute(f"SELECT {OWN}current_setting('{_CACHE}')").fetchone() or (True,)
+    with suppress(Error):  # an author may have locked the settings
+        con.execute(f"SET GLOBAL {_CACHE} = false")
     try:
-        got.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_DESCRIPTORS))
-    except OSError as error:
-        return error.errno != errno.EMFILE
+        yield
     finally:
-        for one in got:
-            os.close(one)
-    return True
+        with suppress(Error):
+            con.execute(f"SET GLOBAL {_CACHE} = {before}")
 
 
 def _path(*names: str) -> str:

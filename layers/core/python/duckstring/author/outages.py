@@ -4,6 +4,8 @@ statement may name.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Collection, Sequence
 from urllib.parse import unquote
@@ -17,6 +19,8 @@ _STATEMENT = "\n\nLINE "
 
 _BUSY = frozenset({408, 429})
 _SERVER_FAULT = 500
+_DESCRIPTORS = 8
+"""With fewer that are free, a failure to reach the storage is the author's own doing."""
 
 
 def is_outage(error: BaseException, addresses: Sequence[str], keys: Collection[str]) -> bool:
@@ -56,3 +60,18 @@ def _address_in(message: str) -> str:
         return found[0].rstrip(":")
     quoted = _QUOTED.search(about)
     return quoted[1] if quoted else ""
+
+
+def has_descriptors() -> bool:
+    """Whether the author's code has left descriptors for DuckDB to work with: it needs one for
+    each file and connection.
+    """
+    got: list[int] = []
+    try:
+        got.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_DESCRIPTORS))
+    except OSError as error:
+        return error.errno != errno.EMFILE
+    finally:
+        for one in got:
+            os.close(one)
+    return True
