@@ -273,7 +273,7 @@ def pushes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ripple.attempt is None for ripple in turn.ripples.values() if not ripple.parents
     ]
     monkeypatch.setattr(
-        "duckstring.engine.runs._room", lambda turn: (any(rest(turn)), all(rest(turn)))
+        "duckstring.engine.runs.room", lambda turn: (any(rest(turn)), all(rest(turn)))
     )
     monkeypatch.setattr("duckstring.engine.ripples._in_step", lambda _turn, _ripple, f: f)
 

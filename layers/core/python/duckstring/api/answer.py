@@ -27,6 +27,7 @@ from duckstring.api import (
     tables,
     trace,
     trigger,
+    why,
     windows,
 )
 from duckstring.api.ports import (
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         TablesAnswer,
         TraceAnswer,
         TriggerAnswer,
+        WhyAnswer,
         WindowAnswer,
     )
 
@@ -226,6 +228,17 @@ def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
     )
 
 
+def _why(asked: requests.WhyRequest, ports: ApiPorts) -> WhyAnswer:
+    return why.why(
+        asked,
+        catalog=ports.catalog,
+        states=ports.states,
+        history=ports.history,
+        attempts=ports.attempts,
+        clock=ports.clock,
+    )
+
+
 def _runs(asked: requests.RunsRequest, ports: ApiPorts) -> RunsAnswer:
     return history.runs(
         asked,
@@ -360,6 +373,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "compute": Operation(requests.ComputeRequest, _compute),
     "window": Operation(requests.WindowRequest, _window),
     "status": Operation(requests.StatusRequest, _status),
+    "why": Operation(requests.WhyRequest, _why),
     "runs": Operation(requests.RunsRequest, _runs),
     "cost": Operation(requests.CostRequest, _cost),
     "run": Operation(requests.RunRequest, _run),

@@ -235,6 +235,13 @@ class TraceRequest(Struct, frozen=True):
     depth: Steps = MOST_STEPS
 
 
+class WhyRequest(Struct, frozen=True):
+    """``why``."""
+
+    pond: Text
+    major: Major | None = None
+
+
 class RemoveRequest(Struct, frozen=True):
     """``remove``."""
 

@@ -24,6 +24,7 @@ from duckstring.engine.state import (
     Tide,
     Trigger,
 )
+from duckstring.engine.why import short_sources
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release
 from duckstring.model.checks import warning_to_object
@@ -148,7 +149,7 @@ def describe(
         rows: of its attempts in flight, by Ripple, if they were read.
     """
     pond, major = parse_line(state.line)
-    word = _word(state, release)
+    word = word_for(state, release)
     return {
         "line": state.line,
         "pond": pond,
@@ -160,7 +161,7 @@ def describe(
         "status": word,
         "end_f": to_text(state.end_f),
         "start_f": to_text(state.start_f),
-        "staleness_seconds": _staleness(state.end_f, state.delay, now),
+        "staleness_seconds": staleness(state.end_f, state.delay, now),
         "demand": _demand(state),
         "trigger": _trigger(state.trigger),
         "windows": windows.describe(state, now),
@@ -175,7 +176,7 @@ def describe(
             "immediate_retries": state.immediate_retries,
             "source_retries": state.source_retries,
         },
-        "runs": [_run(state, run, rows or {}) for _, run in sorted(state.runs.items())],
+        "runs": [in_flight(state, run, rows or {}) for _, run in sorted(state.runs.items())],
         "ripples": _ripples(state, release),
         "tables": len(state.tables),
         "older_tables": older_tables(state.line, state.tables, state.snapshot_f),
@@ -184,7 +185,7 @@ def describe(
     }
 
 
-def _word(state: PondState, release: Release | None) -> LineStatusWord:
+def word_for(state: PondState, release: Release | None) -> LineStatusWord:
     """The one word that says most. Work in progress comes before the trouble that it may end."""
     if release is None:
         return "undeployed"
@@ -230,7 +231,7 @@ def _reason(
         return f"{state.line} is not deployed"
     if word == "blocked":
         causes = dict.fromkeys(
-            _cause(view.report.down) for view in state.blockers if view.report.down
+            cause_of(view.report.down) for view in state.blockers if view.report.down
         )
         return f"blocked by {', '.join(causes)}"
     ahead = (
@@ -242,25 +243,10 @@ def _reason(
         return f"{ahead}: its Tide asks for nothing until then"
     if word != "waiting":
         return state.reason
-    short = [
-        _wanting(view, deployed)
-        for _, view in sorted(state.sources.items())
-        if _is_short(state, view)
-    ]
+    short = [_wanting(view, deployed) for view in short_sources(state)]
     if short:
         return f"waits for {', '.join(short)}" + (f"; {ahead}" if ahead else "")
     return windows.why_waiting(state, now)
-
-
-def _is_short(state: PondState, view: SourceView) -> bool:
-    """Whether this Source has too little output for a run to start."""
-    needed = min(state.targets) if state.targets else None
-    pulled = state.pull is not None or state.woken is not None
-    held = view.report.end_f
-    supplies = held > state.start_f if needed is None or pulled else held >= needed
-    return not supplies and (
-        not view.optional or all(other.optional for other in state.sources.values())
-    )
 
 
 def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
@@ -269,10 +255,12 @@ def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:
     down = view.report.down
     if down is None:
         return view.line
-    return _cause(down) if down.root == view.line else f"{view.line} (blocked by {_cause(down)})"
+    return (
+        cause_of(down) if down.root == view.line else f"{view.line} (blocked by {cause_of(down)})"
+    )
 
 
-def _cause(down: Down) -> str:
+def cause_of(down: Down) -> str:
     """The root cause in one line: ``sales@1 (failed: no rows)``, ``sales@1 (killed)``."""
     message = next((text.strip() for text in down.message.splitlines() if text.strip()), "")
     error = " ".join(down.error.split())
@@ -285,7 +273,7 @@ def _trigger(trigger: Trigger | None) -> TriggerState | None:
     return {"kind": "wave"} if trigger else None
 
 
-def _staleness(end_f: Instant, delay: timedelta, now: Instant) -> float | None:
+def staleness(end_f: Instant, delay: timedelta, now: Instant) -> float | None:
     """In seconds. Under a Window it counts from the beginning of the opening. None: never run."""
     return None if end_f == NEVER else (now + delay - end_f).total_seconds()
 
@@ -304,7 +292,7 @@ def _sources(
             "line": line,
             "optional": view.optional,
             "end_f": to_text(view.report.end_f),
-            "staleness_seconds": _staleness(view.report.end_f, view.report.delay, now),
+            "staleness_seconds": staleness(view.report.end_f, view.report.delay, now),
             "down": view.report.down is not None,
             "absent": deployed is not None and line not in deployed,
         }
@@ -325,7 +313,8 @@ def _failure(state: PondState) -> FailureRow | None:
     }
 
 
-def _run(state: PondState, run: Run, rows: Mapping[str, AttemptRow]) -> RunningRun:
+def in_flight(state: PondState, run: Run, rows: Mapping[str, AttemptRow]) -> RunningRun:
+    """A run in flight, and how far each Ripple is."""
     return {
         "run": run_key(state.line, run.number),
         "f": to_text(run.f),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from duckstring.api.post import Posted, post_and_wait
 from duckstring.engine.signals import WindowAdded, WindowRemoved
 from duckstring.engine.state import PondState
+from duckstring.engine.why import next_use
 from duckstring.errors import OperatorError, nearest
 from duckstring.model import commands
 from duckstring.model.catalog import Release
@@ -23,13 +24,11 @@ from duckstring.model.windows import (
     MOST_WINDOWS,
     Occurrence,
     Window,
-    first_after,
     in_words,
     is_carried_by_schedule,
     is_same_rule,
     meeting,
     minute_in_words,
-    next_opening,
     next_openings,
     open_now,
     overlap,
@@ -160,23 +159,13 @@ def why_waiting(state: PondState, now: Instant) -> str:
     found = open_now(rules, now)
     if found is not None and found.end > state.start_f:
         return ""
-    if coming := _next_use(rules, state, now):
+    if coming := next_use(state, now):
         left = timedelta(seconds=max(1, round((coming.start - now).total_seconds())))
         return (
             f"waits for Window {coming.window}, opens {minute_in_words(coming.start)} (in "
             f"{_roughly(left)})"
         )
     return f"waits, and no Window of {state.line} opens again"
-
-
-def _next_use(rules: Collection[Window], state: PondState, now: Instant) -> Occurrence | None:
-    """The first opening that is not satisfied before it begins. A rule that is gone may have left a
-    freshness far in the future.
-    """
-    if state.start_f <= now:
-        return next_opening(rules, now)
-    coming = first_after(rules, state.start_f)
-    return coming if coming is None or coming.start > now else next_opening(rules, now)
 
 
 def _goes_with(window: Window, state: PondState, now: Instant) -> bool:

@@ -70,11 +70,11 @@ def start_run(turn: Turn) -> bool:
         return False
     if turn.release is None or turn.next_release is not None or turn.health == "killed":
         return False
-    if _is_forcing(turn) or len(turn.runs) >= MOST_RUNS:
+    if is_forcing(turn) or len(turn.runs) >= MOST_RUNS:
         return False
     if turn.health == "failed":
         return _start_after_failure(turn)
-    may_be_pushed, may_be_pulled = _room(turn)
+    may_be_pushed, may_be_pulled = room(turn)
     f = source_f(turn) if may_be_pushed or may_be_pulled else NEVER
     pushed = bool(turn.targets) and f >= turn.targets[0]
     woken = turn.woken is not None and f >= turn.woken
@@ -85,7 +85,7 @@ def start_run(turn: Turn) -> bool:
     return True
 
 
-def _room(turn: Turn) -> tuple[bool, bool]:
+def room(turn: Turn) -> tuple[bool, bool]:
     """Whether a pushed run may begin, and whether a pulled one may.
 
     A run that begins while its root Ripples are busy would only grow old. In a chain of Ripples
@@ -101,7 +101,7 @@ def _room(turn: Turn) -> tuple[bool, bool]:
         if above and above not in ripple.parents:
             is_chain = False
         above = name
-    return (_root_rests(turn) if is_chain else not _in_flight(turn)), roots_rest
+    return (_root_rests(turn) if is_chain else not in_flight(turn)), roots_rest
 
 
 def _root_rests(turn: Turn) -> bool:
@@ -112,7 +112,8 @@ def _root_rests(turn: Turn) -> bool:
     return root is None or root.attempt is None
 
 
-def _in_flight(turn: Turn) -> bool:
+def in_flight(turn: Turn) -> bool:
+    """Whether a run is in flight that has not failed."""
     for run in turn.runs.values():  # noqa: SIM110 - asked at every step of demand; a generator costs more than the answer
         if run.failure is None:
             return True
@@ -125,7 +126,7 @@ def _start_after_failure(turn: Turn) -> bool:
 
     Only one run at a time: two in flight could both fail, which would be one try too many.
     """
-    if turn.failures > turn.source_retries or turn.asleep or turn.starved or _in_flight(turn):
+    if turn.failures > turn.source_retries or turn.asleep or turn.starved or in_flight(turn):
         return False
     f = source_f(turn)
     if turn.is_inlet:
@@ -160,7 +161,7 @@ def start_forced(turn: Turn) -> bool:
     return True
 
 
-def _is_forcing(turn: Turn) -> bool:
+def is_forcing(turn: Turn) -> bool:
     """Whether a forced run waits or is in flight. A newer run would overtake it before it had done
     anything.
     """

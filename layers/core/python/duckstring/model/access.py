@@ -32,6 +32,7 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "lake"
             | "doctor"
             | "cost"
+            | "why"
         }:
             return "viewer"
         case {"op": "window" | "arrival", "action": "list"} | {

@@ -11,6 +11,7 @@ from duckstring.model.names import Line, parse_line
 
 DEPLOY = "duckstring deploy"
 STATUS = "duckstring status"
+DOCTOR = "duckstring doctor"
 ALL_LINES = "duckstring status --once"
 START = "duckstring catchment start"
 TIDE_EXAMPLE = "duckstring trigger tide reports 1d"
@@ -25,6 +26,33 @@ def status(line: Line) -> str:
 def pulse(line: Line) -> str:
     """Ask for output as of now, with all that it needs."""
     return f"duckstring trigger pulse {_of(line)}"
+
+
+def why(line: Line) -> str:
+    """Say why the line runs, or does not."""
+    return f"duckstring why {_of(line)}"
+
+
+def tide(line: Line) -> str:
+    """Keep the line no staler than a day."""
+    pond, major = parse_line(line)
+    return f"duckstring trigger tide {pond} 1d -m {major}"
+
+
+def run_show(run: str) -> str:
+    """Show a run with its attempts and their whole errors."""
+    return f"duckstring run show {run}"
+
+
+def source_retries(line: Line, number: int) -> str:
+    """Let the line try again by itself, so often."""
+    return f"duckstring control failure-budget {_of(line)} --source {number}"
+
+
+def list_windows(line: Line) -> str:
+    """Show the rules of an Inlet."""
+    pond, major = parse_line(line)
+    return f"duckstring trigger window {pond} list -m {major}"
 
 
 def wake(line: Line, *, alone: bool = False) -> str:

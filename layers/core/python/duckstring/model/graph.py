@@ -146,6 +146,29 @@ def absent(line: Line, releases: Mapping[Line, Release]) -> tuple[tuple[Line, Li
     return tuple(sorted(found))
 
 
+def lines_above(line: Line, releases: Mapping[Line, Release]) -> set[Line]:
+    """All lines that ``line`` reads, itself or by way of others, deployed or not."""
+    return _reached(line, _sources(releases))
+
+
+def lines_below(line: Line, releases: Mapping[Line, Release]) -> set[Line]:
+    """All lines that read ``line``, themselves or by way of others."""
+    sinks: dict[Line, set[Line]] = {}
+    for sink, spec in _edges(releases):
+        sinks.setdefault(spec.line, set()).add(sink.line)
+    return _reached(line, sinks)
+
+
+def _reached(line: Line, following: Mapping[Line, Collection[Line]]) -> set[Line]:
+    reached: set[Line] = set()
+    ahead = [line]
+    while ahead:
+        new = set(following.get(ahead.pop(), ())) - reached
+        reached |= new
+        ahead += new
+    return reached - {line}
+
+
 def needed_by(
     line: Line, releases: Mapping[Line, Release]
 ) -> tuple[tuple[Line, ...], tuple[Line, ...]]:

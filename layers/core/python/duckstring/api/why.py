@@ -1,0 +1,202 @@
+"""``why``: why a line runs or does not, with the chain of causes down to the roots, and what would
+change them.
+
+It reads the catalog once, the states of the lines above and below in batches of 100, the row of
+the last run, and the rows of attempts in flight. It asks no other service, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from duckstring.api import why_words
+from duckstring.api.in_flight import rows_of
+from duckstring.api.requests import WhyRequest
+from duckstring.api.status import in_flight, staleness, word_for
+from duckstring.api.why_runs import demand_of, inside, last_in_words
+from duckstring.engine.causes import (
+    Busy,
+    Cause,
+    DeployWaits,
+    Failed,
+    ForceWaits,
+    LineCauses,
+    RetryAt,
+    RunFirst,
+    TideDue,
+    WindowClosed,
+    leads_to,
+)
+from duckstring.engine.state import PondState, Run, Tide
+from duckstring.engine.whose import origins
+from duckstring.engine.why import chain
+from duckstring.model.durations import duration_in_words
+from duckstring.model.find import find
+from duckstring.model.graph import lines_above, lines_below
+from duckstring.model.instants import Instant, to_text
+from duckstring.model.names import Line, run_key
+from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, StateReader
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import (
+        AttemptRow,
+        CauseTold,
+        LineWhy,
+        Staleness,
+        Way,
+        WhyAnswer,
+        WhyRun,
+    )
+    from duckstring.model.catalog import Release
+
+_MOST_LINES = 1000
+"""Of one answer: with some 600 bytes each they leave room in the 6 MB that Lambda answers."""
+
+_States = Mapping[Line, PondState]
+_Releases = Mapping[Line, "Release"]
+
+
+def why(
+    asked: WhyRequest,
+    *,
+    catalog: Catalog,
+    states: StateReader,
+    history: HistoryReader,
+    attempts: AttemptReader,
+    clock: Clock,
+) -> WhyAnswer:
+    """Explain what a line does now.
+
+    Raises:
+        PondNotFoundError: no such Pond.
+    """
+    releases = catalog.releases()
+    line = find(releases, asked.pond, asked.major).line
+    held = _read(states, {line})
+    state = held.get(line) or PondState(line)
+    is_running = any(run.failure is None for run in state.runs.values())
+    others = lines_above(line, releases) | (lines_below(line, releases) if is_running else set())
+    held |= _read(states, others - {line})
+    now = clock.now()
+    found, left_off = chain(line, held, releases, now, most=_MOST_LINES)
+    rows = rows_of(state, attempts)
+    last = history.last_runs({line: state.runs_started}).get(line) if state.runs_started else None
+    told = [_line(one, held, releases, now) for one in found]
+    runs = [_run(state, run, held, now, rows) for _, run in sorted(state.runs.items())]
+    return {
+        "line": line,
+        "now": to_text(now),
+        "at": to_text(now),
+        "status": told[0]["status"],
+        "text": _in_short(told, runs),
+        "end_f": to_text(state.end_f),
+        "staleness": _staleness(state, now),
+        "runs": runs,
+        "chain": told,
+        "left_off": left_off,
+        "ways": _ways(told),
+        "last_run": last,
+        "last": last_in_words(last, now) if last else "",
+    }
+
+
+def _read(states: StateReader, lines: Collection[Line]) -> dict[Line, PondState]:
+    return {line: seen.state for line, seen in states.read(lines).items()} if lines else {}
+
+
+def _line(found: LineCauses, held: _States, releases: _Releases, now: Instant) -> LineWhy:
+    state = held.get(found.line) or PondState(found.line)
+    return {
+        "line": found.line,
+        "status": word_for(state, releases.get(found.line)),
+        "causes": [_cause(state, cause, now) for cause in found.causes],
+    }
+
+
+def _cause(state: PondState, cause: Cause, now: Instant) -> CauseTold:
+    at = _at(cause)
+    return {
+        "kind": cause.__struct_config__.tag,  # type: ignore[typeddict-item] # a test compares them
+        "text": why_words.sentence(state, cause, now),
+        "leads_to": leads_to(cause),
+        "at": to_text(at) if at else None,
+        "runs": [run_key(state.line, number) for number in _runs(cause)],
+        "ways": why_words.ways(state, cause),
+    }
+
+
+def _at(cause: Cause) -> Instant | None:
+    match cause:
+        case RetryAt(at) | TideDue(at):
+            return at
+        case WindowClosed(opening) if opening is not None:
+            return opening.start
+        case _:
+            return None
+
+
+def _runs(cause: Cause) -> tuple[int, ...]:
+    match cause:
+        case DeployWaits(_, runs) | ForceWaits(runs) | RunFirst(runs):
+            return runs
+        case Busy(run) | Failed(run) if run:
+            return (run,)
+        case _:
+            return ()
+
+
+def _ways(told: list[LineWhy]) -> list[Way]:
+    """Those of all causes, each once, the nearest line first."""
+    found = [way for line in told for cause in line["causes"] for way in cause["ways"]]
+    return list({(way["text"], way["command"]): way for way in found}.values())
+
+
+def _in_short(told: list[LineWhy], runs: list[WhyRun]) -> str:
+    """Why it runs, or the line's own first cause and the first root."""
+    going = [run for run in runs if run["demand"]]
+    if going:
+        return f"{told[0]['line']} runs {going[0]['run']}. {going[0]['demand'][0]['text']}"
+    own = [cause["text"] for cause in told[0]["causes"][:1]]
+    roots = [
+        cause["text"] for line in told for cause in line["causes"] if cause["leads_to"] is None
+    ]
+    return " ".join(dict.fromkeys(own + roots[:1]))
+
+
+def _run(
+    state: PondState, run: Run, held: _States, now: Instant, rows: Mapping[str, AttemptRow]
+) -> WhyRun:
+    going = in_flight(state, run, rows)
+    asked = origins(state, run, held) if run.failure is None else ()
+    return {
+        "run": going["run"],
+        "f": going["f"],
+        "version": going["version"],
+        "started": going["started"],
+        "demand": [demand_of(state, origin, held, now) for origin in asked],
+        "ripples": going["ripples"],
+        "inside": inside(state, run, going["ripples"], now),
+    }
+
+
+def _staleness(state: PondState, now: Instant) -> Staleness:
+    seconds = staleness(state.end_f, state.delay, now)
+    bound = state.trigger.bound if isinstance(state.trigger, Tide) else None
+    asked = min(state.targets, default=None)
+    over = bound is not None and (seconds is None or seconds > bound.total_seconds())
+    return {
+        "seconds": seconds,
+        "bound": bound.total_seconds() if bound is not None else None,
+        "asked": to_text(asked) if asked else None,
+        "late": over or asked is not None,
+        "text": _age(state, now, seconds)
+        + (f" Its Tide allows {duration_in_words(bound)}." if bound is not None else "")
+        + (f" Newer is asked for since {why_words.at_in_words(asked, now)}." if asked else ""),
+    }
+
+
+def _age(state: PondState, now: Instant, seconds: float | None) -> str:
+    if seconds is None:
+        return f"{state.line} has published nothing yet."
+    return f"Its output is fresh as of {why_words.at_in_words(state.end_f, now)}."

@@ -1,0 +1,141 @@
+"""Runs in words: for what a run in flight began, what its Ripples do, how the last one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from duckstring.api import why_words
+from duckstring.engine.causes import Origin
+from duckstring.engine.state import PondState, Run, Tide
+from duckstring.model.durations import duration_in_words
+from duckstring.model.failures import Failure
+from duckstring.model.instants import Instant, from_text, to_text
+from duckstring.model.names import Line, run_key
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import DemandTold, RunningRipple, RunRow
+
+_BEGAN_FOR = {
+    "force": "It was forced by an operator.",
+    "wake": "It was woken by an operator.",
+    "tap": "It began for a Tap.",
+    "tide": "It began for its Tide.",
+    "wave": "It began for its Wave.",
+    "push": "It began for a Pulse, or because a Sink needed it.",
+    "pull": "It began because a Sink asked for newer.",
+}
+
+
+def demand_of(
+    state: PondState, origin: Origin, held: Mapping[Line, PondState], now: Instant
+) -> DemandTold:
+    """Where a demand began, in words and as fields."""
+    of = held.get(origin.line, state)
+    via = f", by way of {', '.join(reversed(origin.via[:-1]))}" if origin.via[:-1] else ""
+    unsure = (
+        "" if origin.sure else f" (or of a line below {origin.line} that no longer waits for it)"
+    )
+    return {
+        "kind": origin.kind,
+        "text": f"{_demand(state, origin, of, now)}{unsure}{via}.",
+        "line": origin.line,
+        "at": to_text(origin.at) if origin.at else None,
+        "via": list(origin.via),
+        "sure": origin.sure,
+    }
+
+
+def _demand(state: PondState, origin: Origin, of: PondState, now: Instant) -> str:
+    when = f" {why_words.at_in_words(origin.at, now)}" if origin.at else ""
+    match origin.kind:
+        case "force" | "wake":
+            did = "forced" if origin.kind == "force" else "woke"
+            return f"An operator {did} {origin.line}"
+        case "retry":
+            failed = run_key(state.line, state.failed_run) if state.failed_run else "a run"
+            return f"It tries again after {failed} failed"
+        case "tap" | "pulse":
+            return f"It was asked for by a {origin.kind.capitalize()} of {origin.line}{when}"
+        case "wave":
+            return f"The Wave of {origin.line} asks for the next version after each"
+        case "tide":
+            bound = of.trigger.bound if isinstance(of.trigger, Tide) else None
+            named = f"Tide ({duration_in_words(bound)})" if bound else "Tide"
+            return f"It was asked for by the {named} of {origin.line}{when}"
+        case "unknown":
+            return (
+                "It is not known for whom: what asked for it was answered since, or was put to "
+                "sleep"
+            )
+
+
+def inside(state: PondState, run: Run, ripples: Sequence[RunningRipple], now: Instant) -> list[str]:
+    """What the Ripples of a run do that are not done, one sentence each."""
+    return list(_inside(state, run, ripples, now))
+
+
+def _inside(
+    state: PondState, run: Run, ripples: Sequence[RunningRipple], now: Instant
+) -> Iterator[str]:
+    if run.failure is not None:
+        yield "It has failed; what it had begun is still ending."
+    elif run.superseded:
+        yield "A newer run has overtaken it, and is published in its place."
+    if run.launch > 1:
+        yield f"Its execution was lost, and was started again ({run.launch - 1}x)."
+    done = {one["name"] for one in ripples if one["status"] == "done"}
+    for one in ripples:
+        if text := _ripple(state, one, done, now):
+            yield text
+
+
+def _ripple(state: PondState, one: RunningRipple, done: set[str], now: Instant) -> str:
+    name = one["name"]
+    since = f" since {why_words.duration(now - from_text(one['since']))}" if one["since"] else ""
+    again = f", attempt {one['attempt']}" if one["attempt"] > 1 else ""
+    match one["status"]:
+        case "running" if one["resumes"] and from_text(one["resumes"]) > now:
+            until = why_words.duration(from_text(one["resumes"]) - now)
+            return f"{name} pauses for {until} more{again}."
+        case "running":
+            return f"{name} runs{since}{again}."
+        case "queued":
+            return f"{name} is about to start{since}{again}."
+        case "waiting":
+            parents = [parent for parent in state.ripples[name].parents if parent not in done]
+            return f"{name} waits for {', '.join(parents) or 'its turn'}."
+        case _:
+            return ""
+
+
+def last_in_words(row: RunRow, now: Instant) -> str:
+    """How the last run ended, why so, and for what it began; empty while it is in flight."""
+    if row["status"] == "running":
+        return ""
+    ended = row["finished"] or row["started"]
+    when = f"{why_words.duration(now - from_text(ended))} ago"
+    began = _BEGAN_FOR.get(row.get("wanted") or "", "")
+    return " ".join(filter(None, (f"Run {row['run']} {_ended(row, when)}", began)))
+
+
+def _ended(row: RunRow, when: str) -> str:
+    status = row["status"]
+    if status == "success" and row["overtaken_by"]:
+        return f"was overtaken {when} by {row['overtaken_by']}, which was published."
+    if status == "success" and row["changed"] is False:
+        return f"succeeded {when}, and changed nothing."
+    if status == "failed":
+        failure = Failure(row["ripple"] or "", 0, row["error"] or "", row["message"] or "")
+        where = f" in {failure.ripple}" if failure.ripple else ""
+        return f"failed {when}{where}: {why_words.error_in_line(failure)}."
+    return _ENDED.get(status, "ended {when}.").format(when=when)
+
+
+_ENDED = {
+    "success": "succeeded {when}.",
+    "pass": "passed {when}: nothing that it reads had changed since the run before.",
+    "killed": "was killed {when}.",
+    "removal": "took removed tables out of what is published, {when}.",
+    "rollback": "published an earlier snapshot again, {when}.",
+}

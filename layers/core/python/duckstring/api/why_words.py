@@ -1,0 +1,257 @@
+"""Causes in words, and what would change each, as commands to type. Decides nothing: what is so is
+found in ``engine/why.py`` and ``engine/whose.py``.
+
+What authors wrote (errors) comes as one short line. Whoever prints it escapes it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from duckstring.api.in_flight import named
+from duckstring.engine.causes import (
+    Asleep,
+    Blocked,
+    Busy,
+    Cause,
+    DeployWaits,
+    Due,
+    Failed,
+    ForceWaits,
+    Killed,
+    Lags,
+    NotAsked,
+    NotDeployed,
+    NotReceived,
+    RetryAt,
+    RunFirst,
+    Short,
+    TideDue,
+    WindowClosed,
+)
+from duckstring.engine.state import PondState, Tide
+from duckstring.model import commands
+from duckstring.model.durations import duration_in_words
+from duckstring.model.failures import Failure
+from duckstring.model.instants import NEVER, ZERO, Instant
+from duckstring.model.limits import REASON, within
+from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.windows import minute_in_words
+
+if TYPE_CHECKING:
+    from duckstring.model.answers import Way
+
+_MOST_RETRIES_NAMED = 1000
+
+
+def sentence(state: PondState, cause: Cause, now: Instant) -> str:  # noqa: C901, PLR0911, PLR0912 - one arm a cause
+    """The cause, of the line of ``state``, in one or two sentences."""
+    line = state.line
+    match cause:
+        case NotDeployed():
+            return f"{line} is not deployed."
+        case NotReceived(deployed):
+            return f"{line} was deployed {_past(deployed, now)}, and has not received that yet."
+        case Killed():
+            return f"{line} was killed by an operator."
+        case Failed():
+            return _failed(line, cause)
+        case RetryAt(at, asks=False):
+            return f"{line} is tried again {_future(at, now)}."
+        case RetryAt(at):
+            return (
+                f"{line} asks its Sources {_future(at, now)} for something newer to try again with."
+            )
+        case Asleep():
+            return f"{line} was put to sleep, and nobody has asked for it since."
+        case Blocked(source, down):
+            how = f"was {down.why}" if down.why != "failed" else "failed"
+            if down.root == source:
+                return f"{line} requires {source}, which {how}."
+            return f"{line} requires {source}, which is blocked: {down.root} {how}."
+        case NotAsked():
+            return f"Nobody asks for newer output of {line}{_has(state)}."
+        case TideDue(at):
+            return f"{_tide(state)} of {line} asks again {_future(at, now)}; until then {_fresh}."
+        case Short():
+            return _short(state, cause)
+        case Lags(source, has):
+            return (
+                f"{line} waits for {source}, too: another Source has news, and the output of "
+                f"{source} as of {_at(has)} was read already."
+            )
+        case WindowClosed():
+            return _window(line, cause, now)
+        case DeployWaits(version, runs):
+            return f"{version} of {line} waits for {_runs(line, runs)}, and what is asked for too."
+        case ForceWaits(runs):
+            return f"A forced run of {line} waits for {_runs(line, runs)}."
+        case RunFirst(runs):
+            return f"What is asked of {line} waits for {_runs(line, runs)}."
+        case Busy(run, f, since):
+            return (
+                f"{line} runs: {run_key(line, run)} since {duration(now - since)}, as of {_at(f)}."
+            )
+        case Due():
+            return f"Nothing is in the way of {line}: it is about to start."
+        case _:
+            assert_never(cause)
+
+
+_fresh = "its output is fresh enough"
+
+
+def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, PLR0912 - one arm a cause
+    """What would change a cause. A cause that leads to another line has none: its root has them."""
+    line = state.line
+    pond = parse_line(line)[0]
+    match cause:
+        case NotDeployed():
+            return [_way(f"Deploy {pond}", commands.DEPLOY)]
+        case NotReceived() | Due():
+            return [_way("It takes seconds. If it lasts, see whether something is lost", _DOCTOR)]
+        case Killed():
+            return [
+                _way(f"Let {line} go on, and run it once", commands.wake(line)),
+                _way(f"Let {line} go on with what is asked of it", commands.clear(line)),
+            ]
+        case Failed():
+            return _after_failure(line, cause)
+        case RetryAt():
+            return [_way(f"Run {line} now, on what there is", commands.wake(line))]
+        case Asleep() | NotAsked():
+            return [
+                _way(f"Ask for {line} once, with all that it needs", commands.pulse(line)),
+                _way(f"Keep {line} no staler than a day, say", commands.tide(line)),
+            ]
+        case TideDue():
+            return [_way(f"Ask for {line} now", commands.pulse(line))]
+        case Short(asked=False) if state.health == "ok":
+            return [_way("Ask the Sources, too (a wake asks none)", commands.pulse(line))]
+        case Blocked() | Short() | Lags():
+            return []
+        case WindowClosed(None):
+            return [_way(f"Give {line} a Window that opens", commands.list_windows(line))]
+        case WindowClosed():
+            return [_way("See or change its Windows", commands.list_windows(line))]
+        case DeployWaits(_, runs) | ForceWaits(runs) | RunFirst(runs):
+            return [
+                _way("See how far the run is", commands.run_show(run_key(line, runs[0]))),
+                _way(f"Stop what runs of {line}", commands.kill(line)),
+            ]
+        case Busy():
+            return [_way(f"See how far {line} is", commands.status(line))]
+        case _:
+            assert_never(cause)
+
+
+_DOCTOR = commands.DOCTOR
+
+
+def _after_failure(line: Line, cause: Failed) -> list[Way]:
+    pond = parse_line(line)[0]
+    see = [_way("See the whole error", commands.run_show(run_key(line, cause.run)))]
+    if cause.tries:
+        return see if cause.run else []
+    more = cause.failures < _MOST_RETRIES_NAMED
+    return [
+        *(see if cause.run else []),
+        _way(f"If {pond} is wrong: repair it, and deploy it", commands.DEPLOY),
+        _way("If the fault lay outside and is gone: run it again", commands.wake(line)),
+        _way("If nobody needs that run: only clear the failure", commands.clear(line)),
+        *(
+            [
+                _way(
+                    "To have it tried again by itself: raise its budget",
+                    commands.source_retries(line, cause.failures),
+                )
+            ]
+            if more
+            else []
+        ),
+    ]
+
+
+def _failed(line: Line, cause: Failed) -> str:
+    run = f"Run {run_key(line, cause.run)}" if cause.run else f"The last run of {line}"
+    error = f": {error_in_line(cause.failure)}" if cause.failure else ""
+    where = f" in {cause.failure.ripple}" if cause.failure and cause.failure.ripple else ""
+    often = f" It is failure {cause.failures} in a row." if cause.failures > 1 else ""
+    left = {0: "No try is left.", 1: "One try is left."}.get(
+        cause.tries, f"{cause.tries} tries are left."
+    )
+    end = "" if error.endswith((".", "!", "?", "…")) else "."
+    return f"{run} failed{where}{error}{end}{often} {left}"
+
+
+def error_in_line(failure: Failure) -> str:
+    """``ValueError: no rows``: the error's name and the first line that says something."""
+    lines = (" ".join(text.split()) for text in failure.message.splitlines())
+    first = within(next(filter(None, lines), ""), REASON)
+    return ": ".join(filter(None, (" ".join(failure.error.split()), first)))
+
+
+def _short(state: PondState, cause: Short) -> str:
+    line, source = state.line, cause.source
+    if cause.has == NEVER:
+        has = "which has published nothing yet"
+    elif cause.needs is None:
+        has = f"which has nothing newer than {_at(cause.has)}"
+    else:
+        has = f"which is fresh as of {_at(cause.has)}; {_at(cause.needs)} is asked for"
+    unasked = "" if cause.asked or state.health != "ok" else f" {line} has not asked it for that."
+    return f"{line} waits for {source}, {has}.{unasked}"
+
+
+def _window(line: Line, cause: WindowClosed, now: Instant) -> str:
+    used = f"{line} has run for the Window that is open. " if cause.used else ""
+    if cause.opening is None:
+        return f"{used}{line} waits for a Window, and none opens again."
+    when = (
+        f"opens {minute_in_words(cause.opening.start)} (in {duration(cause.opening.start - now)})"
+    )
+    return f"{used}{line} waits for Window {cause.opening.window}, which {when}."
+
+
+def _tide(state: PondState) -> str:
+    bound = state.trigger.bound if isinstance(state.trigger, Tide) else ZERO
+    return f"The Tide ({duration_in_words(bound)})"
+
+
+def _has(state: PondState) -> str:
+    return "" if state.end_f == NEVER else f" than as of {_at(state.end_f)}"
+
+
+def _runs(line: Line, runs: tuple[int, ...]) -> str:
+    return named([run_key(line, number) for number in runs])
+
+
+def _at(instant: Instant) -> str:
+    return minute_in_words(instant.replace(microsecond=0)) if instant != NEVER else "never"
+
+
+def _future(at: Instant, now: Instant) -> str:
+    return f"at {_at(at)} (in {duration(at - now)})"
+
+
+def _past(at: Instant, now: Instant) -> str:
+    return f"at {_at(at)} ({duration(now - at)} ago)"
+
+
+def at_in_words(at: Instant, now: Instant) -> str:
+    """``at 2030-01-01 02:00 UTC (5m ago)``."""
+    return _past(at, now)
+
+
+def duration(left: timedelta) -> str:
+    """A duration without irrelevant detail: whole hours of days, whole minutes of hours."""
+    left = max(timedelta(seconds=round(left.total_seconds())), ZERO)
+    for unit in (timedelta(hours=1), timedelta(minutes=1)):
+        if left >= 24 * unit:
+            return duration_in_words(left // unit * unit)
+    return duration_in_words(left)
+
+
+def _way(text: str, command: str | None) -> Way:
+    return {"text": text, "command": command}

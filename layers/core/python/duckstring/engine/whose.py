@@ -1,0 +1,127 @@
+"""Whose demand a run in flight answers, as far as the lines remember it.
+
+A target keeps its epoch on its way up, so it is found again in the Sinks that wait for it. A pull
+is not marked: it is followed to the Sinks that wait, or that prepare their next run. What a line
+has forgotten is not guessed (``Origin.sure``, ``unknown``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+
+from duckstring.engine.causes import Origin, WantedBy
+from duckstring.engine.state import PondState, Run, Tide, Wave
+from duckstring.model.instants import NEVER, Instant
+from duckstring.model.names import Line
+
+_States = Mapping[Line, PondState]
+_Path = tuple[Line, ...]
+
+
+def origins(state: PondState, run: Run, states: _States) -> tuple[Origin, ...]:
+    """Where the demand began that a run in flight was started for.
+
+    Args:
+        state: of the line that runs.
+        run: one of its runs in flight, which has not failed.
+        states: of all lines below it.
+
+    Returns:
+        An operator's order first, then what is pulled, then what is pushed; never empty.
+    """
+    line = state.line
+    if run.forced:
+        return (Origin("force", line),)
+    found: list[Origin] = []
+    if run.woken is not None:
+        found.append(Origin("wake", line))
+    if run.pull is not None:
+        found += _pulled(state, run, states)
+    if run.target > NEVER:
+        found += _pushed(state, run.target, states)
+    if state.health == "failed":
+        found.insert(0, Origin("retry", line))
+    return tuple(found) or (Origin("unknown", line),)
+
+
+def _pushed(state: PondState, epoch: Instant, states: _States) -> Iterator[Origin]:
+    """Lines that wait for this very epoch, and have no Sink that does."""
+    for path in _ends(state, states, lambda sink: _holds(sink, epoch)):
+        end = states.get(path[-1], state)
+        kind: WantedBy = "tide" if isinstance(end.trigger, Tide) else "pulse"
+        yield Origin(kind, end.line, epoch, path[1:], sure=not end.sinks)
+
+
+def _holds(state: PondState, epoch: Instant) -> bool:
+    return epoch in state.targets or any(run.target == epoch for run in _live(state))
+
+
+def _pulled(state: PondState, run: Run, states: _States) -> Iterator[Origin]:
+    """Lines with a Tap or a Wave of their own, by way of Sinks that pull."""
+    found = list(_own_pull(state, run.pull if run.tapped else None, ()))
+    for path in _walk(state, states, _pulls):
+        sink = states[path[-1]]
+        found += _own_pull(sink, _tapped(sink), path[1:])
+    yield from found or [Origin("unknown", state.line)]
+
+
+def _own_pull(state: PondState, tapped: Instant | None, via: _Path) -> Iterator[Origin]:
+    """A Wave is set with a Tap of its line, which counts as the Wave's own."""
+    if isinstance(state.trigger, Wave):
+        yield Origin("wave", state.line, via=via)
+    elif tapped is not None:
+        yield Origin("tap", state.line, tapped, via)
+
+
+def _pulls(state: PondState) -> bool:
+    return (
+        state.pull is not None
+        or state.kept is not None
+        or isinstance(state.trigger, Wave)
+        or any(run.pull is not None for run in _live(state))
+    )
+
+
+def _tapped(state: PondState) -> Instant | None:
+    """When this very line was tapped, of Taps that are not answered yet."""
+    held = [run.pull for run in _live(state) if run.tapped]
+    held += [state.pull] if state.tapped else []
+    held += [state.kept.epoch] if state.kept is not None and state.kept.own else []
+    return max((at for at in held if at is not None), default=None)
+
+
+def _live(state: PondState) -> list[Run]:
+    return [run for run in state.runs.values() if run.failure is None]
+
+
+_Asks = Callable[[PondState], bool]
+
+
+def _walk(state: PondState, states: _States, asks: _Asks) -> Iterator[_Path]:
+    """The way to each line below that asks, through lines that ask; each line once, the nearest
+    first.
+    """
+    ahead: deque[tuple[PondState, _Path]] = deque([(state, (state.line,))])
+    seen = {state.line}
+    while ahead:
+        one, path = ahead.popleft()
+        for sink in _asking_sinks(one, states, asks):
+            if sink.line not in seen:
+                seen.add(sink.line)
+                ahead.append((sink, (*path, sink.line)))
+                yield (*path, sink.line)
+
+
+def _ends(state: PondState, states: _States, asks: _Asks) -> Iterator[_Path]:
+    """Of these ways, those to lines that no Sink asks; the line itself if no Sink asks it."""
+    if not _asking_sinks(state, states, asks):
+        yield (state.line,)
+    for path in _walk(state, states, asks):
+        if not _asking_sinks(states[path[-1]], states, asks):
+            yield path
+
+
+def _asking_sinks(state: PondState, states: _States, asks: _Asks) -> list[PondState]:
+    sinks = [states[line] for line in sorted(state.sinks) if line in states]
+    return [sink for sink in sinks if asks(sink)]
