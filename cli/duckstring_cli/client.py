@@ -35,6 +35,7 @@ from duckstring.model.answers import (
     TablesAnswer,
     TraceAnswer,
     TriggerAnswer,
+    WhyAnswer,
     WindowAnswer,
 )
 from duckstring.model.instants import Instant, to_text
@@ -192,6 +193,10 @@ class Client:
             )
             answer = {**more, "now": answer["now"], "lines": [*answer["lines"], *more["lines"]]}
         return answer
+
+    def why(self, pond: str, *, major: int | None = None) -> WhyAnswer:
+        """Why a line runs now, or does not."""
+        return self._call(WhyAnswer, "why", pond=pond, major=major)
 
     def runs(
         self,

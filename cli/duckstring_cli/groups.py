@@ -97,6 +97,12 @@ ENTRIES = (
         "Example: duckstring status reports --once",
     ),
     Entry(
+        "why",
+        "why:why",
+        "Why a Pond runs or does not, down to the root cause, and what would change it.",
+        "Example: duckstring why reports",
+    ),
+    Entry(
         "runs",
         "runs:runs",
         "What ran, newest first.",

@@ -237,6 +237,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "catchment connect": ["catchment", "connect", "--name", "NEW", "--stack", "STACK",
                               "--region", "us-east-1"],
         "status": ["status", "--once"],
+        "why": ["why", made],
         "runs": ["runs", "people_made"],
         "run show": ["run", "show", "people_bad@1/1"],
         "logs": ["logs", "people_made@1/1"],

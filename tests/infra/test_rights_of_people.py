@@ -56,6 +56,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "hello"},
     {"op": "status"},
     {"op": "status", "pond": "sales"},
+    {"op": "why", "pond": "sales"},
     {"op": "runs"},
     {"op": "runs", "pond": "sales", "status": "failed"},
     {"op": "run", "run": "sales@1/1"},

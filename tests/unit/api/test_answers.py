@@ -22,6 +22,7 @@ CALLS = {
     "compute": lambda client: client.compute("sales"),
     "window": lambda client: client.window("sales", "list"),
     "status": lambda client: client.status(),
+    "why": lambda client: client.why("sales"),
     "runs": lambda client: client.runs(),
     "run": lambda client: client.run("sales@1/1"),
     "cost": lambda client: client.cost(limit=10),

@@ -19,7 +19,7 @@ prints.
 
 ELSEWHERE = {"catchment start", "catchment connect", "catchment env", "doctor", "doctor redrive"}
 ELSEWHERE |= {"logs", "query", "sql", "get", "check", "plan", "pond run", "pond hydrate", "ui"}
-ELSEWHERE |= {"lineage", "trace", "snapshots", "diff", "lake", "publish"}
+ELSEWHERE |= {"why", "lineage", "trace", "snapshots", "diff", "lake", "publish"}
 ELSEWHERE |= {"catchment protect", "catchment destroy", "catchment backup", "catchment restore"}
 ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
 ELSEWHERE |= {"secret set", "secret ls", "secret rm", "contract"}

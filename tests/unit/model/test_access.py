@@ -21,6 +21,7 @@ VIEWER: list[dict[str, object]] = [
 ]
 VIEWER += [
     {"op": "kept", "pond": "sales"},
+    {"op": "why", "pond": "sales"},
     {"op": "publish", "pond": "sales", "snapshot": 4, "dry": True},
 ]
 OPERATOR: list[dict[str, object]] = [

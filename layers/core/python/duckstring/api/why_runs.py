@@ -10,7 +10,7 @@ from duckstring.engine.causes import Origin
 from duckstring.engine.state import PondState, Run, Tide
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import Failure
-from duckstring.model.instants import Instant, from_text, to_text
+from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def _demand(state: PondState, origin: Origin, of: PondState, now: Instant) -> st
     when = f" {why_words.at_in_words(origin.at, now)}" if origin.at else ""
     match origin.kind:
         case "force" | "wake":
-            did = "forced" if origin.kind == "force" else "woke"
+            woke = "woke" if state.end_f > NEVER else "woke (or forced)"  # never run: it is woken
+            did = "forced" if origin.kind == "force" else woke
             return f"An operator {did} {origin.line}"
         case "retry":
             failed = run_key(state.line, state.failed_run) if state.failed_run else "a run"

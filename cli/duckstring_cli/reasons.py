@@ -1,0 +1,105 @@
+"""What ``duckstring why`` shows. Decides what to show and how deep, and makes no requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from duckstring.model.answers import CauseTold, WhyAnswer, WhyRun
+from duckstring_cli import hints, render
+
+_MOST_LINES = 30
+"""Lines of the chain on a screen. JSON has all."""
+_DEEPEST = 8
+"""From here on the chain is not moved further to the right."""
+
+
+def shown(answer: WhyAnswer) -> RenderableType:
+    """The answer: in one sentence, why, how old, what would change it, and the last run."""
+    parts: list[RenderableType] = [
+        Text.assemble(
+            (answer["line"], "bold"), "  ", render.word(answer["status"]), "  ", _age(answer)
+        )
+    ]
+    for run in answer["runs"]:
+        parts += _block(f"Why {run['run']} runs", _run(run))
+    causes = list(_chain(answer))
+    if causes:
+        parts += _block("Why no other run starts" if _is_running(answer) else "Why", causes)
+    if answer["ways"]:
+        parts += _block("What would change it", _ways(answer))
+    if answer["last"]:
+        parts += _block("The last run", [_item(answer["last"], 0)])
+    return Group(*parts)
+
+
+def _is_running(answer: WhyAnswer) -> bool:
+    return any(run["demand"] for run in answer["runs"])
+
+
+def _age(answer: WhyAnswer) -> Text:
+    stale = answer["staleness"]
+    return Text(_said(stale["text"]), style="yellow" if stale["late"] else "dim")
+
+
+def _block(title: str, lines: list[RenderableType]) -> list[RenderableType]:
+    return [Text(""), Text(title, style="bold dim"), *lines]
+
+
+def _run(run: WhyRun) -> list[RenderableType]:
+    said = [demand["text"] for demand in run["demand"]]
+    return [_item(text, 0) for text in said] + [_item(text, 1) for text in run["inside"]]
+
+
+def _chain(answer: WhyAnswer) -> Iterator[RenderableType]:
+    """Each line once, under the cause that leads to it first."""
+    by_line = {one["line"]: one for one in answer["chain"]}
+    ahead = [(cause, 0) for cause in reversed(by_line[answer["line"]]["causes"])]
+    told, count = {answer["line"]}, 0
+    while ahead:
+        cause, depth = ahead.pop()
+        count += 1
+        if count > _MOST_LINES:
+            more = len(ahead) + 1 + answer["left_off"]
+            yield Text(f"  … and {more} more causes or so: --json has all", style="dim")
+            return
+        above = by_line.get(cause["leads_to"] or "")
+        again = above is not None and above["line"] in told
+        yield _cause(cause, depth, again=again)
+        if above is not None and not again:
+            told.add(above["line"])
+            ahead += [(one, depth + 1) for one in reversed(above["causes"])]
+
+
+def _cause(cause: CauseTold, depth: int, *, again: bool) -> RenderableType:
+    seen = " (above)" if again else ""
+    style = "" if cause["leads_to"] else "bold"
+    return _item(f"{cause['text']}{seen}", depth, style=style)
+
+
+def _item(text: str, depth: int, style: str = "") -> RenderableType:
+    """A sentence with a mark, its further lines under its first."""
+    mark = "└ " if depth else ""
+    body = Text(f"{mark}{_said(text)}", style=style)
+    return Padding(body, (0, 0, 0, 2 + 2 * min(depth, _DEEPEST)))
+
+
+def _ways(answer: WhyAnswer) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for way in answer["ways"][:_MOST_LINES]:
+        colon = ":" if way["command"] else "."
+        lines.append(_item(f"{way['text']}{colon}", 0))
+        if way["command"]:
+            command = Text(f"    {hints.addressed(way['command'])}", style="bold")
+            command.no_wrap = True
+            command.overflow = "fold"
+            lines.append(command)
+    return lines
+
+
+def _said(text: str) -> str:
+    """Text that may have others' words in it, on one line."""
+    return " ".join(render.lines(text).split())
