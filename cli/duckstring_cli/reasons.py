@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from duckstring.model.answers import CauseTold, WhyAnswer, WhyRun
 from duckstring_cli import hints, render
+from duckstring_cli.screens import Rows
 
 _MOST_LINES = 30
 """Lines of the chain on a screen. JSON has all."""
+_INDENT = "  "
 _DEEPEST = 8
 """From here on the chain is not moved further to the right."""
 
 
 def shown(answer: WhyAnswer) -> RenderableType:
-    """The answer: in one sentence, why, how old, what would change it, and the last run."""
+    """Why, how old its output is, what would change it, and the last run. To be printed without
+    cropping: a command is one line, however narrow the terminal is.
+    """
     parts: list[RenderableType] = [
-        Text.assemble(
-            (answer["line"], "bold"), "  ", render.word(answer["status"]), "  ", _age(answer)
-        )
+        Text.assemble((answer["line"], "bold"), "  ", render.word(answer["status"])),
+        _item(answer["staleness"]["text"], style=_worry(answer)),
     ]
     for run in answer["runs"]:
         parts += _block(f"Why {run['run']} runs", _run(run))
@@ -32,7 +34,7 @@ def shown(answer: WhyAnswer) -> RenderableType:
     if answer["ways"]:
         parts += _block("What would change it", _ways(answer))
     if answer["last"]:
-        parts += _block("The last run", [_item(answer["last"], 0)])
+        parts += _block("The last run", [_item(answer["last"])])
     return Group(*parts)
 
 
@@ -40,9 +42,8 @@ def _is_running(answer: WhyAnswer) -> bool:
     return any(run["demand"] for run in answer["runs"])
 
 
-def _age(answer: WhyAnswer) -> Text:
-    stale = answer["staleness"]
-    return Text(_said(stale["text"]), style="yellow" if stale["late"] else "dim")
+def _worry(answer: WhyAnswer) -> str:
+    return "yellow" if answer["staleness"]["late"] else "dim"
 
 
 def _block(title: str, lines: list[RenderableType]) -> list[RenderableType]:
@@ -51,7 +52,7 @@ def _block(title: str, lines: list[RenderableType]) -> list[RenderableType]:
 
 def _run(run: WhyRun) -> list[RenderableType]:
     said = [demand["text"] for demand in run["demand"]]
-    return [_item(text, 0) for text in said] + [_item(text, 1) for text in run["inside"]]
+    return [_item(text) for text in said] + [_item(text, 1) for text in run["inside"]]
 
 
 def _chain(answer: WhyAnswer) -> Iterator[RenderableType]:
@@ -77,29 +78,32 @@ def _chain(answer: WhyAnswer) -> Iterator[RenderableType]:
 def _cause(cause: CauseTold, depth: int, *, again: bool) -> RenderableType:
     seen = " (above)" if again else ""
     style = "" if cause["leads_to"] else "bold"
-    return _item(f"{cause['text']}{seen}", depth, style=style)
+    return _item(f"{cause['text']}{seen}", depth, style)
 
 
-def _item(text: str, depth: int, style: str = "") -> RenderableType:
-    """A sentence with a mark, its further lines under its first."""
-    mark = "└ " if depth else ""
-    body = Text(f"{mark}{_said(text)}", style=style)
-    return Padding(body, (0, 0, 0, 2 + 2 * min(depth, _DEEPEST)))
+def _item(text: str, depth: int = 0, style: str = "") -> RenderableType:
+    """A sentence, its further lines under its first."""
+    made = Rows.grid(padding=0)
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    made.add_row(
+        f"{_INDENT * (min(depth, _DEEPEST) + 1)}{'└ ' if depth else ''}", _said(text, style)
+    )
+    return made
 
 
 def _ways(answer: WhyAnswer) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for way in answer["ways"][:_MOST_LINES]:
-        colon = ":" if way["command"] else "."
-        lines.append(_item(f"{way['text']}{colon}", 0))
+        lines.append(_item(f"{way['text']}{':' if way['command'] else '.'}"))
         if way["command"]:
-            command = Text(f"    {hints.addressed(way['command'])}", style="bold")
-            command.no_wrap = True
-            command.overflow = "fold"
-            lines.append(command)
+            command = f"{_INDENT * 2}{hints.addressed(way['command'])}"
+            lines.append(Text(command, style="bold", no_wrap=True, overflow="ignore"))
+    if left := len(answer["ways"]) - _MOST_LINES:
+        lines += [Text(f"{_INDENT}… and {left} more: --json has all", style="dim")] * (left > 0)
     return lines
 
 
-def _said(text: str) -> str:
+def _said(text: str, style: str = "") -> Text:
     """Text that may have others' words in it, on one line."""
-    return " ".join(render.lines(text).split())
+    return Text(" ".join(render.lines(text).split()), style=style)

@@ -33,4 +33,4 @@ def why(
         return
     from duckstring_cli import reasons
 
-    render.out().print(reasons.shown(answer))
+    render.out().print(reasons.shown(answer), crop=False)

@@ -374,3 +374,10 @@ def test_a_line_that_never_got_a_letter_is_part_of_the_chain() -> None:
     states = {B: world.states[B]}
     found, _ = chain(B, states, {B: pond(B, A), A: pond(A)}, world.now, most=9)
     assert found[1].causes == (NotReceived(START),)
+
+
+def test_an_opening_that_ends_before_the_freshness_that_a_line_has_is_of_no_use() -> None:
+    long = Window("long", START + seconds(900), timedelta(days=1), seconds(600))
+    short = Window("short", START + seconds(10), timedelta(days=1), seconds(5))
+    state = PondState(A, windows={"long": long, "short": short}, start_f=START + seconds(300))
+    assert next_use(state, START).window == "long"

@@ -192,11 +192,11 @@ def _staleness(state: PondState, now: Instant) -> Staleness:
         "late": over or asked is not None,
         "text": _age(state, now, seconds)
         + (f" Its Tide allows {duration_in_words(bound)}." if bound is not None else "")
-        + (f" Newer is asked for since {why_words.at_in_words(asked, now)}." if asked else ""),
+        + (f" Newer is asked for since {why_words.ago(asked, now)}." if asked else ""),
     }
 
 
 def _age(state: PondState, now: Instant, seconds: float | None) -> str:
     if seconds is None:
         return f"{state.line} has published nothing yet."
-    return f"Its output is fresh as of {why_words.at_in_words(state.end_f, now)}."
+    return f"Its output is fresh as of {why_words.ago(state.end_f, now)}."

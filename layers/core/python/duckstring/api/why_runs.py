@@ -47,7 +47,7 @@ def demand_of(
 
 
 def _demand(state: PondState, origin: Origin, of: PondState, now: Instant) -> str:
-    when = f" {why_words.at_in_words(origin.at, now)}" if origin.at else ""
+    when = f" at {why_words.ago(origin.at, now)}" if origin.at else ""
     match origin.kind:
         case "force" | "wake":
             woke = "woke" if state.end_f > NEVER else "woke (or forced)"  # never run: it is woken

@@ -52,7 +52,7 @@ def sentence(state: PondState, cause: Cause, now: Instant) -> str:  # noqa: C901
         case NotDeployed():
             return f"{line} is not deployed."
         case NotReceived(deployed):
-            return f"{line} was deployed {_past(deployed, now)}, and has not received that yet."
+            return f"{line} was deployed at {ago(deployed, now)}, and has not received that yet."
         case Killed():
             return f"{line} was killed by an operator."
         case Failed():
@@ -235,13 +235,9 @@ def _future(at: Instant, now: Instant) -> str:
     return f"at {_at(at)} (in {duration(at - now)})"
 
 
-def _past(at: Instant, now: Instant) -> str:
-    return f"at {_at(at)} ({duration(now - at)} ago)"
-
-
-def at_in_words(at: Instant, now: Instant) -> str:
-    """``at 2030-01-01 02:00 UTC (5m ago)``."""
-    return _past(at, now)
+def ago(at: Instant, now: Instant) -> str:
+    """``2030-01-01 02:00 UTC (5m ago)``."""
+    return f"{_at(at)} ({duration(now - at)} ago)"
 
 
 def duration(left: timedelta) -> str:

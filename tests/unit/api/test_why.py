@@ -1,0 +1,313 @@
+"""What `why` answers: causes in words, from the states of a simulated Catchment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+
+from duckstring.api.requests import WhyRequest
+from duckstring.api.why import why
+from duckstring.engine import causes
+from duckstring.engine.state import PondState
+from duckstring.model.answers import CauseKind, RunRow, WantedBy, WhyAnswer
+from duckstring.model.catalog import Release
+from duckstring.model.failures import Failure
+from duckstring.model.find import PondNotFoundError
+from duckstring.model.instants import Instant, to_text
+from duckstring.model.names import Line
+from duckstring.model.values import replace
+from duckstring.model.windows import Window
+from duckstring.ports import Seen
+from duckstring.testing.simulator import START, World, pond, seconds
+from tests.unit.api.shapes import faults
+from tests.unit.api.world import AttemptRows, Rows, ShelfCatalog, StillClock
+from tests.unit.engine.test_demand import deployed
+
+SALES, DELAYS, REPORTS = Line("sales@1"), Line("delays@1"), Line("reports@1")
+CHAIN = (pond(SALES), pond(DELAYS, SALES), pond(REPORTS, DELAYS))
+WRONG = Failure("run", 1, "ValueError", "\n  no rows \n in s3://bucket")
+
+
+@dataclass
+class Reads:
+    """States, and which were read together."""
+
+    held: Mapping[Line, PondState]
+    reads: list[set[Line]] = field(default_factory=list)
+
+    def read(self, lines: Collection[Line]) -> Mapping[Line, Seen]:
+        self.reads.append(set(lines))
+        return {line: Seen(self.held[line]) for line in lines if line in self.held}
+
+
+def explained(
+    world: World,
+    line: Line,
+    *releases: Release,
+    rows: Collection[dict[str, object]] = (),
+    last: Collection[RunRow] = (),
+    now: Instant | None = None,
+) -> tuple[WhyAnswer, list[set[Line]]]:
+    states = Reads(world.states)
+    known = {one.line: one for one in releases or CHAIN}
+    name, _, major = line.partition("@")
+    answer = why(
+        WhyRequest(name, int(major)),
+        catalog=ShelfCatalog(known),
+        states=states,
+        history=Rows(list(last)),
+        attempts=AttemptRows({str(row["key"]): dict(row) for row in rows}),
+        clock=StillClock(now or world.now),
+    )
+    assert list(faults(answer, WhyAnswer)) == []
+    return answer, states.reads
+
+
+def says(answer: WhyAnswer) -> list[str]:
+    return [cause["text"] for line in answer["chain"] for cause in line["causes"]]
+
+
+def commands(answer: WhyAnswer) -> list[str | None]:
+    return [way["command"] for way in answer["ways"]]
+
+
+def failing(*lines: Line) -> World:
+    return deployed(*CHAIN, outcome=lambda a: WRONG if a[0] in lines else None)
+
+
+def test_every_cause_and_every_demand_of_the_engine_has_a_name_in_the_answer() -> None:
+    tags = {one.__struct_config__.tag for one in get_args(causes.Cause)}
+    assert tags == set(get_args(CauseKind))
+    assert get_args(causes.WantedBy) == get_args(WantedBy)
+
+
+def test_a_blocked_outlet_is_explained_down_to_the_error_of_its_root() -> None:
+    world = failing(SALES)
+    world.trigger(REPORTS, "pulse")
+    world.run_until()
+    answer, _ = explained(world, REPORTS)
+    assert answer["status"] == "blocked"
+    assert says(answer) == [
+        "reports@1 requires delays@1, which is blocked: sales@1 failed.",
+        "delays@1 requires sales@1, which failed.",
+        "Run sales@1/1 failed in run: ValueError: no rows. No try is left.",
+    ]
+    assert [cause["leads_to"] for line in answer["chain"] for cause in line["causes"]] == [
+        DELAYS,
+        SALES,
+        None,
+    ]
+    assert answer["text"] == f"{says(answer)[0]} {says(answer)[2]}"
+    assert commands(answer) == [
+        "duckstring run show sales@1/1",
+        "duckstring deploy",
+        "duckstring control wake sales -m 1",
+        "duckstring control clear sales -m 1",
+        "duckstring control failure-budget sales -m 1 --source 1",
+    ]
+
+
+def test_a_running_line_says_for_whom_and_what_it_waits_for_inside() -> None:
+    ripples = (("load", ()), ("clean", ("load",)))
+    graph = (pond(SALES, ripples=ripples), *CHAIN[1:])
+    world = deployed(*graph)
+    world.trigger(REPORTS, "pulse")
+    world.run_until(world.now + seconds(0.4))
+    answer, _ = explained(world, SALES, *graph)
+    (run,) = answer["runs"]
+    (demand,) = run["demand"]
+    assert demand["text"].startswith("It was asked for by a Pulse of reports@1 at ")
+    assert demand["text"].endswith(", by way of delays@1.")
+    assert run["inside"] == ["load runs since 0s.", "clean waits for load."]
+    assert answer["text"] == f"sales@1 runs sales@1/1. {demand['text']}"
+    assert (answer["chain"][0]["causes"], answer["ways"]) == ([], [])
+
+
+def test_a_paused_ripple_says_for_how_long() -> None:
+    world = deployed(*CHAIN)
+    world.trigger(SALES, "tap")
+    world.run_until(world.now + seconds(0.4))
+    until = to_text(world.now + seconds(90))
+    row = {"key": "sales@1/1/run/1", "status": "running", "resumes": until}
+    answer, _ = explained(world, SALES, rows=[row])
+    assert answer["runs"][0]["inside"] == ["run pauses for 1m30s more."]
+
+
+def test_an_idle_line_is_asked_by_nobody_and_says_how_old_it_is() -> None:
+    world = deployed(*CHAIN)
+    world.trigger(REPORTS, "pulse")
+    world.run_until()
+    world.run_until(world.now + timedelta(hours=3))
+    answer, _ = explained(world, REPORTS)
+    assert says(answer) == [
+        "Nobody asks for newer output of reports@1 than as of 2030-01-01 00:00 UTC."
+    ]
+    assert answer["staleness"]["text"] == (
+        "Its output is fresh as of 2030-01-01 00:00 UTC (3h ago)."
+    )
+    assert answer["staleness"]["late"] is False
+    assert commands(answer) == [
+        "duckstring trigger pulse reports -m 1",
+        "duckstring trigger tide reports 1d -m 1",
+    ]
+
+
+def test_a_line_that_is_older_than_its_tide_allows_is_late() -> None:
+    world = failing(SALES)
+    world.trigger(REPORTS, "tide", bound=timedelta(minutes=5))
+    world.run_until(world.now + timedelta(hours=1))
+    answer, _ = explained(world, REPORTS)
+    assert answer["staleness"]["late"]
+    assert answer["staleness"]["bound"] == 300
+    assert "Its Tide allows 5m. Newer is asked for since" in answer["staleness"]["text"]
+
+
+def test_a_tide_that_is_not_due_yet_says_when_it_asks() -> None:
+    world = deployed(*CHAIN)
+    world.trigger(REPORTS, "tide", bound=timedelta(hours=1))
+    world.run_until(world.now + timedelta(minutes=20))
+    answer, _ = explained(world, REPORTS)
+    assert says(answer)[1] == (
+        "The Tide (1h) of reports@1 asks again at 2030-01-01 01:00 UTC (in 40m); until then its "
+        "output is fresh enough."
+    )
+    assert answer["chain"][0]["causes"][1]["at"].startswith("2030-01-01T01:00:00")
+    assert not answer["staleness"]["late"]
+
+
+def test_a_closed_window_far_above_says_when_it_opens() -> None:
+    world = deployed(*CHAIN)
+    rule = Window("night", START + timedelta(hours=2), timedelta(days=1), timedelta(hours=1))
+    world.add_window(SALES, rule)
+    world.trigger(REPORTS, "pulse")
+    world.run_until(world.now + seconds(5))
+    answer, _ = explained(world, REPORTS)
+    assert says(answer)[-1] == (
+        "sales@1 waits for Window night, which opens 2030-01-01 02:00 UTC (in 1h59m)."
+    )
+    assert says(answer)[0].startswith("reports@1 waits for delays@1, which has published nothing")
+    assert commands(answer) == ["duckstring trigger window sales list -m 1"]
+
+
+def test_a_woken_line_says_that_it_has_asked_nobody() -> None:
+    world = deployed(*CHAIN)
+    world.order(DELAYS, "wake")
+    world.run_until()
+    answer, _ = explained(world, DELAYS)
+    assert says(answer)[0] == (
+        "delays@1 waits for sales@1, which has published nothing yet. delays@1 has not asked it "
+        "for that."
+    )
+    assert commands(answer)[0] == "duckstring trigger pulse delays -m 1"
+
+
+@pytest.mark.parametrize("source_retries", [0, 2])
+def test_a_failed_line_says_how_many_tries_are_left_and_when_the_next_is(
+    source_retries: int,
+) -> None:
+    graph = (pond(SALES, source_retries=source_retries), *CHAIN[1:])
+    world = deployed(*graph, outcome=lambda a: WRONG)
+    world.trigger(SALES, "pulse")
+    world.run_until(world.now + seconds(30))
+    answer, _ = explained(world, SALES, *graph)
+    end = "2 tries are left." if source_retries else "No try is left."
+    assert says(answer)[0].endswith(end)
+    again = [text for text in says(answer) if "is tried again at" in text]
+    assert bool(again) is bool(source_retries)
+
+
+def test_the_lines_below_are_read_only_while_it_runs() -> None:
+    world = deployed(*CHAIN)
+    assert explained(world, DELAYS)[1] == [{DELAYS}, {SALES}]
+    world.trigger(DELAYS, "tap")
+    world.run_until(world.now + seconds(1.5))
+    assert explained(world, DELAYS)[1] == [{DELAYS}, {SALES, REPORTS}]
+    assert explained(world, SALES, pond(SALES))[1] == [{SALES}]
+
+
+LAST = {
+    "run": "sales@1/1",
+    "pond": "sales",
+    "major": 1,
+    "number": 1,
+    "f": to_text(START),
+    "version": "1.0.0",
+    "status": "success",
+    "started": to_text(START),
+    "finished": to_text(START),
+    "changed": True,
+    "overtaken_by": None,
+    "ripple": None,
+    "error": None,
+    "message": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"wanted": "tap"}, "succeeded 1m ago. It began for a Tap."),
+        ({"changed": False}, "succeeded 1m ago, and changed nothing."),
+        (
+            {"overtaken_by": "sales@1/2"},
+            "was overtaken 1m ago by sales@1/2, which was published.",
+        ),
+        (
+            {"status": "pass", "wanted": "wave"},
+            (
+                "passed 1m ago: nothing that it reads had changed since the run before. It began "
+                "for its Wave."
+            ),
+        ),
+        (
+            {"status": "failed", "ripple": "load", "error": "E", "message": "no\nrows"},
+            "failed 1m ago in load: E: no.",
+        ),
+        ({"status": "failed", "error": "ContractError"}, "failed 1m ago: ContractError."),
+        ({"status": "killed"}, "was killed 1m ago."),
+        ({"status": "rollback"}, "published an earlier snapshot again, 1m ago."),
+        ({"status": "of a later release"}, "ended 1m ago."),
+    ],
+)
+def test_the_last_run_says_how_it_ended_and_why_it_began(row: RunRow, words: str) -> None:
+    world = deployed(*CHAIN)
+    world.trigger(SALES, "pulse")
+    world.run_until()
+    answer, _ = explained(world, SALES, last=[{**LAST, **row}], now=START + seconds(60))
+    assert answer["last"] == f"Run sales@1/1 {words}"
+
+
+def test_a_run_in_flight_is_not_the_last_one() -> None:
+    world = deployed(*CHAIN)
+    world.trigger(SALES, "pulse")
+    world.run_until(world.now + seconds(0.2))
+    running = {**LAST, "status": "running", "finished": None}
+    assert explained(world, SALES, last=[running])[0]["last"] == ""
+
+
+def test_a_pond_that_is_not_deployed_is_refused() -> None:
+    with pytest.raises(PondNotFoundError, match="No Pond 'salse'"):
+        explained(deployed(*CHAIN), Line("salse@1"))
+
+
+def test_what_a_failed_run_leaves_and_a_lost_execution_are_told_inside() -> None:
+    world = deployed(*CHAIN)
+    world.trigger(SALES, "pulse")
+    world.run_until(world.now + seconds(0.4))
+    state = world.states[SALES]
+    run = replace(state.runs[1], launch=3, superseded=True)
+    world.states[SALES] = replace(state, runs={1: run})
+    assert explained(world, SALES)[0]["runs"][0]["inside"][:2] == [
+        "A newer run has overtaken it, and is published in its place.",
+        "Its execution was lost, and was started again (2x).",
+    ]
+    world.states[SALES] = replace(state, runs={1: replace(run, failure=WRONG)})
+    (told,) = explained(world, SALES)[0]["runs"]
+    assert (told["demand"], told["inside"][0]) == (
+        [],
+        "It has failed; what it had begun is still ending.",
+    )
