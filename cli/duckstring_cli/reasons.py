@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,7 +13,8 @@ from duckstring_cli import hints, render
 from duckstring_cli.screens import Rows
 
 _MOST_LINES = 30
-"""Lines of the chain on a screen. JSON has all."""
+"""Causes on a screen, and ways to change them. JSON has all."""
+_MOST_ROOTS = 10
 _INDENT = "  "
 _DEEPEST = 8
 """From here on the chain is not moved further to the right."""
@@ -55,30 +57,45 @@ def _run(run: WhyRun) -> list[RenderableType]:
     return [_item(text) for text in said] + [_item(text, 1) for text in run["inside"]]
 
 
+class _Shown(NamedTuple):
+    """A cause, how far it is from the line, and whether what it leads to is shown already."""
+
+    cause: CauseTold
+    depth: int
+    again: bool
+
+
 def _chain(answer: WhyAnswer) -> Iterator[RenderableType]:
+    """The causes, as far as a screen has room; of the rest the roots."""
+    all_of_them = list(_in_depth(answer))
+    for one in all_of_them[:_MOST_LINES]:
+        yield _cause(one)
+    rest = all_of_them[_MOST_LINES:]
+    if rest or answer["left_off"]:
+        more = len(rest) + answer["left_off"]
+        yield Text(f"{_INDENT}… and {more} more (--json has them); the roots:", style="dim")
+    for one in [one for one in rest if one.cause["leads_to"] is None][:_MOST_ROOTS]:
+        yield _cause(one)
+
+
+def _in_depth(answer: WhyAnswer) -> Iterator[_Shown]:
     """Each line once, under the cause that leads to it first."""
-    by_line = {one["line"]: one for one in answer["chain"]}
-    ahead = [(cause, 0) for cause in reversed(by_line[answer["line"]]["causes"])]
-    told, count = {answer["line"]}, 0
+    by_line = {one["line"]: one["causes"] for one in answer["chain"]}
+    ahead = [(cause, 0) for cause in reversed(by_line[answer["line"]])]
+    told = {answer["line"]}
     while ahead:
         cause, depth = ahead.pop()
-        count += 1
-        if count > _MOST_LINES:
-            more = len(ahead) + 1 + answer["left_off"]
-            yield Text(f"  … and {more} more causes or so: --json has all", style="dim")
-            return
-        above = by_line.get(cause["leads_to"] or "")
-        again = above is not None and above["line"] in told
-        yield _cause(cause, depth, again=again)
+        above = cause["leads_to"]
+        again = above in told
+        yield _Shown(cause, depth, again)
         if above is not None and not again:
-            told.add(above["line"])
-            ahead += [(one, depth + 1) for one in reversed(above["causes"])]
+            told.add(above)
+            ahead += [(one, depth + 1) for one in reversed(by_line.get(above, []))]
 
 
-def _cause(cause: CauseTold, depth: int, *, again: bool) -> RenderableType:
-    seen = " (above)" if again else ""
-    style = "" if cause["leads_to"] else "bold"
-    return _item(f"{cause['text']}{seen}", depth, style)
+def _cause(one: _Shown) -> RenderableType:
+    style = "" if one.cause["leads_to"] else "bold"
+    return _item(f"{one.cause['text']}{' (See above.)' if one.again else ''}", one.depth, style)
 
 
 def _item(text: str, depth: int = 0, style: str = "") -> RenderableType:
@@ -99,8 +116,8 @@ def _ways(answer: WhyAnswer) -> list[RenderableType]:
         if way["command"]:
             command = f"{_INDENT * 2}{hints.addressed(way['command'])}"
             lines.append(Text(command, style="bold", no_wrap=True, overflow="ignore"))
-    if left := len(answer["ways"]) - _MOST_LINES:
-        lines += [Text(f"{_INDENT}… and {left} more: --json has all", style="dim")] * (left > 0)
+    if (left := len(answer["ways"]) - _MOST_LINES) > 0:
+        lines.append(Text(f"{_INDENT}… and {left} more (--json has them)", style="dim"))
     return lines
 
 

@@ -18,7 +18,11 @@ export type Reason = "published" | "last" | "young";
 
 export type FindingKind = "deploy" | "outbox" | "alarm" | "execution";
 
+export type WantedBy = "force" | "wake" | "retry" | "tap" | "wave" | "tide" | "pulse" | "unknown";
+
 export type LineStatusWord = "undeployed" | "idle" | "waiting" | "running" | "failed" | "killed" | "blocked";
+
+export type CauseKind = "not_deployed" | "not_received" | "killed" | "failed" | "retry_at" | "asleep" | "blocked" | "not_asked" | "tide_due" | "short" | "lags" | "window_closed" | "deploy_waits" | "force_waits" | "run_first" | "busy" | "due";
 
 export type Recorded = "yes" | "no" | "gone";
 
@@ -454,6 +458,100 @@ export interface StatusAnswer {
   lines: LineStatus[];
   order?: string[];
   next?: string;
+}
+
+/**
+ * What would change it, and the command to type (null: there is none).
+ */
+export interface Way {
+  text: string;
+  command: string | null;
+}
+
+/**
+ * Why a line starts no run. ``leads_to``: the line whose own causes explain it; null: this is a
+ * root cause. ``since``: when it began, if that is known. ``at``: when it ends by itself, or what
+ * it needs comes, if that is known. ``runs``: those that it is about.
+ */
+export interface CauseTold {
+  kind: CauseKind;
+  text: string;
+  leads_to: string | null;
+  since: string | null;
+  at: string | null;
+  runs: string[];
+  ways: Way[];
+}
+
+/**
+ * A line and its causes.
+ */
+export interface LineWhy {
+  line: string;
+  status: LineStatusWord;
+  causes: CauseTold[];
+}
+
+/**
+ * Where the demand began that a run answers: at ``line``, ``at`` an instant if it is known,
+ * by way of the lines ``via``. ``sure``: otherwise a line below may have asked, and has forgotten
+ * it.
+ */
+export interface DemandTold {
+  kind: WantedBy;
+  text: string;
+  line: string;
+  at: string | null;
+  via: string[];
+  sure: boolean;
+}
+
+/**
+ * A run in flight: for what it began, and how far it is. ``inside``: what each of its Ripples
+ * does or waits for, in words.
+ */
+export interface WhyRun {
+  run: string;
+  f: string;
+  version: string;
+  started: string;
+  demand: DemandTold[];
+  ripples: RunningRipple[];
+  inside: string[];
+}
+
+/**
+ * How old the output is, in seconds (null: there is none). ``bound``: of the line's Tide.
+ * ``asked``: since when newer output is asked for, if a push asks. ``late``: it is older than its
+ * Tide allows, or something newer was asked for. ``text``: this in words.
+ */
+export interface Staleness {
+  seconds: number | null;
+  bound: number | null;
+  asked: string | null;
+  late: boolean;
+  text: string;
+}
+
+/**
+ * ``why``: why a line runs at the moment ``at``, or does not. ``chain``: the line itself, and
+ * the lines that its causes lead to, the nearest first; ``left_off``: so many more. ``ways``: what
+ * would change the root causes. ``last``: the last run, in words.
+ */
+export interface WhyAnswer {
+  line: string;
+  now: string;
+  at: string;
+  status: LineStatusWord;
+  text: string;
+  end_f: string;
+  staleness: Staleness;
+  runs: WhyRun[];
+  chain: LineWhy[];
+  left_off: number;
+  ways: Way[];
+  last_run: RunRow | null;
+  last: string;
 }
 
 /**

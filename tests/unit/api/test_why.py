@@ -102,6 +102,12 @@ def test_a_blocked_outlet_is_explained_down_to_the_error_of_its_root() -> None:
         None,
     ]
     assert answer["text"] == f"{says(answer)[0]} {says(answer)[2]}"
+    row = {**LAST, "status": "failed", "number": 1, "finished": to_text(world.now)}
+    later, _ = explained(world, REPORTS, last=[row], now=world.now + seconds(300))
+    assert says(later)[2].startswith("Run sales@1/1 failed 5m ago in run: ValueError")
+    assert later["chain"][2]["causes"][0]["since"] == to_text(world.now)
+    other, _ = explained(world, REPORTS, last=[{**row, "number": 2}])
+    assert other["chain"][2]["causes"][0]["since"] is None
     assert commands(answer) == [
         "duckstring run show sales@1/1",
         "duckstring deploy",
@@ -163,7 +169,10 @@ def test_a_line_that_is_older_than_its_tide_allows_is_late() -> None:
     answer, _ = explained(world, REPORTS)
     assert answer["staleness"]["late"]
     assert answer["staleness"]["bound"] == 300
-    assert "Its Tide allows 5m. Newer is asked for since" in answer["staleness"]["text"]
+    assert (
+        "Its Tide allows 5m. Newer output has been asked for since 2030-01-01 00:00 UTC (1h ago)."
+        in answer["staleness"]["text"]
+    )
 
 
 def test_a_tide_that_is_not_due_yet_says_when_it_asks() -> None:

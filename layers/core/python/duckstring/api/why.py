@@ -1,13 +1,14 @@
 """``why``: why a line runs or does not, with the chain of causes down to the roots, and what would
 change them.
 
-It reads the catalog once, the states of the lines above and below in batches of 100, the row of
-the last run, and the rows of attempts in flight. It asks no other service, and changes nothing.
+It reads the catalog once, the states of the lines above (of one that runs also of those below) in
+batches of 100, a row of history for the last run and for each failed line, in one batch, and the
+rows of attempts in flight. It asks no other service, and changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from duckstring.api import why_words
@@ -22,6 +23,7 @@ from duckstring.engine.causes import (
     Failed,
     ForceWaits,
     LineCauses,
+    NotReceived,
     RetryAt,
     RunFirst,
     TideDue,
@@ -34,7 +36,7 @@ from duckstring.engine.why import chain
 from duckstring.model.durations import duration_in_words
 from duckstring.model.find import find
 from duckstring.model.graph import lines_above, lines_below
-from duckstring.model.instants import Instant, to_text
+from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
 from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, StateReader
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         AttemptRow,
         CauseTold,
         LineWhy,
+        RunRow,
         Staleness,
         Way,
         WhyAnswer,
@@ -81,8 +84,9 @@ def why(
     now = clock.now()
     found, left_off = chain(line, held, releases, now, most=_MOST_LINES)
     rows = rows_of(state, attempts)
-    last = history.last_runs({line: state.runs_started}).get(line) if state.runs_started else None
-    told = [_line(one, held, releases, now) for one in found]
+    ended = history.last_runs(_numbers(state, found))
+    last = ended.get(line)
+    told = [_line(one, held, releases, now, ended.get(one.line)) for one in found]
     runs = [_run(state, run, held, now, rows) for _, run in sorted(state.runs.items())]
     return {
         "line": line,
@@ -101,29 +105,56 @@ def why(
     }
 
 
+def _numbers(state: PondState, found: Sequence[LineCauses]) -> dict[Line, int]:
+    """The runs whose rows are read: the one that each failed line failed with, and the last one of
+    the line itself.
+    """
+    failed = {
+        one.line: cause.run
+        for one in found
+        for cause in one.causes
+        if isinstance(cause, Failed) and cause.run
+    }
+    return failed | ({state.line: state.runs_started} if state.runs_started else {})
+
+
 def _read(states: StateReader, lines: Collection[Line]) -> dict[Line, PondState]:
     return {line: seen.state for line, seen in states.read(lines).items()} if lines else {}
 
 
-def _line(found: LineCauses, held: _States, releases: _Releases, now: Instant) -> LineWhy:
+def _line(
+    found: LineCauses, held: _States, releases: _Releases, now: Instant, row: RunRow | None
+) -> LineWhy:
     state = held.get(found.line) or PondState(found.line)
     return {
         "line": found.line,
         "status": word_for(state, releases.get(found.line)),
-        "causes": [_cause(state, cause, now) for cause in found.causes],
+        "causes": [_cause(state, cause, now, row) for cause in found.causes],
     }
 
 
-def _cause(state: PondState, cause: Cause, now: Instant) -> CauseTold:
-    at = _at(cause)
+def _cause(state: PondState, cause: Cause, now: Instant, row: RunRow | None) -> CauseTold:
+    since, at = _since(cause, row), _at(cause)
     return {
         "kind": cause.__struct_config__.tag,  # type: ignore[typeddict-item] # a test compares them
-        "text": why_words.sentence(state, cause, now),
+        "text": why_words.sentence(state, cause, now, since=since),
         "leads_to": leads_to(cause),
+        "since": to_text(since) if since else None,
         "at": to_text(at) if at else None,
         "runs": [run_key(state.line, number) for number in _runs(cause)],
         "ways": why_words.ways(state, cause),
     }
+
+
+def _since(cause: Cause, row: RunRow | None) -> Instant | None:
+    """When it began. ``row``: of a run of the line, perhaps of the one that failed."""
+    match cause:
+        case Failed(run) if row and row["number"] == run and row["finished"]:
+            return from_text(row["finished"])
+        case Busy(_, _, since) | NotReceived(since):
+            return since
+        case _:
+            return None
 
 
 def _at(cause: Cause) -> Instant | None:
@@ -192,7 +223,7 @@ def _staleness(state: PondState, now: Instant) -> Staleness:
         "late": over or asked is not None,
         "text": _age(state, now, seconds)
         + (f" Its Tide allows {duration_in_words(bound)}." if bound is not None else "")
-        + (f" Newer is asked for since {why_words.ago(asked, now)}." if asked else ""),
+        + (f" Newer output has been asked for since {why_words.ago(asked, now)}." if asked else ""),
     }
 
 

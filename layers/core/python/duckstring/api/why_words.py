@@ -45,8 +45,12 @@ if TYPE_CHECKING:
 _MOST_RETRIES_NAMED = 1000
 
 
-def sentence(state: PondState, cause: Cause, now: Instant) -> str:  # noqa: C901, PLR0911, PLR0912 - one arm a cause
-    """The cause, of the line of ``state``, in one or two sentences."""
+def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
+    state: PondState, cause: Cause, now: Instant, *, since: Instant | None = None
+) -> str:
+    """The cause, of the line of ``state``, in one or two sentences. ``since``: when it began, if
+    that is known.
+    """
     line = state.line
     match cause:
         case NotDeployed():
@@ -56,7 +60,7 @@ def sentence(state: PondState, cause: Cause, now: Instant) -> str:  # noqa: C901
         case Killed():
             return f"{line} was killed by an operator."
         case Failed():
-            return _failed(line, cause)
+            return _failed(line, cause, f" {duration(now - since)} ago" if since else "")
         case RetryAt(at, asks=False):
             return f"{line} is tried again {_future(at, now)}."
         case RetryAt(at):
@@ -173,7 +177,7 @@ def _after_failure(line: Line, cause: Failed) -> list[Way]:
     ]
 
 
-def _failed(line: Line, cause: Failed) -> str:
+def _failed(line: Line, cause: Failed, when: str) -> str:
     run = f"Run {run_key(line, cause.run)}" if cause.run else f"The last run of {line}"
     error = f": {error_in_line(cause.failure)}" if cause.failure else ""
     where = f" in {cause.failure.ripple}" if cause.failure and cause.failure.ripple else ""
@@ -182,7 +186,7 @@ def _failed(line: Line, cause: Failed) -> str:
         cause.tries, f"{cause.tries} tries are left."
     )
     end = "" if error.endswith((".", "!", "?", "…")) else "."
-    return f"{run} failed{where}{error}{end}{often} {left}"
+    return f"{run} failed{when}{where}{error}{end}{often} {left}"
 
 
 def error_in_line(failure: Failure) -> str:

@@ -436,13 +436,14 @@ class Way(TypedDict):
 
 class CauseTold(TypedDict):
     """Why a line starts no run. ``leads_to``: the line whose own causes explain it; null: this is a
-    root cause. ``at``: when it ends by itself, or what it needs comes, if that is known. ``runs``:
-    those that it is about.
+    root cause. ``since``: when it began, if that is known. ``at``: when it ends by itself, or what
+    it needs comes, if that is known. ``runs``: those that it is about.
     """
 
     kind: CauseKind
     text: str
     leads_to: str | None
+    since: str | None
     at: str | None
     runs: list[str]
     ways: list[Way]
