@@ -71,6 +71,7 @@ def typed(driver, answer, word):
 def test_a_failure_at_the_root_is_found_from_the_outlet_and_the_named_command_ends_it(driver):
     first, mid, out = chain(driver, "why_failing", INLET)
     driver.trigger("pulse", out)
+    driver.wait_for(out, "blocked")
     answer = told_that(driver, out, (f"{first}@1", "failed"))
     assert answer["status"] == "blocked"
     assert [line["line"] for line in answer["chain"]] == [f"{out}@1", f"{mid}@1", f"{first}@1"]

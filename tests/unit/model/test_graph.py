@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from duckstring.model.graph import absent, faults, find_cycle, in_order, needed_by, warnings
+from duckstring.model.graph import (
+    absent,
+    faults,
+    find_cycle,
+    in_order,
+    lines_above,
+    lines_below,
+    needed_by,
+    warnings,
+)
 from tests.unit.api.world import graph, release, source
 
 
@@ -148,3 +157,22 @@ def test_an_absent_source_is_a_warning_that_names_other_majors():
         "Source a@2 is not deployed yet (there is a@1): nothing runs here until it is.",
         "Source c@1 is not deployed yet: it is optional and does not count until then.",
     )
+
+
+def test_all_lines_above_and_below_are_found_once_each_whatever_the_way():
+    lines = graph(
+        release("end@1", "", source("l@1"), source("r@1", optional=True)),
+        release("l@1", "", source("top@1"), source("ghost@1")),
+        release("r@1", "", source("top@1")),
+        release("top@1"),
+        release("other@1"),
+    )
+    assert lines_above("end@1", lines) == {"l@1", "r@1", "top@1", "ghost@1"}
+    assert lines_below("top@1", lines) == {"l@1", "r@1", "end@1"}
+    assert lines_below("ghost@1", lines) == {"l@1", "end@1"}
+    assert (lines_above("top@1", lines), lines_below("end@1", lines)) == (set(), set())
+
+
+def test_a_cycle_ends_the_search_for_lines_above_and_below():
+    ring = graph(release("a@1", "", source("b@1")), release("b@1", "", source("a@1")))
+    assert lines_above("a@1", ring) == lines_below("a@1", ring) == {"b@1"}

@@ -28,11 +28,6 @@ def pulse(line: Line) -> str:
     return f"duckstring trigger pulse {_of(line)}"
 
 
-def why(line: Line) -> str:
-    """Say why the line runs, or does not."""
-    return f"duckstring why {_of(line)}"
-
-
 def tide(line: Line) -> str:
     """Keep the line no staler than a day."""
     pond, major = parse_line(line)
