@@ -180,11 +180,11 @@ def test_a_tide_that_is_not_due_yet_says_when_it_asks() -> None:
     world.trigger(REPORTS, "tide", bound=timedelta(hours=1))
     world.run_until(world.now + timedelta(minutes=20))
     answer, _ = explained(world, REPORTS)
-    assert says(answer)[1] == (
+    assert says(answer)[0] == (
         "The Tide (1h) of reports@1 asks again at 2030-01-01 01:00 UTC (in 40m); until then its "
         "output is fresh enough."
     )
-    assert answer["chain"][0]["causes"][1]["at"].startswith("2030-01-01T01:00:00")
+    assert answer["chain"][0]["causes"][0]["at"].startswith("2030-01-01T01:00:00")
     assert not answer["staleness"]["late"]
 
 

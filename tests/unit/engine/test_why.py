@@ -75,7 +75,7 @@ def test_a_line_that_was_put_to_sleep_says_so() -> None:
     world = deployed(pond(A))
     world.order(A, "sleep")
     world.run_until()
-    assert causes(world, A) == (NotAsked(), Asleep())
+    assert causes(world, A) == (Asleep(),)
 
 
 def test_a_tide_says_when_it_asks_next_and_once_that_is_past_that_it_is_due() -> None:
@@ -84,7 +84,7 @@ def test_a_tide_says_when_it_asks_next_and_once_that_is_past_that_it_is_due() ->
     world.run_until(world.now + seconds(20))
     state = world.states[A]
     due = state.start_f + seconds(100)
-    assert causes(world, A) == (NotAsked(), TideDue(due))
+    assert causes(world, A) == (TideDue(due),)
     assert hindrances(state, pond(A), due) == (Due(),)
 
 
@@ -381,3 +381,11 @@ def test_an_opening_that_ends_before_the_freshness_that_a_line_has_is_of_no_use(
     short = Window("short", START + seconds(10), timedelta(days=1), seconds(5))
     state = PondState(A, windows={"long": long, "short": short}, start_f=START + seconds(300))
     assert next_use(state, START).window == "long"
+
+
+def test_of_a_source_that_is_down_it_is_no_cause_that_nobody_asks_it() -> None:
+    world = deployed(pond(A), pond(B, A))
+    world.order(A, "kill")
+    world.run_until()
+    assert causes(world, A) == (Killed(), NotAsked())
+    assert roots(world, B) == [(B, NotAsked()), (A, Killed())]

@@ -142,7 +142,7 @@ def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, P
         case DeployWaits(_, runs) | ForceWaits(runs) | RunFirst(runs):
             return [
                 _way("See how far the run is", commands.run_show(run_key(line, runs[0]))),
-                _way(f"Stop what runs of {line}", commands.kill(line)),
+                _way(f"Stop it, and drop what is asked of {line}", commands.kill(line)),
             ]
         case Busy():
             return [_way(f"See how far {line} is", commands.status(line))]

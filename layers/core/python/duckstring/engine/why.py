@@ -53,6 +53,8 @@ def chain(
     """Why a line starts no run, and the causes of each line that these lead to, down to the roots.
 
     Each line comes once, the nearest first, so the work is that of the lines and edges above it.
+    A Source that is down is asked by its Sink when it returns, so it is no cause that nobody asks
+    it now.
 
     Args:
         line: the one that is asked about.
@@ -66,17 +68,19 @@ def chain(
     """
     found: list[LineCauses] = []
     ahead, seen = deque([line]), {line}
+    waited_for: set[Line] = set()
     while ahead and len(found) < most:
         one = ahead.popleft()
         state = states.get(one) or PondState(one)
         busy = None if one == line else _busy(state)
         causes = (busy,) if busy else hindrances(state, releases.get(one), now)
+        if one != line and one not in waited_for:
+            causes = tuple(cause for cause in causes if not isinstance(cause, NotAsked))
         found.append(LineCauses(one, causes))
-        for cause in causes:
-            source = leads_to(cause)
-            if source is not None and source not in seen:
-                seen.add(source)
-                ahead.append(source)
+        waited_for |= {cause.source for cause in causes if isinstance(cause, Short | Lags)}
+        new = [source for cause in causes if (source := leads_to(cause)) and source not in seen]
+        seen.update(new)
+        ahead.extend(new)
     return tuple(found), len(ahead)
 
 
@@ -209,12 +213,12 @@ def _unasked(turn: Turn) -> Iterator[Cause]:
         if not turn.starved or turn.retries:
             yield Due()
         return
-    if turn.trigger is None or due is not None or not turn.starved:
-        yield NotAsked()
-    if turn.asleep:
-        yield Asleep()
     if due is not None:
         yield TideDue(due)
+    elif turn.asleep:
+        yield Asleep()
+    elif turn.trigger is None or not turn.starved:
+        yield NotAsked()
 
 
 def _window(turn: Turn) -> Iterator[Cause]:
