@@ -99,7 +99,7 @@ ENTRIES = (
     Entry(
         "why",
         "why:why",
-        "Why a Pond runs or does not, down to the root cause, and what would change it.",
+        "Why a Pond runs, waits, is blocked or stale, and what would change it.",
         "Example: duckstring why reports",
     ),
     Entry(

@@ -23,9 +23,9 @@ def why(
     version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
-    """Why a Pond runs, does not run, waits, is blocked or stale: each cause, down to the root.
+    """Why a Pond runs, waits, is blocked or stale, and what would change it.
 
-    It ends with what would change that, as commands to type.
+    Each cause, over all Ponds between, down to the root, and the commands to type.
     """
     answer = open_client(catchment).why(pond, major=major_of(major, version))
     if as_json:

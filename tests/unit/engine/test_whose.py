@@ -113,3 +113,19 @@ def test_a_line_that_two_sinks_lead_to_is_named_once() -> None:
     world = deployed(pond(A), pond(B, A), pond(C, A), pond(D, B, C))
     world.trigger(D, "wave")
     assert whose(running(world), A) == (Origin("wave", D, via=(B, D)),)
+
+
+def test_a_sink_that_runs_for_the_same_pulse_already_is_still_found() -> None:
+    world = deployed(pond(A), pond(B), pond(C, f"{A}?", f"{B}?"), durations={A: 9, C: 9})
+    epoch = world.trigger(C, "pulse")
+    assert whose(running(world, 3), A) == (Origin("pulse", C, epoch, (C,)),)
+    assert not world.states[C].targets
+
+
+def test_a_run_that_failed_asks_for_nothing() -> None:
+    world = deployed(pond(A), pond(B, A))
+    epoch = world.trigger(A, "pulse")
+    state = running(world).states[A]
+    failed = replace(state.runs[1], failure=Failure("run", 1, "ValueError", "no"))
+    sink = PondState(B, runs={1: failed})
+    assert origins(state, state.runs[1], {B: sink}) == (Origin("pulse", A, epoch, sure=False),)

@@ -103,6 +103,8 @@ def test_a_failed_line_without_a_try_names_the_run_and_its_error() -> None:
     world.trigger(A, "pulse")
     world.run_until()
     assert causes(world, A) == (Failed(1, DOWN, 1, 0),)
+    unasked = replace(world.states[A], targets=(), kept=None)
+    assert hindrances(unasked, pond(A), world.now) == (Failed(1, DOWN, 1, 0), NotAsked())
 
 
 def test_an_inlet_with_tries_says_when_it_is_tried_again_and_then_that_it_is_due() -> None:
@@ -389,3 +391,12 @@ def test_of_a_source_that_is_down_it_is_no_cause_that_nobody_asks_it() -> None:
     world.run_until()
     assert causes(world, A) == (Killed(), NotAsked())
     assert roots(world, B) == [(B, NotAsked()), (A, Killed())]
+
+
+def test_a_killed_line_also_names_its_sources_that_are_down() -> None:
+    world = deployed(pond(A), pond(B, A))
+    world.order(A, "kill")
+    world.order(B, "kill")
+    world.trigger(B, "tap")
+    world.run_until()
+    assert causes(world, B) == (Killed(), Blocked(A, Down(A, "killed")))
