@@ -127,7 +127,9 @@ def test_a_running_line_says_for_whom_and_what_it_waits_for_inside() -> None:
     (run,) = answer["runs"]
     (demand,) = run["demand"]
     assert demand["text"].startswith("It was asked for by a Pulse of reports@1 at ")
-    assert demand["text"].endswith(", by way of delays@1.")
+    assert demand["text"].endswith(
+        ", by way of delays@1. Whether by hand, by an event or by an arrival is not recorded."
+    )
     assert run["inside"] == ["load runs since 0s.", "clean waits for load."]
     assert answer["text"] == f"sales@1 runs sales@1/1. {demand['text']}"
     assert (answer["chain"][0]["causes"], answer["ways"]) == ([], [])
@@ -320,3 +322,70 @@ def test_what_a_failed_run_leaves_and_a_lost_execution_are_told_inside() -> None
         [],
         "It has failed; what it had begun is still ending.",
     )
+
+
+def test_output_that_came_through_a_window_says_from_when_its_age_counts() -> None:
+    world = deployed(*CHAIN)
+    rule = Window("night", START, timedelta(days=1), timedelta(hours=3))
+    world.add_window(SALES, rule)
+    world.trigger(SALES, "pulse")
+    world.run_until(START + timedelta(hours=1))
+    answer, _ = explained(world, SALES)
+    assert answer["staleness"]["seconds"] == 3600
+    assert answer["staleness"]["text"] == (
+        "Its output is fresh as of 2030-01-01 03:00 UTC (in 2h), its Window's end; the age counts "
+        "from 2030-01-01 00:00 UTC (1h ago)."
+    )
+    world.trigger(SALES, "tap")
+    world.run_until(world.now + seconds(1))
+    answer, _ = explained(world, SALES)
+    assert says(answer) == [
+        (
+            "sales@1 has run for the Window that is open. sales@1 waits for Window night, which "
+            "opens 2030-01-02 00:00 UTC (in 22h59m)."
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "words"),
+    [
+        ("", "", "Run sales@1/1 failed in run. No try is left."),
+        ("ValueError", " \n\t\n", "Run sales@1/1 failed in run: ValueError. No try is left."),
+        ("", "is it?", "Run sales@1/1 failed in run: is it? No try is left."),
+        ("A\nB", "one\rtwo\nthree", "Run sales@1/1 failed in run: A B: one. No try is left."),
+    ],
+)
+def test_whatever_an_author_wrote_is_one_line_of_the_sentence(
+    error: str, message: str, words: str
+) -> None:
+    failure = Failure("run", 1, error, message)
+    world = deployed(*CHAIN, outcome=lambda _: failure)
+    world.trigger(SALES, "pulse")
+    world.run_until()
+    assert says(explained(world, SALES)[0]) == [words]
+
+
+def test_a_very_long_error_is_cut() -> None:
+    failure = Failure("run", 1, "E" * 5000, "x" * 5000)
+    world = deployed(*CHAIN, outcome=lambda _: failure)
+    world.trigger(SALES, "pulse")
+    world.run_until()
+    assert len(says(explained(world, SALES)[0])[0]) < 600
+
+
+def test_five_hundred_lines_are_read_once_and_each_is_told_once() -> None:
+    names = [Line(f"p{number}@1") for number in range(500)]
+    graph = [pond(names[0])] + [
+        pond(line, *names[max(0, at - 3) : at]) for at, line in enumerate(names) if at
+    ]
+    world = deployed(*graph)
+    world.order(names[0], "kill")
+    world.run_until()
+    world.trigger(names[-1], "pulse")
+    world.run_until()
+    answer, reads = explained(world, names[-1], *graph)
+    assert [len(read) for read in reads] == [1, 499]
+    told = [line["line"] for line in answer["chain"]]
+    assert len(told) == len(set(told)) == 500
+    assert answer["text"].endswith("p0@1 was killed by an operator.")

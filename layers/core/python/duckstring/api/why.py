@@ -228,6 +228,10 @@ def _staleness(state: PondState, now: Instant) -> Staleness:
 
 
 def _age(state: PondState, now: Instant, seconds: float | None) -> str:
+    """Under a Window freshness is the opening's end, and the age counts from its beginning."""
     if seconds is None:
         return f"{state.line} has published nothing yet."
-    return f"Its output is fresh as of {why_words.ago(state.end_f, now)}."
+    begun = state.end_f - state.delay
+    since = f", its Window's end; the age counts from {why_words.ago(begun, now)}"
+    as_of = why_words.ago(state.end_f, now)
+    return f"Its output is fresh as of {as_of}{since if state.delay else ''}."

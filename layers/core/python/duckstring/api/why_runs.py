@@ -26,6 +26,10 @@ _BEGAN_FOR = {
     "pull": "It began because a Sink asked for newer.",
 }
 
+_BY_WHOM = dict.fromkeys(
+    ("tap", "pulse"), " Whether by hand, by an event or by an arrival is not recorded."
+)
+
 
 def demand_of(
     state: PondState, origin: Origin, held: Mapping[Line, PondState], now: Instant
@@ -38,7 +42,7 @@ def demand_of(
     )
     return {
         "kind": origin.kind,
-        "text": f"{_demand(state, origin, of, now)}{unsure}{via}.",
+        "text": f"{_demand(state, origin, of, now)}{unsure}{via}.{_BY_WHOM.get(origin.kind, '')}",
         "line": origin.line,
         "at": to_text(origin.at) if origin.at else None,
         "via": list(origin.via),
@@ -129,7 +133,8 @@ def _ended(row: RunRow, when: str) -> str:
     if status == "failed":
         failure = Failure(row["ripple"] or "", 0, row["error"] or "", row["message"] or "")
         where = f" in {failure.ripple}" if failure.ripple else ""
-        return f"failed {when}{where}: {why_words.error_in_line(failure)}."
+        said = why_words.error_in_line(failure)
+        return f"failed {when}{where}{f': {said}' if said else ''}."
     return _ENDED.get(status, "ended {when}.").format(when=when)
 
 

@@ -35,7 +35,7 @@ from duckstring.model import commands
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
-from duckstring.model.limits import REASON, within
+from duckstring.model.limits import within
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.windows import minute_in_words
 
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from duckstring.model.answers import Way
 
 _MOST_RETRIES_NAMED = 1000
+_ERROR, _MESSAGE = 100, 400
+"""Bytes of an error in a sentence. `run show` has all of it."""
 
 
 def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
@@ -179,7 +181,8 @@ def _after_failure(line: Line, cause: Failed) -> list[Way]:
 
 def _failed(line: Line, cause: Failed, when: str) -> str:
     run = f"Run {run_key(line, cause.run)}" if cause.run else f"The last run of {line}"
-    error = f": {error_in_line(cause.failure)}" if cause.failure else ""
+    said = error_in_line(cause.failure) if cause.failure else ""
+    error = f": {said}" if said else ""
     where = f" in {cause.failure.ripple}" if cause.failure and cause.failure.ripple else ""
     often = f" It is failure {cause.failures} in a row." if cause.failures > 1 else ""
     left = {0: "No try is left.", 1: "One try is left."}.get(
@@ -192,8 +195,8 @@ def _failed(line: Line, cause: Failed, when: str) -> str:
 def error_in_line(failure: Failure) -> str:
     """``ValueError: no rows``: the error's name and the first line that says something."""
     lines = (" ".join(text.split()) for text in failure.message.splitlines())
-    first = within(next(filter(None, lines), ""), REASON)
-    return ": ".join(filter(None, (" ".join(failure.error.split()), first)))
+    first = within(next(filter(None, lines), ""), _MESSAGE)
+    return ": ".join(filter(None, (within(" ".join(failure.error.split()), _ERROR), first)))
 
 
 def _short(state: PondState, cause: Short) -> str:
@@ -240,8 +243,14 @@ def _future(at: Instant, now: Instant) -> str:
 
 
 def ago(at: Instant, now: Instant) -> str:
-    """``2030-01-01 02:00 UTC (5m ago)``."""
-    return f"{_at(at)} ({duration(now - at)} ago)"
+    """``2030-01-01 02:00 UTC (5m ago)``; what is to come: ``(in 5m)``, as the end of an open
+    Window is.
+    """
+    return f"{_at(at)} (in {duration(at - now)})" if at > now else f"{_at(at)} ({_since(at, now)})"
+
+
+def _since(at: Instant, now: Instant) -> str:
+    return f"{duration(now - at)} ago"
 
 
 def duration(left: timedelta) -> str:
