@@ -32,6 +32,7 @@ from duckstring.engine.causes import (
 )
 from duckstring.engine.state import PondState, Tide
 from duckstring.model import commands
+from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
@@ -42,7 +43,6 @@ from duckstring.model.windows import minute_in_words
 if TYPE_CHECKING:
     from duckstring.model.answers import Way
 
-_MOST_RETRIES_NAMED = 1000
 _ERROR, _MESSAGE = 100, 400
 """Bytes of an error in a sentence. `run show` has all of it."""
 
@@ -160,7 +160,7 @@ def _after_failure(line: Line, cause: Failed) -> list[Way]:
     see = [_way("See the whole error", commands.run_show(run_key(line, cause.run)))]
     if cause.tries:
         return see if cause.run else []
-    more = cause.failures < _MOST_RETRIES_NAMED
+    more = cause.failures <= MOST_RETRIES
     return [
         *(see if cause.run else []),
         _way(f"If {pond} is wrong: repair it, and deploy it", commands.DEPLOY),
