@@ -60,7 +60,7 @@ def test_a_tap_is_found_where_it_is_kept_and_where_a_run_answers_it() -> None:
     kept = replace(sink, pull=None, tapped=False, kept=Kept(world.now, own=True))
     assert origins(state, run, {B: kept}) == (Origin("tap", B, world.now, (B,)),)
     others = replace(kept, kept=Kept(world.now))
-    assert origins(state, run, {B: others}) == (Origin("unknown", A),)
+    assert origins(state, run, {B: others}) == (Origin("unknown", B, via=(B,)),)
     world.run_until(world.now + seconds(1))
     answering = world.states[B]
     assert answering.runs[1].tapped
@@ -129,3 +129,14 @@ def test_a_run_that_failed_asks_for_nothing() -> None:
     failed = replace(state.runs[1], failure=Failure("run", 1, "ValueError", "no"))
     sink = PondState(B, runs={1: failed})
     assert origins(state, state.runs[1], {B: sink}) == (Origin("pulse", A, epoch, sure=False),)
+
+
+def test_a_sink_whose_wave_was_replaced_has_forgotten_for_whom_it_asks() -> None:
+    world = deployed(pond(A), pond(B, A))
+    world.trigger(B, "wave")
+    running(world, 3)
+    epoch = world.trigger(A, "tap")
+    world.trigger(B, "tide", bound=seconds(40))
+    running(world, 0.15)
+    assert Origin("unknown", B, via=(B,)) in whose(world, A)
+    assert Origin("tap", A, epoch) in whose(world, A)

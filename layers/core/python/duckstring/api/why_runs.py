@@ -69,10 +69,8 @@ def _demand(state: PondState, origin: Origin, of: PondState, now: Instant) -> st
             named = f"Tide ({duration_in_words(bound)})" if bound else "Tide"
             return f"It was asked for by the {named} of {origin.line}{when}"
         case "unknown":
-            return (
-                "It is not known for whom: what asked for it was answered since, or was put to "
-                "sleep"
-            )
+            asked = f"{origin.line} asked for it, but for" if origin.via else "For"
+            return f"{asked} whom is not known: that demand was answered since, or dropped"
 
 
 def inside(state: PondState, run: Run, ripples: Sequence[RunningRipple], now: Instant) -> list[str]:

@@ -159,8 +159,8 @@ class Origin(Value, frozen=True):
     """Where a demand began. ``line``: whose; ``at``: when it was asked, if that is known.
 
     ``via``: the lines by way of which it came, from the one that runs. ``sure``: otherwise a line
-    below may have asked, and has forgotten it. ``unknown``: a Sink asked, and no line remembers
-    for whom.
+    below may have asked, and has forgotten it. ``unknown``: the line asked, or was asked, and no
+    line remembers for whom.
     """
 
     kind: WantedBy

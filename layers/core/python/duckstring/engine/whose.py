@@ -58,12 +58,20 @@ def _holds(state: PondState, epoch: Instant) -> bool:
 
 
 def _pulled(state: PondState, run: Run, states: _States) -> Iterator[Origin]:
-    """Lines with a Tap or a Wave of their own, by way of Sinks that pull."""
-    found = list(_own_pull(state, run.pull if run.tapped else None, ()))
+    """Lines with a Tap or a Wave of their own, by way of Sinks that pull. A line that pulls, has
+    neither, and has no Sink that pulls, has forgotten for whom.
+    """
+    own = list(_own_pull(state, run.pull if run.tapped else None, ()))
+    yield from own or _forgotten(state, states, ())
     for path in _walk(state, states, _pulls):
         sink = states[path[-1]]
-        found += _own_pull(sink, _tapped(sink), path[1:])
-    yield from found or [Origin("unknown", state.line)]
+        own = list(_own_pull(sink, _tapped(sink), path[1:]))
+        yield from own or _forgotten(sink, states, path[1:])
+
+
+def _forgotten(state: PondState, states: _States, via: _Path) -> Iterator[Origin]:
+    if not _asking_sinks(state, states, _pulls):
+        yield Origin("unknown", state.line, via=via)
 
 
 def _own_pull(state: PondState, tapped: Instant | None, via: _Path) -> Iterator[Origin]:
