@@ -58,20 +58,35 @@ def _holds(state: PondState, epoch: Instant) -> bool:
 
 
 def _pulled(state: PondState, run: Run, states: _States) -> Iterator[Origin]:
-    """Lines with a Tap or a Wave of their own, by way of Sinks that pull. A line that pulls, has
-    neither, and has no Sink that pulls, has forgotten for whom.
+    """Lines below with a Tap or a Wave. A line between may be between two versions, and show
+    nothing of what passes through it.
+
+    A line that pulls and has no such line below it has forgotten for whom. So has a run that began
+    before it was tapped: it only answers the Tap.
     """
-    own = list(_own_pull(state, run.pull if run.tapped else None, ()))
-    yield from own or _forgotten(state, states, ())
-    for path in _walk(state, states, _pulls):
+    tapped = run.pull if run.tapped else None
+    own = list(_own_pull(state, tapped, ()))
+    yield from own
+    if (not own and _is_forgotten(state, states)) or (tapped is not None and tapped > run.started):
+        yield Origin("unknown", state.line)
+    for path in _walk(state, states, _anybody):
         sink = states[path[-1]]
         own = list(_own_pull(sink, _tapped(sink), path[1:]))
-        yield from own or _forgotten(sink, states, path[1:])
+        yield from own
+        if not own and _pulls(sink) and _is_forgotten(sink, states):
+            yield Origin("unknown", sink.line, via=path[1:])
 
 
-def _forgotten(state: PondState, states: _States, via: _Path) -> Iterator[Origin]:
-    if not _asking_sinks(state, states, _pulls):
-        yield Origin("unknown", state.line, via=via)
+def _anybody(_: PondState) -> bool:
+    return True
+
+
+def _is_forgotten(state: PondState, states: _States) -> bool:
+    """Whether no Sink pulls, and nothing below has a Tap or a Wave."""
+    if _asking_sinks(state, states, _pulls):
+        return False
+    below = (states[path[-1]] for path in _walk(state, states, _anybody))
+    return not any(list(_own_pull(sink, _tapped(sink), ())) for sink in below)
 
 
 def _own_pull(state: PondState, tapped: Instant | None, via: _Path) -> Iterator[Origin]:
