@@ -15,6 +15,7 @@ from duckstring_cli.screens import Rows
 _MOST_LINES = 30
 """Causes on a screen, and ways to change them. JSON has all."""
 _MOST_ROOTS = 10
+_MOST_DEMANDS = 10
 _INDENT = "  "
 _DEEPEST = 8
 """From here on the chain is not moved further to the right."""
@@ -53,8 +54,14 @@ def _block(title: str, lines: list[RenderableType]) -> list[RenderableType]:
 
 
 def _run(run: WhyRun) -> list[RenderableType]:
-    said = [demand["text"] for demand in run["demand"]]
-    return [_item(text) for text in said] + [_item(text, 1) for text in run["inside"]]
+    said = [_item(demand["text"]) for demand in run["demand"][:_MOST_DEMANDS]]
+    if (left := len(run["demand"]) - _MOST_DEMANDS) > 0:
+        said.append(_more(left))
+    return said + [_item(text, 1) for text in run["inside"][:_MOST_LINES]]
+
+
+def _more(left: int) -> RenderableType:
+    return Text(f"{_INDENT}… and {left} more (--json has them)", style="dim")
 
 
 class _Shown(NamedTuple):
@@ -117,7 +124,7 @@ def _ways(answer: WhyAnswer) -> list[RenderableType]:
             command = f"{_INDENT * 2}{hints.addressed(way['command'])}"
             lines.append(Text(command, style="bold", no_wrap=True, overflow="ignore"))
     if (left := len(answer["ways"]) - _MOST_LINES) > 0:
-        lines.append(Text(f"{_INDENT}… and {left} more (--json has them)", style="dim"))
+        lines.append(_more(left))
     return lines
 
 

@@ -150,6 +150,10 @@ def test_a_run_in_flight_says_for_whom_and_what_it_does() -> None:
     assert "    └ load runs since 5s." in text
     assert "Why no other run starts" in text
     assert "  Run sales@1/4 succeeded." in text
+    crowd = {**run, "demand": run["demand"] * 499}
+    text = shown(answered(("sales@1", []), runs=[crowd]))
+    assert text.count("Pulse of reports@1") == 10
+    assert "… and 489 more" in text
 
 
 def test_the_command_asks_for_the_line_and_prints_the_answer_as_it_is(bench: Bench) -> None:

@@ -140,3 +140,21 @@ def test_a_sink_whose_wave_was_replaced_has_forgotten_for_whom_it_asks() -> None
     running(world, 0.15)
     assert Origin("unknown", B, via=(B,)) in whose(world, A)
     assert Origin("tap", A, epoch) in whose(world, A)
+
+
+def test_a_wave_is_found_by_way_of_a_line_that_is_between_two_versions() -> None:
+    world = deployed(pond(A), pond(B, A), pond(C, B))
+    world.trigger(C, "wave")
+    running(world)
+    between = replace(world.states[B], pull=None, runs={})
+    states = {**world.states, B: between}
+    assert origins(states[A], states[A].runs[1], states) == (Origin("wave", C, via=(B, C)),)
+
+
+def test_a_run_that_was_tapped_after_it_began_did_not_begin_for_the_tap() -> None:
+    world = deployed(pond(A))
+    world.trigger(A, "tap")
+    state = running(world).states[A]
+    late = state.runs[1].started + seconds(1)
+    run = replace(state.runs[1], pull=late)
+    assert origins(state, run, {}) == (Origin("tap", A, late), Origin("unknown", A))
