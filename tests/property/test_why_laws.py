@@ -85,7 +85,9 @@ class Played:
     def play(self, acts: Collection[Act], without: Collection[Act] = ()) -> Played:
         for act in acts:
             self.wait(act.after)
-            if act in without:
+            if act in without and act.kind in {"wave", "tide"}:
+                self.world.trigger(act.line, "remove")  # what it replaced does not stay instead
+            elif act in without:
                 self.world.now += MOMENT  # an act takes that long
             else:
                 self.act(act.kind, act.line)
@@ -237,6 +239,12 @@ def test_a_line_stays_where_it_is_while_one_of_its_lasting_causes_stays(
         return
     roots = played.why(line)
     lasting = [root for root in roots if isinstance(root[1], Killed | Failed | NotDeployed)]
+    # A line that is brought back may run on what its Sources had published before they fell.
+    lasting = [
+        (of, one)
+        for of, one in lasting
+        if not any(of != down and of in graph.required_above(down) for down, _ in lasting)
+    ]
     if not lasting:
         return
     before = played.started(line)
