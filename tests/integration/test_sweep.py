@@ -185,8 +185,6 @@ def test_one_round_repairs_what_no_event_told(here):
         "not_in_iceberg": [],
         "packages": 0,
         "uploads": 0,
-        "not_in_lake": [],
-        "catalogs": 0,
     }
 
 
