@@ -289,6 +289,7 @@ def test_a_run_would_not_have_begun_without_the_demand_that_is_named(
 def _is_of(act: Act, origin: Origin) -> bool:
     same = {
         "tide": {"tide", "pulse"},
+        "pulse": {"pulse", "tide"},  # a Tide may have been replaced since
         "wave": {"wave", "tap"},
         "tap": {"tap", "wave"},
         "wake": {"wake", "force"},  # a line that never ran cannot be forced, so it is woken

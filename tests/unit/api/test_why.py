@@ -128,7 +128,8 @@ def test_a_running_line_says_for_whom_and_what_it_waits_for_inside() -> None:
     (demand,) = run["demand"]
     assert demand["text"].startswith("It was asked for by a Pulse of reports@1 at ")
     assert demand["text"].endswith(
-        ", by way of delays@1. Whether by hand, by an event or by an arrival is not recorded."
+        ", by way of delays@1. Whether by hand, by an event, an arrival or a Tide of then is not "
+        "recorded."
     )
     assert run["inside"] == ["load runs since 0s.", "clean waits for load."]
     assert answer["text"] == f"sales@1 runs sales@1/1. {demand['text']}"

@@ -26,9 +26,10 @@ _BEGAN_FOR = {
     "pull": "It began because a Sink asked for newer.",
 }
 
-_BY_WHOM = dict.fromkeys(
-    ("tap", "pulse"), " Whether by hand, by an event or by an arrival is not recorded."
-)
+_BY_WHOM = {
+    "tap": " Whether by hand, by an event or by an arrival is not recorded.",
+    "pulse": " Whether by hand, by an event, an arrival or a Tide of then is not recorded.",
+}
 
 
 def demand_of(

@@ -160,7 +160,7 @@ class Origin(Value, frozen=True):
 
     ``via``: the lines by way of which it came, from the one that runs. ``sure``: otherwise a line
     below may have asked, and has forgotten it. ``unknown``: the line asked, or was asked, and no
-    line remembers for whom.
+    line remembers for whom. ``pulse``: or a Tide that the line had then.
     """
 
     kind: WantedBy
