@@ -32,6 +32,8 @@ Kind = Literal["added", "removed", "changed"]
 KINDS: tuple[Kind, ...] = ("added", "removed", "changed")
 MOST_SAMPLE = 200
 """Rows of each kind that are shown."""
+MOST_COLUMNS = 500
+"""That are compared: with 300 a comparison of few rows takes seconds, with 1,500 a minute."""
 _MEMORY, _DISK = "1GB", "20GB"
 """That one comparison may use. What has no room in memory is kept on disk meanwhile."""
 _MOST_TEXT = 1000
@@ -266,6 +268,12 @@ class _Comparison:
         before, after = self._before, self._after
         common = {name: kind for name, kind in after.columns.items() if name in before.columns}
         _check_key(key, common)
+        if len(common) > MOST_COLUMNS:
+            raise OperatorError(
+                f"{self._told['table']!r} has {len(common):,} columns; a comparison takes at most "
+                f"{MOST_COLUMNS}.",
+                hint="Compare some of them in SQL: duckstring sql, with --at.",
+            )
         named = list(dict.fromkeys(key)) or self._merge_key(common)
         order = [*named, *(name for name in common if name not in named)]
         columns = [self._both(place, name) for place, name in enumerate(order)]

@@ -100,7 +100,7 @@ def test_an_earlier_snapshot_is_published_again_after_a_question(store, tab, add
     tab.get_by_role("button", name=f"Publish {line}/1 again").click()
     asked = tab.get_by_role("dialog", name=f"Publish {line}/1 again?")
     expect(asked).to_contain_text("As it was thenitems")
-    expect(asked).to_contain_text(f"{store.outlet}@1 read it with their next run")
+    expect(asked).to_contain_text(f"{store.outlet}@1 reads it with its next run")
     asked.get_by_role("button", name="Cancel").click()
     assert store.driver.client.tables(store.inlet)["snapshot"] == 3
     tab.get_by_role("button", name=f"Publish {line}/1 again").click()

@@ -101,7 +101,7 @@ def _show(answer: PublishAnswer, *, dry: bool, was_told: bool) -> None:
 def _changes(would: PublishAnswer) -> list[str]:
     tables = would["tables"]
     said = {
-        "as it was": tables["back"],
+        "back to what it was": tables["back"],
         "published again": tables["returned"],
         "no longer published": tables["gone"],
         "the same": tables["same"],

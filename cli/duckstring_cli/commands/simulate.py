@@ -173,6 +173,8 @@ class _Asked:
         return self._each("--tide", texts, one)
 
     def windows(self, texts: Texts) -> Mapping[Line, list[Window]]:
+        from duckstring.model.windows import overlap
+
         rules: dict[Line, list[Window]] = {}
 
         def one(text: str) -> None:
@@ -181,7 +183,13 @@ class _Asked:
             if self._releases[line].kind != "inlet":
                 raise BadInputError(f"{pond} is not an Inlet: only Inlets have Windows.")
             held = rules.setdefault(line, [])
-            held.append(_window(rule, f"rule{len(held) + 1}"))
+            new, now = _window(rule, f"rule{len(held) + 1}"), datetime.now(UTC)
+            if any(overlap(other, new, now) for other in held):
+                raise BadInputError(
+                    f"{rule!r} overlaps another Window of {pond}: both would be open at once.",
+                    hint="Rules of one Pond may touch, not overlap.",
+                )
+            held.append(new)
 
         self._each("--window", texts, one)
         return rules
@@ -267,18 +275,25 @@ def _window(text: str, name: str) -> Window:
 
 def _of_zone(text: str) -> tuple[str, str]:
     """The rule, and the zone at its end, perhaps a mistyped one; empty: none."""
+    from duckstring.model.weekdays import WEEKDAYS
     from duckstring.model.zones import zone_names
 
     rule, comma, last = text.rpartition(",")
-    zone = last.strip()
-    is_zone = zone in zone_names() or _LIKE_A_ZONE.match(zone)
+    zone, (_, is_third, before) = last.strip(), rule.rpartition(",")
+    follows_length = bool(is_third) and _is_length(before) and not _is_length(zone)
+    follows_length = follows_length and zone.upper() not in WEEKDAYS
+    is_zone = zone in zone_names() or _LIKE_A_ZONE.match(zone) or follows_length
     return (rule, zone) if comma and is_zone else (text, "")
+
+
+def _is_length(text: str) -> bool:
+    return seconds_of(text.strip().lower()) is not None
 
 
 def _of_cron(text: str, zone: str) -> Mapping[str, object]:
     """A length ends with its unit, and no weekday does."""
     rule, comma, last = text.rpartition(",")
-    has_length = bool(comma) and seconds_of(last.strip().lower()) is not None
+    has_length = bool(comma) and _is_length(last)
     now = datetime.now(UTC)
     return {
         "cron": " ".join((rule if has_length else text).split()),

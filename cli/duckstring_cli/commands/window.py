@@ -150,7 +150,7 @@ def add(
     now, faults = datetime.now(UTC), list[BadInputError]()
     if (every is None) is (cron is None):
         raise BadInputError(
-            "A rule has --every or --cron, and not both.",
+            "Give a rule --every or --cron: one of them.",
             hint='For example: --every 1d, or --cron "0 6 1 * *".',
         )
     zone = _zone(tz, faults)

@@ -222,6 +222,10 @@ def test_what_will_be_published_over_it_and_who_reads_it_when_are_said(trigger):
     assert f"has a {type(trigger).__name__}: its next run is published over it" in first
     assert second.startswith("s0@1, s1@1, s2@1 and 2 more read it with their next run")
     assert third == "A Sink that reads new fails: that was not there yet."
+    one = World(more={"trigger": trigger, "sinks": {Line("s0@1"): (1, 1)}})
+    assert one.ask(snapshot=4, dry=True)["warnings"][1].startswith(
+        "s0@1 reads it with its next run, and has what was published before until then. "
+    )
     (waits,) = World(more={"pull": NOON}).ask(snapshot=4, dry=True)["warnings"]
     assert waits.startswith("sales@1 is asked for more: its next run is published over it")
 

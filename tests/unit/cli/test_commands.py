@@ -37,7 +37,7 @@ from tests.unit.cli.made_up import FLIGHTS, Play, at, attempt_row, line_status, 
             ["trigger", "window", "sales", "add", "--name", "n"],
             2,
             (
-                "error: A rule has --every or --cron, and not both.\n"
+                "error: Give a rule --every or --cron: one of them.\n"
                 'hint: For example: --every 1d, or --cron "0 6 1 * *".'
             ),
         ),

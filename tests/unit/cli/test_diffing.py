@@ -298,3 +298,9 @@ def test_the_work_can_be_ended(sales: Sandbox) -> None:
 
     with pytest.raises((OperatorError, duckdb.Error)):
         compare(first, second, guard=ended)
+
+
+def test_a_table_of_very_many_columns_is_refused_at_once(sales: Sandbox) -> None:
+    wide = "SELECT " + ", ".join(f"{{}} AS c{n}" for n in range(501))
+    with pytest.raises(OperatorError, match="has 501 columns; a comparison takes at most 500"):
+        compare(write(sales, wide.format(*[1] * 501)), write(sales, wide.format(*[2] * 501)))

@@ -66,7 +66,7 @@ def test_it_says_what_it_did_and_what_will_happen_next(bench: Bench) -> None:
     assert (code, out.splitlines()[:4]) == (
         0,
         [
-            "as it was: orders",
+            "back to what it was: orders",
             "published again: old",
             "no longer published: new",
             "the same: t0, t1, t2, t3, t4, t5 and 3 more",
@@ -92,7 +92,7 @@ def test_what_holds_as_of_a_time_is_published_by_its_number(bench: Bench) -> Non
 def test_a_dry_run_publishes_nothing(bench: Bench) -> None:
     code, out, _ = bench.run("--run", "7", "--dry-run")
     assert (code, bench.asked) == (0, [{"snapshot": 7, "dry": True}])
-    assert "as it was: orders" in out
+    assert "back to what it was: orders" in out
     assert "is published" not in out
 
 

@@ -269,6 +269,18 @@ def test_a_folders_ponds_stand_in_the_place_of_the_deployed_ones(bench: Bench, t
         ),
         (["--wave", "reports", "--window", "sales=1h,02:00,2h"], "--window: duration is 2h"),
         (
+            ["--wave", "reports", "--window", "sales=1d,02:00,3h,UTC+2"],
+            "--window: tz is 'UTC+2'",
+        ),
+        (
+            ["--wave", "reports", "--window", "sales=0 6 * * *,3h,UTC+2"],
+            "--window: tz is 'UTC+2'",
+        ),
+        (
+            ["--wave", "reports", "--window", "sales=1d,02:00,3h", "--window", "sales=1d,04:00,3h"],
+            "--window: '1d,04:00,3h' overlaps another Window of sales",
+        ),
+        (
             ["--wave", "reports", "--window", "sales=0 6 30 2 *,2h"],
             "--window: cron is '0 6 30 2 *'",
         ),

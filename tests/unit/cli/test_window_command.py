@@ -302,8 +302,8 @@ def test_times_of_a_zone_are_sent_as_its_clock_shows_them(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("", "error: A rule has --every or --cron, and not both."),
-        ("--every|1d|--cron|0 6 1 * *", "error: A rule has --every or --cron, and not both."),
+        ("", "error: Give a rule --every or --cron: one of them."),
+        ("--every|1d|--cron|0 6 1 * *", "error: Give a rule --every or --cron: one of them."),
         ("--every|1d|--tz|Berlin", "error: --tz is 'Berlin'; allowed: a name of the IANA list"),
         ("--every|1d|--tz|../../etc/passwd", "error: --tz is '../../etc/passwd'; allowed"),
         ("--cron|0 6 1 * *|--start|25:00", "error: --start: '25:00' is not a point in time."),

@@ -112,8 +112,10 @@ def _warnings(state: PondState, wanted: Republished) -> Iterator[str]:
     if not state.sinks:
         return
     names = _first(sorted(state.sinks))
+    read = "reads it with its" if len(state.sinks) == 1 else "read it with their"
+    had = "has" if len(state.sinks) == 1 else "have"
     yield (
-        f"{names} read it with their next run, and have what was published before until then. "
+        f"{names} {read} next run, and {had} what was published before until then. "
         "To run one at once: duckstring control force POND. One with a Wave or Tide asks for a run "
         "that is published over it."
     )

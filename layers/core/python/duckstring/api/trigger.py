@@ -97,9 +97,8 @@ def _kept(state: PondState, catalog: Catalog) -> list[str]:
     if down is None:
         return []
     root = "it" if down.root == state.line else down.root
-    kept = (
-        f"Kept: {state.line} runs for it when {root} recovers. Now {down.reason.splitlines()[0]}."
-    )
+    now = down.reason.splitlines()[0].rstrip(".")
+    kept = f"Kept: {state.line} runs for it when {root} recovers. Now {now}."
     return [
         f"{kept} It is tried again by itself."
         if down.retries
