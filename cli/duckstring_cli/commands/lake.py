@@ -31,10 +31,10 @@ def lake(
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
-    """Show where the lake lies: all published tables as one DuckLake catalog, and with
-    -c iceberg=true as Iceberg tables in Glue.
+    """Show where the lake lies: all published tables as one DuckLake catalog.
 
-    DuckDB attaches it without Duckstring. `duckstring lake --sql` prints how.
+    DuckDB attaches it without Duckstring. `duckstring lake --sql` prints how. With -c iceberg=true
+    the tables are Iceberg tables in Glue, too.
     """
     if frozen and not sql:
         raise BadInputError("--frozen without --sql.", hint="It is an address for the SQL.")

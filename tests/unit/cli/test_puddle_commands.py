@@ -66,7 +66,6 @@ def test_a_pond_runs_and_its_tables_are_listed_shown_and_asked(local, capsys):
     [
         (["puddle", "query", "COPY n TO 'x.csv'"], 2, "That SQL is COPY; allowed: one SELECT"),
         (["puddle", "query", "SELECT 1; SELECT 2"], 2, "That SQL has 2 statements"),
-        (["puddle", "query", "FROM none"], 2, "Tables here: none."),
         (["puddle", "show", "none"], 2, "There is no table 'none'; there are none."),
         (["puddle", "ls", "nowhere"], 2, "nowhere has no pond.toml."),
         (["puddle", "record", "routes"], 2, "Give SOURCE.TABLE, found 'routes'."),
@@ -86,6 +85,17 @@ def test_bad_input_is_one_line(local, capsys, arguments, code, says):
     assert says in err
     assert sum(line.startswith("error: ") for line in err.splitlines()) == 1
     assert not (local.root / "puddles" / "out" / "n.parquet").exists()
+
+
+def test_what_duckdb_does_not_accept_is_said_with_its_place_and_the_tables_that_there_are(
+    local, capsys
+):
+    code, out, err = run(capsys, "puddle", "query", "FROM none")
+    assert (code, out) == (2, "")
+    lines = err.splitlines()
+    assert lines[0].startswith("error: Catalog Error: Table with name none does not exist!")
+    assert "error: LINE 1: FROM none" in lines
+    assert lines[-1] == "hint: Tables here: none."
 
 
 def test_a_failed_run_shows_the_authors_frames_and_ends_with_1(local, capsys):
