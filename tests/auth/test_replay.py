@@ -32,6 +32,9 @@ UNUSED = {
     ("*", "logs:PutLogEvents"): "Lambda writes a function's log.",
     ("orchestrator", "sqs:ReceiveMessage"): "Lambda takes messages for a function.",
     ("orchestrator", "sqs:GetQueueUrl"): "Lambda puts an event that failed into DeadEvents.",
+    ("exporter", "sqs:ReceiveMessage"): "Lambda takes messages for a function.",
+    ("exporter", "s3:ListBucket"): "Without it, an object that is not there would look like one "
+    "that may not be read.",
     # What no test of a whole Catchment waits for. tests/integration has each.
     ("sweep", "dynamodb:DeleteItem"): "Manifests are deleted when they are a day old.",
     ("sweep", "s3:DeleteObject"): "Objects are deleted when they are a day old.",

@@ -223,6 +223,9 @@ def test_a_table_that_does_not_exist_is_refused_with_the_nearest_name(driver, du
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines() == [
         "error: Catalog Error: Table with name mad does not exist!",
+        'error: Did you mean "made"?',
+        "error: LINE 1: SELECT * FROM mad",
+        "error:                       ^",
         "hint: Tables here: made.",
     ]
 

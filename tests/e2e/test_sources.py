@@ -285,7 +285,7 @@ def test_an_earlier_snapshot_is_published_again_and_no_row_is_lost_or_doubled(dr
     ]
     first = kept[-1]["run"]
     told = driver.run.done("publish", "back_desk", "--run", first, "-y")
-    assert "as it was: customers, taken" in told
+    assert "back to what it was: customers, taken" in told
     assert taken() == all_three[:2]
     assert driver.statuses("back_desk")[-1] == "rollback"
     assert driver.line("back_desk")["end_f"] == kept[0]["f"]
