@@ -294,8 +294,8 @@ class _Comparison:
         old = _selected(old, [(one.before, one.place) for one in columns])
         new = _selected(new, [(one.after, one.place) for one in columns])
         if key:
-            for sql, side in ((old, "before"), (new, "after")):
-                self._check_unique(sql, columns[: len(named)], told[side]["run"])  # type: ignore[literal-required]
+            for sql, side in ((old, told["before"]), (new, told["after"])):
+                self._check_unique(sql, columns[: len(named)], side["run"])
         if named:
             return self._by_key(told, old, new, columns)
         return self._as_wholes(told, old, new, columns)

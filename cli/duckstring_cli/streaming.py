@@ -192,7 +192,7 @@ def fetch(con: DuckDBPyConnection, most: int, sql: str) -> list[tuple[Any, ...]]
 def _find_cause(con: DuckDBPyConnection, sql: str) -> None:
     """Raise what a SELECT fails by. If one of several threads fails while rows are fetched, DuckDB
     at times says only that it has stopped the others. After a true interrupt this is interrupted,
-    too: whoever interrupts repeats it until the work has ended.
+    too: an interrupt is repeated until the work has ended.
     """
     con.execute(f"SELECT max(hash(made)) FROM ({sql}\n) AS made")  # noqa: S608 - as it ran before
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from duckstring_cli.page import asking, grids, operations
 from duckstring_cli.page.asking import Found, OnOpen, Work
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -125,8 +126,8 @@ class Data:
         key = request.query_params.getlist("key")
 
         def compared(on: OnOpen) -> Difference:
-            def guard(con: object, act: Callable[[], Difference]) -> Difference:
-                on(con)  # type: ignore[arg-type]
+            def guard(con: DuckDBPyConnection, act: Callable[[], Difference]) -> Difference:
+                on(con)
                 return act()
 
             before, after = (operations.tables(self._client, line, one) for one in numbers)
@@ -211,7 +212,7 @@ class _Lines(Response):
         self,
         request: Request,
         room: asyncio.Semaphore,
-        opened: Callable[[OnOpen], Iterator[str]],
+        opened: Callable[[OnOpen], Generator[str, None, None]],
     ) -> None:
         super().__init__()
         self._request, self._room, self._lines_of = request, room, opened
@@ -227,7 +228,7 @@ class _Lines(Response):
                 await self._send(work, lines, send)
             finally:
                 with suppress(ValueError):  # it is at work: then it ends by itself
-                    lines.close()  # type: ignore[attr-defined]
+                    lines.close()
                 work.close()
 
     async def _send(self, work: Work, lines: Iterator[str], send: Send) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,7 +128,7 @@ def asked(body: Mapping[str, Any]) -> Asked:
     return Asked(selects.one_select(sql), consistent, then)
 
 
-def of_sql(client: Client, asked: Asked, limit: int, on: OnOpen) -> Iterator[str]:
+def of_sql(client: Client, asked: Asked, limit: int, on: OnOpen) -> Generator[str, None, None]:
     """The first rows, as lines of JSON that come one after the other: first ``columns`` and ``f``
     (the freshness that was asked for), then ``rows``, in the end ``more`` and ``seconds``, or
     ``error``.

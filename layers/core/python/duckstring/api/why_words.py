@@ -1,7 +1,7 @@
 """Causes in words, and what would change each, as commands to type. Decides nothing: what is so is
 found in ``engine/why.py`` and ``engine/whose.py``.
 
-What authors wrote (errors) comes as one short line. Whoever prints it escapes it.
+What authors wrote (errors) comes as one short line. The printer escapes it.
 """
 
 from __future__ import annotations

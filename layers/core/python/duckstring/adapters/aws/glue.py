@@ -63,7 +63,7 @@ _UNREADABLE = (
 _DESCRIPTION = "What a Pond of Duckstring publishes. Read it only: each export makes it anew."
 _MAPPING = TableProperties.DEFAULT_NAME_MAPPING
 _PROPERTIES = {
-    # The rows belong to the Pond. Whoever expires versions or drops a table must not delete them.
+    # The rows belong to the Pond: other tools that expire versions or drop a table keep them.
     "gc.enabled": "false",
     # Who came second looks again what there is.
     TableProperties.COMMIT_NUM_RETRIES: "0",

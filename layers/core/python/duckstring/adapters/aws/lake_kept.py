@@ -123,8 +123,8 @@ class BucketLakes:
         return True
 
     def show(self, exported: Exported) -> None:
-        """Copy it to ``STABLE``. Another export may do the same at the same time: whoever comes
-        last looks whether a newer one is there by then.
+        """Copy it to ``STABLE``. Another export may do the same at the same time, so each
+        looks afterwards whether a newer one is there.
         """
         for _ in range(_TRIES):
             if self._shown() != exported.key:
