@@ -35,7 +35,9 @@ _EXACT = frozenset(
         "date", "timestamp", "varchar",
     }
 )  # fmt: skip
-"""Types whose least and greatest value follow from the rows alone."""
+"""Types whose least and greatest value follow from the rows alone. Of a column with NaN, DuckDB
+writes neither.
+"""
 _MOST_COLUMNS = 100
 """Of which the ends of files are compared."""
 
