@@ -4,10 +4,16 @@ another one, and rows are read only where nothing cheaper tells.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duckstring.author import lake
+from duckstring.author.fingerprint import row_hashes
 from tests.unit.lake_kit import Disk
 
 MANY = (
@@ -131,6 +137,25 @@ def test_locked_settings_block_no_table_and_a_setting_stays_as_it_was(disk):
     assert disk.con.sql(setting).fetchall() == before
     disk.con.execute("SET lock_configuration = true")
     assert disk.write("SELECT 1 AS a", published).fingerprint == published.fingerprint
+
+
+def test_sums_of_two_threads_are_made_one_after_the_other(disk, monkeypatch):
+    """Each sets a setting back to what it found."""
+    published = disk.write("SELECT 1 AS a")
+    both, met = Barrier(2), []
+
+    def hashes(columns):
+        with suppress(BrokenBarrierError):
+            both.wait(timeout=0.3)
+            met.append(columns)
+        return row_hashes(columns)
+
+    monkeypatch.setattr(lake, "row_hashes", hashes)
+    with ThreadPoolExecutor(2) as pool:
+        rows = f"FROM '{disk.root / published.key}'"
+        for one in [pool.submit(disk.lake.summed, rows) for _ in range(2)]:
+            one.result()
+    assert met == []
 
 
 VALUES = {

@@ -5,9 +5,12 @@ machine.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from duckstring.author.columns import OWN
 from duckstring.model.sql import literal
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 _MIB_PER_VCPU = 1769
 _MEMORY_SHARE = 0.75
 _LEAST_MIB = 128
+_CACHE = "enable_external_file_cache"
 
 
 def opened(memory_mib: int = 0) -> DuckDBPyConnection:
@@ -63,6 +67,21 @@ def settled(
         f"{threads} SET GLOBAL temp_directory = {where}; SET GLOBAL home_directory = {where}"
     )
     return con
+
+
+@contextmanager
+def uncached(con: DuckDBPyConnection) -> Iterator[None]:
+    """Nothing of the files that are read stays in memory: they are read once."""
+    from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
+
+    (before,) = con.execute(f"SELECT {OWN}current_setting('{_CACHE}')").fetchone() or (True,)
+    with suppress(Error):  # an author may have locked the settings
+        con.execute(f"SET GLOBAL {_CACHE} = false")
+    try:
+        yield
+    finally:
+        with suppress(Error):
+            con.execute(f"SET GLOBAL {_CACHE} = {before}")
 
 
 def _limits(memory_mib: int) -> dict[str, str]:

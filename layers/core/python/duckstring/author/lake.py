@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from secrets import token_hex
-from threading import RLock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from duckstring.author import delta as deltas
@@ -19,6 +19,7 @@ from duckstring.author import outages, refusals, stored
 from duckstring.author.columns import OWN, column_types, duckdb_message
 from duckstring.author.contents import CHANGE, Content, content_of, content_of_parts
 from duckstring.author.contract import Published
+from duckstring.author.database import uncached
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import OF_ANY_TYPE, row_hashes
 from duckstring.author.identity import identified, measured
@@ -49,7 +50,6 @@ _LONGEST_RELATION = 20_000
 what is cut is no SQL.
 """
 _AT_ONCE = 8
-_CACHE = "enable_external_file_cache"
 
 
 class ArrowStream(Protocol):
@@ -103,6 +103,8 @@ class Lake:
         """Whether SQL was used of which that is not known."""
         # Threads of the author's share the connection, and the view that a COPY reads.
         self.one_writes = RLock()
+        # A sum changes a setting of the database, and sets it back.
+        self._one_sums = Lock()
 
     @property
     def con(self) -> DuckDBPyConnection:
@@ -228,7 +230,12 @@ class Lake:
 
     def summed(self, rows: str) -> tuple[int, int]:
         """How many rows a SELECT gives, as they lie in files, and the sum of their hashes."""
-        with self.classified_errors(), self.con.cursor() as cursor, _uncached(cursor):
+        with (
+            self._one_sums,
+            self.classified_errors(),
+            self.con.cursor() as cursor,
+            uncached(cursor),
+        ):
             hashes = row_hashes(column_types(cursor.sql(rows)))
             found = cursor.execute(f"SELECT {OWN}count(*), {hashes} FROM ({rows})").fetchone()  # noqa: S608 - quoted
         return found or (0, 0)
@@ -425,21 +432,6 @@ class Lake:
             if (outage := self.outage(error)) is not None:
                 raise outage from error
             raise
-
-
-@contextmanager
-def _uncached(con: DuckDBPyConnection) -> Iterator[None]:
-    """Nothing of the files that are read stays in memory: they are read once."""
-    from duckdb import Error  # noqa: PLC0415 - the worker starts without DuckDB
-
-    (before,) = con.execute(f"SELECT {OWN}current_setting('{_CACHE}')").fetchone() or (True,)
-    with suppress(Error):  # an author may have locked the settings
-        con.execute(f"SET GLOBAL {_CACHE} = false")
-    try:
-        yield
-    finally:
-        with suppress(Error):
-            con.execute(f"SET GLOBAL {_CACHE} = {before}")
 
 
 def _path(*names: str) -> str:
