@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from duckstring.exporter.iceberg import Report
 from tests.integration.aws import catchment, loaded
+from tests.integration.published_kit import Context, records, told
 
 
 @pytest.fixture
@@ -23,20 +22,6 @@ def door(monkeypatch):
         module.failed = {}
         monkeypatch.setattr(module, "export_iceberg", export)
         yield module, asked
-
-
-class Context:
-    function_name = function_version = "iceberg"
-    memory_limit_in_mb = 2048
-    invoked_function_arn = aws_request_id = "r-1"
-
-
-def records(*bodies):
-    return {"Records": [{"body": json.dumps(one)} for one in bodies]}
-
-
-def told(pond, major=1):
-    return {"detail-type": "duckstring.pond", "detail": {"pond": pond, "major": major}}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from duckstring.model.lake import STABLE, Exported, Listing, lake_key, listing_k
 from duckstring.model.names import Line
 from duckstring.model.schema import SCHEMA, NewerSchemaError
 from tests.integration.aws import catchment, loaded
+from tests.integration.published_kit import Context, records, told
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -171,20 +172,6 @@ def door(here, monkeypatch):
         module.left_out = {}
         monkeypatch.setattr(module, "export", export)
         yield module, asked
-
-
-class Context:
-    function_name = function_version = "exporter"
-    memory_limit_in_mb = 1024
-    invoked_function_arn = aws_request_id = "r-1"
-
-
-def records(*bodies):
-    return {"Records": [{"body": json.dumps(one)} for one in bodies]}
-
-
-def told(pond, major=1):
-    return {"detail-type": "duckstring.pond", "detail": {"pond": pond, "major": major}}
 
 
 @pytest.mark.parametrize(
