@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,13 +25,13 @@ COUNTS = "/-/counts"
 
 
 class PlainS3(ThreadingHTTPServer):
-    """Buckets are folders of ``root``."""
+    """Buckets are folders of ``root``. ``latency``: seconds before each answer."""
 
     daemon_threads = True
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, latency: float = 0.0) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.root = root
+        self.root, self.latency = root, latency
         self.given: Counter[str] = Counter()
         self.one = threading.Lock()
 
@@ -78,6 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _object(self, *, with_body: bool) -> None:
         path, _ = self._named()
+        time.sleep(self.server.latency)
         if not path.is_file():
             return self._answer(404)
         size = path.stat().st_size

@@ -1,5 +1,6 @@
 """What it costs to read a table of ten million rows on a local Catchment, beside a small server
-that gives back ranges of files and does nothing else.
+that gives back ranges of files and does nothing else. And from a server that is as far as S3: by as
+many threads as an attempt has, and by one for each processor.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from duckstring_cli import catchments
 
 ROWS = 10_000_000
 ROUNDS = 5
+LATENCY = 0.02
+"""Seconds, of a request to S3 from its own region."""
+MEMORY = 2_048
+"""MiB, of the ripple function as it is deployed."""
 _BUCKET, _KEY = "plain", "bench/lineitem.parquet"
 _LINEITEM = """
     SELECT i AS l_orderkey, i % 7 AS l_linenumber, (i * 37) % 200000 AS l_partkey,
@@ -46,9 +51,12 @@ def ponds() -> Sequence[PondText]:
 
 
 def measure(_one: Ground) -> list[Figure]:
+    return [*_beside_plain(), *_far()]
+
+
+def _beside_plain() -> Iterator[Figure]:
     with _plain_server() as endpoint:
         table = f"s3://{_BUCKET}/{_KEY}"
-        figures = []
         for name, query in QUERIES.items():
             pairs = [
                 (
@@ -57,14 +65,31 @@ def measure(_one: Ground) -> list[Figure]:
                 )
                 for _ in range(ROUNDS)
             ]
-            figures += [
-                Figure(
-                    f"{name} of {ROWS:,} rows: a plain server", median(p for p, _ in pairs), "s"
-                ),
-                Figure("  the local Catchment", median(h for _, h in pairs), "s"),
-                Figure("  of it, times", median(h / p for p, h in pairs), "", "1.5"),
+            yield Figure(
+                f"{name} of {ROWS:,} rows: a plain server", median(p for p, _ in pairs), "s"
+            )
+            yield Figure("  the local Catchment", median(h for _, h in pairs), "s")
+            yield Figure("  of it, times", median(h / p for p, h in pairs), "", "1.5")
+
+
+def _far() -> Iterator[Figure]:
+    table = f"s3://{_BUCKET}/{_KEY}"
+    few = f"SET threads = {max(1, MEMORY // 1769)}"
+    with _plain_server(LATENCY) as endpoint:
+        for name, query in QUERIES.items():
+            pairs = [
+                (
+                    _seconds(_connection(endpoint, "x", "x", few), query, table),
+                    _seconds(_connection(endpoint, "x", "x"), query, table),
+                )
+                for _ in range(ROUNDS)
             ]
-    return figures
+            yield Figure(
+                f"{name}, 20 ms a request: a thread for each processor of {MEMORY:,} MiB",
+                median(few for few, _ in pairs),
+                "s",
+            )
+            yield Figure("  as an attempt has it", median(many for _, many in pairs), "s")
 
 
 def once(_one: Ground) -> dict[str, float]:
@@ -103,9 +128,12 @@ def _of_catchment() -> duckdb.DuckDBPyConnection:
     return _connection(f"127.0.0.1:{one.port}", keys.access_key, keys.secret_key)
 
 
-def _connection(endpoint: str, key: str, secret: str) -> duckdb.DuckDBPyConnection:
+def _connection(
+    endpoint: str, key: str, secret: str, settings: str = ""
+) -> duckdb.DuckDBPyConnection:
     """A new database, as an attempt has: nothing of the table is known yet."""
-    con = database.settled(database.opened(), _file().parent)
+    con = database.settled(database.opened(MEMORY), _file().parent, memory_mib=MEMORY)
+    con.execute(settings)
     con.execute(
         f"CREATE SECRET (TYPE s3, KEY_ID '{key}', SECRET '{secret}', REGION 'us-east-1', "
         f"ENDPOINT '{endpoint}', URL_STYLE 'path', USE_SSL false)"
@@ -114,8 +142,8 @@ def _connection(endpoint: str, key: str, secret: str) -> duckdb.DuckDBPyConnecti
 
 
 @contextmanager
-def _plain_server() -> Iterator[str]:
-    server = PlainS3(_file().parents[2])
+def _plain_server(latency: float = 0.0) -> Iterator[str]:
+    server = PlainS3(_file().parents[2], latency)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server.endpoint

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from duckstring.author import stored
 from duckstring.author.contents import Content, Object, whole
 from duckstring.author.contract import Published
+from duckstring.author.database import threads_for
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
 from duckstring.model.names import parse_table_key
@@ -199,7 +200,7 @@ def open_s3(con: DuckDBPyConnection, catchment: Catchment) -> Callable[[], None]
 
     package = files("duckdb_extension_httpfs")
     path = package / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
-    con.execute(f"LOAD {literal(str(path))}")
+    con.execute(f"LOAD {literal(str(path))}; SET threads = {threads_for()}")
     reached = bucket.reach(catchment)
     endpoint = urlsplit(reached.endpoint)
     place = {"REGION": reached.region}

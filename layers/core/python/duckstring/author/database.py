@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _MIB_PER_VCPU = 1769
 _MEMORY_SHARE = 0.75
 _LEAST_MIB = 128
+_PER_VCPU = 4
+"""Threads. A thread of DuckDB's waits for each range of a remote file that it reads: some 20 ms in
+S3, in which another thread can work.
+"""
+_MIB_PER_THREAD = 256
+"""Of DuckDB's memory. Each thread that writes Parquet holds a row group."""
 _CACHE = "enable_external_file_cache"
 
 
@@ -54,19 +60,31 @@ def opened(memory_mib: int = 0) -> DuckDBPyConnection:
 def settled(
     database: DuckDBPyConnection, folder: Path, *, memory_mib: int = 0
 ) -> DuckDBPyConnection:
-    """In the attempt's process: a connection that spills into ``folder``, and uses all processors.
+    """In the attempt's process: a connection that spills into ``folder``, and has threads enough to
+    use all processors while some of them wait for the storage.
 
     A connection that was forked would give every attempt the same random numbers, so this one is
     new.
     """
     con = database.cursor()
     where = literal(str(folder / "spill"))
-    count = _threads(memory_mib)
+    count = threads_for(memory_mib)
     threads = f"SET GLOBAL threads = {count};" if count > 1 else ""
     con.execute(
         f"{threads} SET GLOBAL temp_directory = {where}; SET GLOBAL home_directory = {where}"
     )
     return con
+
+
+def threads_for(memory_mib: int = 0) -> int:
+    """How many threads read remote files well: several for each processor, as long as there is
+    memory for them. ``memory_mib``: what the machine has; 0: not known.
+    """
+    there = os.cpu_count() or 1
+    if not memory_mib:
+        return there * _PER_VCPU
+    vcpus = max(1, min(memory_mib // _MIB_PER_VCPU, there))
+    return max(vcpus, min(vcpus * _PER_VCPU, _memory_limit(memory_mib) // _MIB_PER_THREAD))
 
 
 @contextmanager
@@ -87,12 +105,11 @@ def uncached(con: DuckDBPyConnection) -> Iterator[None]:
 def _limits(memory_mib: int) -> dict[str, str]:
     if not memory_mib:
         return {}
-    return {"memory_limit": f"{max(_LEAST_MIB, int(memory_mib * _MEMORY_SHARE))}MiB"}
+    return {"memory_limit": f"{_memory_limit(memory_mib)}MiB"}
 
 
-def _threads(memory_mib: int) -> int:
-    there = os.cpu_count() or 1
-    return max(1, min(memory_mib // _MIB_PER_VCPU, there)) if memory_mib else there
+def _memory_limit(memory_mib: int) -> int:
+    return max(_LEAST_MIB, int(memory_mib * _MEMORY_SHARE))
 
 
 def _extension(version: str) -> Path:
