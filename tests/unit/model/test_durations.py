@@ -20,7 +20,7 @@ def test_a_duration_is_read_in_seconds(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0s", "5", "1x", "1.5h", "-5s", "1h 30m", "1H", 90, None, True]
+    "text", ["", "0s", "5", "1x", "1.5h", "-5s", "1h 30m", "1H", "\u0661h", 90, None, True]
 )
 def test_what_is_not_a_duration_over_zero_is_none(text):
     assert seconds_of(text) is None

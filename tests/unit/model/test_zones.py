@@ -44,7 +44,16 @@ def test_zones_come_from_the_package_whatever_the_machine_has() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Europe/Atlantis", "../zones", "/etc/passwd", "Europe", "europe/berlin", "\0", "a" * 99],
+    [
+        "Europe/Atlantis",
+        "../zones",
+        "/etc/passwd",
+        "Europe",
+        "europe/berlin",
+        "Factory",
+        "\0",
+        "a" * 99,
+    ],
 )
 def test_what_is_no_zone_is_none(name: str) -> None:
     assert zone_of(name) is None

@@ -41,6 +41,8 @@ _ALLOWED = {
     "month": "1-12 or JAN-DEC",
     "day-of-week": "0-7 or MON-SUN, MON#1 for the first Monday of a month, 5L for the last Friday",
 }
+_LONGEST_STEPS = {"minute": 59, "hour": 23, "day-of-month": 30, "month": 11, "day-of-week": 6}
+"""A longer one names the first value alone, which nobody means."""
 
 
 class Recurrence(NamedTuple):
@@ -68,6 +70,9 @@ def cron_fault(text: object) -> str:
                 f"cron has {value!r} as its {field}; allowed: {_ALLOWED[field]}, lists (1,15), "
                 "ranges (1-5), steps (*/2), or * for any."
             )
+        longest = _LONGEST_STEPS[field]
+        if any(int(step) > longest for step in re.findall(r"/([0-9]+)", value)):
+            return f"cron has {value!r} as its {field}; allowed: steps up to {longest}."
     if not _reads(text):
         _minute, _hour, day, month, _weekday = text.split()
         return (

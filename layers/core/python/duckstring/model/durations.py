@@ -9,7 +9,7 @@ UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Seconds, the longest unit first."""
 HINT = 'Write it as "90s", "30m", "2h" or "1h30m".'
 
-_DURATION = re.compile(r"(?:\d{1,9}[smhd])+")
+_DURATION = re.compile(r"(?:[0-9]{1,9}[smhd])+", re.ASCII)
 
 
 def seconds_of(text: object) -> int | None:
@@ -23,7 +23,7 @@ def seconds_of(text: object) -> int | None:
     """
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         return None
-    parts = re.findall(r"(\d+)([smhd])", text)
+    parts = re.findall(r"([0-9]+)([smhd])", text)
     return sum(int(number) * UNITS[unit] for number, unit in parts) or None
 
 

@@ -22,8 +22,10 @@ _HINT = "a name of the IANA list like Europe/Berlin, or UTC"
 
 @cache
 def zone_names() -> frozenset[str]:
-    """The names of all zones: about 600."""
-    return frozenset((_files() / "zones").read_text("utf-8").split())
+    """The names of all zones: about 600. ``Factory`` is none: a machine has it before somebody sets
+    its zone.
+    """
+    return frozenset((_files() / "zones").read_text("utf-8").split()) - {"Factory"}
 
 
 def _files() -> Traversable:
