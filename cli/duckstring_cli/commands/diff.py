@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -106,10 +107,14 @@ def diff(
 
 
 def _columns(key: str | None) -> list[str]:
-    names = [name.strip() for name in key.split(",")] if key is not None else []
-    if not all(names):
+    if key is None:
+        return []
+    # As in CSV: a name that has a comma stands in quotes.
+    names = [name.strip() for name in next(csv.reader([key], skipinitialspace=True), [""])]
+    if not names or not all(names):
         raise BadInputError(
-            f"--key {key!r} names no column in one place.", hint="For example: --key id,day"
+            f"--key {key!r} names no column in one place.",
+            hint="For example: --key id,day. A name with a comma in it: --key '\"a,b\",day'",
         )
     return names
 

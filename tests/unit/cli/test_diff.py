@@ -112,6 +112,8 @@ def test_snapshots_are_named_by_their_run_or_by_when_they_held(
     ("words", "said"),
     [
         (["t", "1", "2", "--key", "n,"], "--key 'n,' names no column in one place"),
+        (["t", "1", "2", "--key", ""], "--key '' names no column in one place"),
+        (["t", "1", "2", "--key", 'id, "a,b"'], "'a,b'"),
         (["t", "yesterday"], "'yesterday' is neither a run nor a point in time"),
         (["t", "other@1/1"], "other@1/1 is not a run of sales"),
         (["t", "sales@1/x"], "sales@1/x"),
