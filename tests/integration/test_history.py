@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from random import Random
 
 import pytest
 
@@ -16,6 +17,7 @@ from duckstring.adapters.aws.history import (
 from duckstring.adapters.aws.items import to_item
 from duckstring.engine.effects import RecordAttempt, RecordRun
 from duckstring.model.failures import Failure
+from duckstring.model.instants import to_text
 from duckstring.model.names import Line, parse_run
 from duckstring.ports import RunFilter
 from tests.integration.aws import catchment
@@ -119,6 +121,71 @@ def test_a_status_filters_before_the_limit_counts(history):
         )
     assert history.names(status="failed", limit=2) == ["sales@1/2", "sales@1/1"]
     assert history.names(status="failed", limit=1, line=SALES) == ["sales@1/2"]
+
+
+def test_what_failed_is_found_without_a_look_at_what_went_well(history, monkeypatch):
+    for number in range(1, 60):
+        history.ran("sales@1", number, started=NOON - SECOND * (60 - number))
+    history.ran("sales@1", 60, "failed", started=NOON)
+    client, read = history.here.clients.dynamodb, []
+
+    def note(http_response, parsed, model, **_):
+        read.extend(parsed.get("Items", ()))
+        read.extend(row for rows in parsed.get("Responses", {}).values() for row in rows)
+
+    client.meta.events.register("after-call.dynamodb.*", note)
+    assert history.names(status="failed") == ["sales@1/60"]
+    assert history.names(status="failed", line=SALES) == ["sales@1/60"]
+    assert len(read) == 4  # twice a mark and its row
+
+
+def test_a_run_that_ended_before_is_not_found_under_a_later_status(history):
+    history.ran("sales@1", 1, "success")
+    history.ran("sales@1", 1, "failed")
+    assert history.names(status="failed") == []
+    assert history.names(status="failed", line=SALES) == []
+    assert history.names(status="success") == ["sales@1/1"]
+
+
+def test_a_mark_without_a_row_is_passed_over(history):
+    history.ran("sales@1", 1, "killed")
+    history.ran("sales@1", 2, "killed", started=NOON + SECOND / 2)
+    history.here.clients.dynamodb.delete_item(
+        TableName=history.here.settings.table,
+        Key=to_item({"pk": "LINE#sales@1", "sk": "RUN#0000000002"}),
+    )
+    assert history.names(status="killed") == ["sales@1/1"]
+
+
+STATUSES = ("success", "failed", "killed", "pass", "removal", "rollback")
+
+
+def test_lists_of_a_status_are_those_of_all_runs_filtered(history):
+    some = Random(17)
+    lines = ("a@1", "b@1", "c@2")
+    for number in range(1, 40):
+        for name in lines:
+            history.ran(
+                name,
+                number,
+                some.choice(STATUSES),
+                started=NOON - timedelta(hours=(40 - number) // 2),
+            )
+    everything = {row["run"]: row for row in history.read.runs(now=NOON + SECOND, limit=1000)}
+    since, until = NOON - timedelta(hours=12), NOON - timedelta(hours=2)
+    for status, line in product(STATUSES, (None, *map(Line, lines))):
+        of_line = history.names(line=line, limit=1000)
+        expected = [run for run in of_line if everything[run]["status"] == status]
+        assert history.names(line=line, limit=1000, status=status) == expected
+        assert history.names(line=line, limit=3, status=status) == expected[:3]
+        for place in {0, len(expected) // 2} if expected else ():
+            before = everything[expected[place]]
+            later = history.names(line=line, limit=1000, status=status, before=before)
+            assert later == expected[place + 1 :]
+        spanned = history.names(line=line, limit=1000, status=status, since=since, until=until)
+        assert spanned == [
+            run for run in expected if to_text(since) <= everything[run]["started"] < to_text(until)
+        ]
 
 
 DAYS_BACK = (0, 0, 1, 20, 33, 33, 390)

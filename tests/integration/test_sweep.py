@@ -257,7 +257,8 @@ def test_old_runs_go_with_their_attempts_wherever_these_lie_and_the_last_ones_st
     write = DynamoHistory(here.clients, "catchment", "catchment")
     for number in range(1, 31):
         began = now - (500 - number) * DAY
-        write.record_run(SALES, RecordRun(number, began, "1.0.0", "success", began, began))
+        status = "failed" if number % 2 else "success"
+        write.record_run(SALES, RecordRun(number, began, "1.0.0", status, began, began))
         for partition in ("LINE", "WORK"):
             for name in ("load", "join"):
                 sort = f"ATTEMPT#{number:010d}#{name}#0001"
@@ -267,10 +268,12 @@ def test_old_runs_go_with_their_attempts_wherever_these_lie_and_the_last_ones_st
         TableName="catchment", Item=to_item({"pk": "WORK#sales@1", "sk": "ATTEMPT#x", "f": "1"})
     )
     report = sweep(ports)
-    assert report["history"] == 9 * 5
     kept = {2, *range(11, 31)}
+    assert report["history"] == 9 * 5 + 5, "five of these nine failed, and have a mark as well"
     line, work = here.items("LINE#sales@1"), here.items("WORK#sales@1")
     assert {int(key[4:]) for key in line if key.startswith("RUN#")} == kept
+    marked = {int(key.rpartition("#")[2]) for key in line if key.startswith("BY#failed#")}
+    assert marked == {number for number in kept if number % 2}
     for found in (line, work):
         rows = Counter(int(key[8:18]) for key in found if key.startswith("ATTEMPT#0"))
         assert rows == dict.fromkeys(kept, 2)

@@ -187,6 +187,7 @@ def ask_runs(pond, **asked):
         RunsRequest(pond, **asked),
         catalog=world.catalog,
         removals=Archive(world.catalog),
+        states=States(),
         history=history,
         clock=StillClock(),
     )

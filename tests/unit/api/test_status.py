@@ -27,6 +27,7 @@ from duckstring.model.catalog import TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.graph import in_order
+from duckstring.model.instants import to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.ports import RunFilter, Seen
@@ -502,6 +503,7 @@ def test_runs_are_asked_for_of_a_pond_that_is_there():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE)),
         "removals": Archive(),
+        "states": States(),
         "history": Rows([{"run": "sales@1/3"}]),
         "clock": StillClock(),
     }
@@ -515,6 +517,7 @@ def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE)),
         "removals": Archive(),
+        "states": States(),
         "history": Rows([last]),
         "clock": StillClock(),
     }
@@ -543,9 +546,46 @@ def test_spans_and_pages_that_make_no_sense_are_refused(asked, words):
             RunsRequest(**asked),
             catalog=ShelfCatalog(graph(RELEASE)),
             removals=Archive(),
+            states=States(),
             history=Rows([{"run": "sales@1/3"}]),
             clock=StillClock(),
         )
+
+
+def test_running_runs_are_those_that_the_states_have():
+    def row(line, number, started, status="running"):
+        return {"run": f"{line}/{number}", "status": status, "started": to_text(started)}
+
+    rows = [
+        row(SALES, 1, NOON),
+        row(SALES, 2, NOON + HOUR),
+        row(ORDERS, 5, NOON + HOUR / 2),
+        row(ORDERS, 6, NOON + 2 * HOUR, "failed"),  # its execution is not over yet
+        row(ORDERS, 4, NOON - HOUR),  # was lost from the state
+    ]
+    states = States(
+        {
+            SALES: Seen(pond(runs={1: run(1), 2: run(2)})),
+            ORDERS: Seen(replace(pond(runs={5: run(5), 6: run(6)}), line=ORDERS)),
+        }
+    )
+    world = {
+        "catalog": ShelfCatalog(graph(RELEASE, release("orders@1"))),
+        "removals": Archive(),
+        "states": states,
+        "history": Rows(rows),
+        "clock": StillClock(),
+    }
+
+    def named(**asked):
+        found = runs(RunsRequest(status="running", **asked), **world)["runs"]
+        return [one["run"] for one in found]
+
+    assert named() == ["sales@1/2", "orders@1/5", "sales@1/1"]
+    assert named(limit=1) == ["sales@1/2"]
+    assert named(pond="sales") == ["sales@1/2", "sales@1/1"]
+    assert named(before="sales@1/2") == ["orders@1/5", "sales@1/1"]
+    assert named(since="2030-01-01T12:10Z", until="2030-01-01T13:00Z") == ["orders@1/5"]
 
 
 def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():

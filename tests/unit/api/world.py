@@ -227,6 +227,10 @@ class Rows:
     def run(self, line: Line, number: int) -> Row | None:
         return next((row for row in self.rows if row["run"] == f"{line}/{number}"), None)
 
+    def rows_of(self, runs: Collection[str]) -> Sequence[Row]:
+        found = {row["run"]: row for row in self.rows}
+        return [found[run] for run in runs if run in found]
+
     def attempts(self, line: Line, number: int) -> Sequence[Row]:
         return ()
 

@@ -18,7 +18,7 @@ from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.compute import Place
 from duckstring.model.costs import Used
-from duckstring.model.instants import NEVER, Instant
+from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
 
 if TYPE_CHECKING:
@@ -145,6 +145,17 @@ class RunFilter:
     until: Instant | None = None
     before: RunRow | None = None
 
+    def admits(self, row: RunRow) -> bool:
+        """Whether a run is wanted. Of ``before`` only that run itself is left out: what is older
+        depends on the order of the list.
+        """
+        return (
+            self.status in {None, row["status"]}
+            and (self.since is None or to_text(self.since) <= row["started"])
+            and (self.until is None or row["started"] < to_text(self.until))
+            and (self.before is None or row["run"] != self.before["run"])
+        )
+
 
 EVERY_RUN = RunFilter()
 
@@ -182,6 +193,11 @@ class HistoryReader(Protocol):
 
     def run(self, line: Line, number: int) -> RunRow | None:
         """One run."""
+
+    def rows_of(self, runs: Collection[str]) -> Sequence[RunRow]:
+        """The rows of these runs (``sales@1/42``), in this order. Those that are gone are left
+        out.
+        """
 
     def attempts(self, line: Line, number: int) -> Sequence[AttemptRow]:
         """The attempts of one run, by when they started, with their full texts."""

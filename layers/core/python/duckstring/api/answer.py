@@ -244,6 +244,7 @@ def _runs(asked: requests.RunsRequest, ports: ApiPorts) -> RunsAnswer:
         asked,
         catalog=ports.catalog,
         removals=ports.removals,
+        states=ports.states,
         history=ports.history,
         clock=ports.clock,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from duckstring.api.requests import CostRequest, RunsRequest
@@ -9,8 +10,16 @@ from duckstring.api.tables import older_tables
 from duckstring.errors import OperatorError
 from duckstring.model.find import find_ever_deployed
 from duckstring.model.instants import Instant, from_text
-from duckstring.model.names import Line, parse_run
-from duckstring.ports import Catalog, Clock, HistoryReader, Removals, RunFilter, Snapshots
+from duckstring.model.names import Line, parse_run, run_key
+from duckstring.ports import (
+    Catalog,
+    Clock,
+    HistoryReader,
+    Removals,
+    RunFilter,
+    Snapshots,
+    StateReader,
+)
 
 if TYPE_CHECKING:
     from duckstring.model.answers import AttemptRow, RunAnswer, RunRow, RunsAnswer
@@ -35,11 +44,12 @@ def runs(
     *,
     catalog: Catalog,
     removals: Removals,
+    states: StateReader,
     history: HistoryReader,
     clock: Clock,
 ) -> RunsAnswer:
     """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its
-    history.
+    history. Those that run are read from the states: they are few, however long history is.
 
     Raises:
         OperatorError: no such Pond, no such run as ``before``, or an instant that is none.
@@ -47,7 +57,27 @@ def runs(
     pond = asked.pond
     line = find_ever_deployed(catalog, removals, pond, asked.major) if pond else None
     only = run_filter(asked, line, history, clock, status=asked.status)
+    if asked.status == "running":
+        lines = {line} if line else set(catalog.releases())
+        return {"runs": _running(lines, states, history, only)[: asked.limit]}
     return {"runs": list(history.runs(now=clock.now(), limit=asked.limit, line=line, only=only))}
+
+
+def _running(
+    lines: Collection[Line], states: StateReader, history: HistoryReader, only: RunFilter
+) -> list[RunRow]:
+    going = [
+        run_key(line, number)
+        for line, seen in states.read(lines).items()
+        for number in seen.state.runs
+    ]
+    rows = sorted(history.rows_of(going), key=_begun, reverse=True)
+    newest = _begun(only.before) if only.before else None
+    return [row for row in rows if only.admits(row) and (newest is None or _begun(row) < newest)]
+
+
+def _begun(row: RunRow) -> tuple[str, str]:
+    return row["started"], row["run"]
 
 
 def run_filter(

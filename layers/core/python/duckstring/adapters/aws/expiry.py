@@ -16,6 +16,7 @@ from duckstring.adapters.aws.layout import (
     parse_attempt_key,
     work_partition,
 )
+from duckstring.adapters.aws.run_marks import MARKED, mark_sort_key, number_of
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
 
@@ -42,8 +43,10 @@ class DynamoExpiry:
         return (int(item["sk"]["S"].removeprefix("RUN#")) for item in old)
 
     def forget_runs(self, line: Line, numbers: Collection[int]) -> int:
-        """Delete the rows of these runs, those of their attempts first. Answers how many."""
-        keys = [*self._attempts(line, numbers)]
+        """Delete the rows of these runs, those of their attempts and their marks first. Answers how
+        many.
+        """
+        keys = [*self._attempts(line, numbers), *self._marks(line, numbers)]
         runs = [_key(line_partition(line), run_sort_key(number)) for number in numbers]
         self._delete(keys)
         self._delete(runs)
@@ -57,6 +60,14 @@ class DynamoExpiry:
             for item in self._items(partition, first, last):
                 which = parse_attempt_key(item["sk"]["S"])
                 if which and which[0] in wanted:
+                    yield _key(partition, item["sk"]["S"])
+
+    def _marks(self, line: Line, numbers: Collection[int]) -> Iterator[Key]:
+        wanted, partition = frozenset(numbers), line_partition(line)
+        for status in MARKED:
+            first, last = (mark_sort_key(status, end(wanted)) for end in (min, max))
+            for item in self._items(partition, first, last):
+                if number_of(item["sk"]["S"]) in wanted:
                     yield _key(partition, item["sk"]["S"])
 
     def _items(

@@ -8,7 +8,7 @@ need no order.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from heapq import merge
@@ -30,6 +30,15 @@ from duckstring.adapters.aws.layout import (
     work_partition,
 )
 from duckstring.adapters.aws.rows import attempt_row, complete
+from duckstring.adapters.aws.run_marks import (
+    MARKED,
+    mark,
+    mark_key,
+    mark_sort_key,
+    marked_shard,
+    run_of,
+    start_of,
+)
 from duckstring.engine.effects import RecordAttempt, RecordRun
 from duckstring.model.checks import warning_to_object
 from duckstring.model.costs import NOTHING, Used
@@ -39,7 +48,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.foreign import readable
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.limits import ERROR, within
-from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.names import Line, parse_line, parse_run, run_key
 from duckstring.ports import EVERY_RUN, AttemptUsed, RunFilter
 
 if TYPE_CHECKING:
@@ -47,6 +56,7 @@ if TYPE_CHECKING:
     from duckstring.model.answers import AttemptRow, RunRow
 
 Row = TypeVar("Row", "RunRow", "AttemptRow")
+Found = TypeVar("Found")
 
 LONG = 60_000
 """Text beyond this many characters goes to S3."""
@@ -59,6 +69,8 @@ times. Step Functions starts 300 runs/s, after a burst of 1,300.
 """
 _RECENT = 200
 _RECENT_OF_SHARD = 40
+_MARKS = 40
+_LAST_NUMBER = 9_999_999_999
 _AT_ONCE = 8
 _SKEW = timedelta(hours=1)
 """A line's runs begin in the order of their numbers, by clocks that may have been set back."""
@@ -113,6 +125,14 @@ class DynamoHistory:
                 failure.message, where
             )
         self._write(run_item_key(line, row.run), values)
+        if row.status in MARKED:
+            self._mark(line, row, index_key=f"{started}#{key}")
+
+    def _mark(self, line: Line, row: RecordRun, *, index_key: str) -> None:
+        """After the row: nobody finds a mark without one. A repeat replaces it by itself."""
+        held = mark(row.status, shard_of(line), index_key)
+        item = {**mark_key(line, row.status, row.run), **to_item(held)}
+        self._clients.dynamodb.put_item(TableName=self._table, Item=item)
 
     def record_attempt(self, line: Line, row: RecordAttempt) -> None:
         """Write how an attempt ended, unless its worker already did."""
@@ -180,8 +200,18 @@ class DynamoHistoryReader:
         self, *, now: Instant, limit: int, line: Line | None = None, only: RunFilter = EVERY_RUN
     ) -> Sequence[RunRow]:
         """Newest first."""
-        found = self._runs_of(line, only) if line else self._of_all(now, only)
+        if only.status is not None and only.status in MARKED:
+            found = self._marked(only.status, now, line, only)
+        else:
+            found = self._runs_of(line, only) if line else self._of_all(now, only)
         return tuple(islice(found, limit))
+
+    def rows_of(self, runs: Iterable[str]) -> Sequence[RunRow]:
+        """The rows of these runs, a hundred in a request, in this order. Some may be gone."""
+        wanted = list(runs)
+        keys = (run_item_key(*parse_run(run)) for run in wanted)
+        found = {row["run"]: row for row in map(run_row, items(self._clients, self._table, keys))}
+        return [found[run] for run in wanted if run in found]
 
     def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, RunRow]:
         """The newest run of each line: a hundred lines in a request, by the number that their runs
@@ -265,16 +295,47 @@ class DynamoHistoryReader:
         query = self._between(line_partition(line), run_sort_key(0), last)
         since = to_text(only.since - _SKEW) if only.since else ""
         found = self._rows(query, each_counts=only.status is None and only.until is None)
-        return filter(_asked(only), takewhile(lambda row: row["started"] >= since, found))
+        return filter(only.admits, takewhile(lambda row: row["started"] >= since, found))
+
+    def _marked(
+        self, status: str, now: Instant, line: Line | None, only: RunFilter
+    ) -> Iterator[RunRow]:
+        """The runs of a status that has marks."""
+        marks = self._marks_of(line, status, only) if line else self._marks(status, now, only)
+        while part := list(islice(marks, _MARKS)):
+            yield from filter(only.admits, self.rows_of(map(run_of, part)))
+
+    def _marks_of(self, line: Line, status: str, only: RunFilter) -> Iterator[str]:
+        """A line's marks, by the numbers of its runs: their keys of the index."""
+        number = only.before["number"] - 1 if only.before else _LAST_NUMBER
+        query = self._between(
+            line_partition(line), mark_sort_key(status, 0), mark_sort_key(status, number)
+        )
+        since = to_text(only.since - _SKEW) if only.since else ""
+        return takewhile(lambda key: start_of(key) >= since, self._index_keys(query))
+
+    def _marks(self, status: str, now: Instant, only: RunFilter) -> Iterator[str]:
+        """Everybody's marks, by when the runs began."""
+        first, last = _span(now, only)
+        if first > last:
+            return iter(())
+        parts = [
+            self._index_keys(self._indexed(marked_shard(status, shard), first, last))
+            for shard in shards()
+        ]
+        with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+            begun = list(pool.map(_begun, parts))
+        return merge(*begun, reverse=True)
+
+    def _index_keys(self, query: dict[str, Any]) -> Iterator[str]:
+        pages = self._clients.dynamodb.get_paginator("query").paginate(**{"Limit": _MARKS} | query)
+        return (item["gsi1sk"]["S"] for page in pages for item in page["Items"])
 
     def _of_all(self, now: Instant, only: RunFilter) -> Iterator[RunRow]:
         """Everybody's runs, by when they began: each partition of the index has them in that
         order. The first rows of all partitions are read side by side.
         """
-        first = to_text(only.since) if only.since else [*months_back(now)][-1]
-        last = to_text(only.until) if only.until else _LAST
-        if only.before:
-            last = min(last, _index_key(only.before))
+        first, last = _span(now, only)
         if first > last:  # DynamoDB refuses a range that ends before it begins
             return
         each = only.status is None
@@ -285,7 +346,7 @@ class DynamoHistoryReader:
         parts.append(self._of_months(now, first, last, each_counts=each))
         with ThreadPoolExecutor(max_workers=len(parts)) as pool:
             begun = list(pool.map(_begun, parts))
-        yield from filter(_asked(only), merge(*begun, key=_index_key, reverse=True))
+        yield from filter(only.admits, merge(*begun, key=_index_key, reverse=True))
 
     def _of_months(
         self, now: Instant, first: str, last: str, *, each_counts: bool
@@ -346,16 +407,11 @@ def _error(failure: Failure) -> str:
     return within(readable(failure.error), ERROR)
 
 
-def _asked(only: RunFilter) -> Callable[[RunRow], bool]:
-    """Whether a row is one that is wanted. ``until`` and ``before`` are not."""
-    since = to_text(only.since) if only.since else ""
-    until = to_text(only.until) if only.until else _LAST
-    before = only.before["run"] if only.before else None
-    return lambda row: (
-        only.status in {None, row["status"]}
-        and since <= row["started"] < until
-        and row["run"] != before
-    )
+def _span(now: Instant, only: RunFilter) -> tuple[str, str]:
+    """The first and the last key of the index that may be wanted."""
+    first = to_text(only.since) if only.since else [*months_back(now)][-1]
+    last = to_text(only.until) if only.until else _LAST
+    return first, min(last, _index_key(only.before)) if only.before else last
 
 
 def _index_key(row: RunRow) -> str:
@@ -378,7 +434,7 @@ def shard_of(line: Line) -> str:
     return shards()[crc32(line.encode()) % SHARDS]
 
 
-def _begun(rows: Iterator[RunRow]) -> Iterator[RunRow]:
+def _begun(rows: Iterator[Found]) -> Iterator[Found]:
     """The same, with its first page read."""
     first = list(islice(rows, 1))
     return chain(first, rows)
