@@ -11,7 +11,7 @@ import typer
 from duckstring.errors import nearest
 from duckstring.model import instants, names
 from duckstring.model.answers import AttemptRow, RunRow
-from duckstring_cli import catchments, checked, costing, durations, moments, render
+from duckstring_cli import catchments, checked, costing, durations, moments, render, timeline
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
     AsJson,
@@ -147,7 +147,8 @@ def show(
         usd = costing.dollars(costing.Prices().total(used))
         render.out().print(Text(f"cost {usd} at list prices of us-east-1", style="dim"))
     begun = [attempt for attempt in attempts if attempt["status"] != "not begun"]
-    _print_attempts(begun, [attempt["ripple"] for attempt in attempts if attempt not in begun])
+    not_begun = [attempt["ripple"] for attempt in attempts if attempt not in begun]
+    _print_attempts(answer["run"], begun, not_begun)
     for attempt in begun:
         if checks := attempt.get("checks"):
             render.out().print(Text(f"\n{checked.totals(checks)}", style="dim"))
@@ -186,11 +187,11 @@ def _heading(run: RunRow) -> Text:
     )
 
 
-def _print_attempts(attempts: list[AttemptRow], not_begun: list[str]) -> None:
+def _print_attempts(run: RunRow, attempts: list[AttemptRow], not_begun: list[str]) -> None:
     from rich.text import Text
 
     if attempts:
-        _print_table(attempts)
+        _print_table(run, attempts)
     else:
         render.say("\n[dim]No Ripple ran.[/]")
     if not_begun:
@@ -205,7 +206,7 @@ def _print_attempts(attempts: list[AttemptRow], not_begun: list[str]) -> None:
         )
 
 
-def _print_table(attempts: list[AttemptRow]) -> None:
+def _print_table(run: RunRow, attempts: list[AttemptRow]) -> None:
     from rich.text import Text
 
     columns = {
@@ -227,12 +228,16 @@ def _print_table(attempts: list[AttemptRow]) -> None:
     }
     console = render.out()
     shown = _that_fit(filled, console.width)
+    left_out = [name for name in filled if name not in shown]
+    room = console.width - _width(shown) - 2 if console.is_terminal else 0
+    if bars := timeline.timeline(run, attempts, instants.to_text(datetime.now(UTC)), room):
+        shown[bars.scale] = [Text(bar, style="cyan") for bar in bars.bars]
     made = render.table(*shown, right=("ATTEMPT", "TOOK", "PEAK", "PAUSES", "ROWS", "BYTES"))
     for row in zip(*shown.values(), strict=True):
         made.add_row(*row)
     console.print("")
     console.print(made)
-    if left_out := [name for name in filled if name not in shown]:
+    if left_out:
         console.print(
             Text(
                 f"not shown here: {', '.join(left_out)} (a wider terminal, or --json)", style="dim"
