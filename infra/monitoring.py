@@ -30,7 +30,28 @@ _OFTEN = 10
 """Receives of a letter, which take some six minutes (``adapters.aws.inbox.wait_after``)."""
 _WIDE = 24
 _HALF = 12
+_OVER = 'filter message = "run over"'
+"""As ``orchestrator/run_log.py`` has it. A run may be logged twice."""
+_OUTCOMES = (
+    f"{_OVER} | fields strcontains(status, 'success') as success, "
+    "strcontains(status, 'pass') as pass, strcontains(status, 'failed') as failed, "
+    "strcontains(status, 'killed') as killed | stats sum(success) as succeeded, "
+    "sum(pass) as passed, sum(failed) as fail, sum(killed) as kill by bin(1h)"
+)
 _QUERIES = {
+    "Ponds that fail most": (
+        f'{_OVER} and status = "failed" | stats count_distinct(run) as failed, '
+        "latest(run) as newest by line | sort failed desc | limit 20"
+    ),
+    "Slowest Ponds": (
+        f"{_OVER} | stats count_distinct(run) as runs, pct(seconds, 50) as median, "
+        "max(seconds) as longest by line | sort longest desc | limit 20"
+    ),
+    "Age of the data when it was published (s)": (
+        f"{_OVER} and ispresent(lag_seconds) | stats latest(lag_seconds) as newest, "
+        "pct(lag_seconds, 50) as median, max(lag_seconds) as most by line | sort newest desc | "
+        "limit 20"
+    ),
     "Decisions, by line": (
         "filter ispresent(line) | stats count(*) as letters, max(@timestamp) as latest by line | "
         "sort latest desc"
@@ -122,6 +143,7 @@ class Monitoring(Construct):
             self.dashboard = self._shown(name, alarms)
             self.dashboard.add_widgets(_queues(messaging), _runs(machine))
             self.dashboard.add_widgets(*_functions(doors))
+            self.dashboard.add_widgets(_outcomes(doors.orchestrator.log_group))
             for query in _queries(groups):
                 self.dashboard.add_widgets(query)
 
@@ -276,6 +298,17 @@ def _runs(machine: sfn.StateMachine) -> cloudwatch.GraphWidget:
         ],
         right=[machine.metric_time(period=_STEP, statistic="p95", label="duration p95")],
         width=_HALF,
+    )
+
+
+def _outcomes(group: logs.ILogGroup) -> cloudwatch.LogQueryWidget:
+    return cloudwatch.LogQueryWidget(
+        title="Pond Runs by outcome, each hour",
+        log_group_names=[group.log_group_name],
+        query_string=_OUTCOMES,
+        view=cloudwatch.LogQueryVisualizationType.STACKEDAREA,
+        width=_WIDE,
+        height=6,
     )
 
 

@@ -21,6 +21,7 @@ from duckstring.orchestrator import forward
 from duckstring.orchestrator.credible import credible
 from duckstring.orchestrator.deliver import deliver
 from duckstring.orchestrator.perform import perform
+from duckstring.orchestrator.run_log import runs_over
 from duckstring.orchestrator.task_ended import task_ended
 from duckstring.orchestrator.usage import Books
 from duckstring.orchestrator.worker_verdict import with_worker_verdicts
@@ -141,6 +142,8 @@ def _deliver_now(batch: Batch, *, share: float) -> Iterable[str]:
                 signals=batch.kinds,
                 effects=[type(e).__name__ for e in effects],
             )
+            for fields in runs_over(batch.line, effects):
+                logger.info("run over", **fields)
             return ()
     _postpone(batch)
     return batch.messages

@@ -18,6 +18,7 @@ from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.inbox import wait_after
 from duckstring.adapters.aws.memos import DynamoMemories
+from duckstring.engine.effects import RecordRun
 from duckstring.model.attempts import (
     AttemptFinished,
     AttemptPaused,
@@ -30,10 +31,12 @@ from duckstring.model.checks import CheckResult
 from duckstring.model.lineage import Lineage, TableRead
 from duckstring.model.names import Line
 from duckstring.model.settings import Settings
+from duckstring.orchestrator.run_log import runs_over
 from duckstring.ports import SOON
 from infra.config import Config
 from tests.infra.conftest import synthesize
 
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 FUNCTIONS = (
     *("orchestrator", "ripple", "vendor", "discovery"),
     *("api", "operators", "viewers", "sweep", "exporter"),
@@ -527,6 +530,17 @@ def test_the_dashboards_of_two_regions_have_two_names(template):
     assert dashboard["Properties"]["DashboardName"] == {
         "Fn::Join": ["", ["duckstring-test-", {"Ref": "AWS::Region"}]]
     }
+
+
+def test_the_dashboard_reads_what_is_logged_of_runs(template):
+    row = RecordRun(1, NOON, "1.0.0", "success", NOON, NOON)
+    (logged,) = runs_over(Line("sales@1"), [row])
+    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    shown = json.dumps(dashboard["Properties"]["DashboardBody"])
+    queries = [part for part in shown.split("SOURCE ") if "run over" in part]
+    assert len(queries) == 4
+    for field in logged:
+        assert any(re.search(rf"\b{field}\b", query) for query in queries), field
 
 
 def test_the_dashboard_shows_every_function(template):

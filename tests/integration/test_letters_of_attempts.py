@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from duckstring.adapters.aws.inbox import batches
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.signals import (
     GateReached,
+    Ordered,
     Removed,
     RippleSucceeded,
     SinkAttached,
@@ -50,6 +52,17 @@ def test_an_attempts_own_success_counts(here, handler):
     store = committed(here)
     handler.handle({"Records": [sent(SUCCESS, f"{ROLE}:{OWN}")]}, None)
     assert store.load(SALES).state.ripples["load"].attempt is None
+
+
+def test_a_run_that_is_over_is_logged_as_the_dashboard_reads_it(here, handler, monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(handler.logger.registered_handler, "stream", written)
+    committed(here)
+    handler.handle({"Records": [sent(Ordered("kill", NOON), "AROAOTHER:x")]}, None)
+    said = [json.loads(line) for line in written.getvalue().splitlines()]
+    (over,) = [line for line in said if line["message"] == "run over"]
+    assert (over["line"], over["run"], over["status"]) == (SALES, "sales@1/42", "killed")
+    assert over["seconds"] >= 0
 
 
 OTHERS = {
