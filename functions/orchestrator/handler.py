@@ -143,7 +143,7 @@ def _deliver_now(batch: Batch, *, share: float) -> Iterable[str]:
                 effects=[type(e).__name__ for e in effects],
             )
             for fields in runs_over(batch.line, effects):
-                logger.info("run over", **fields)
+                logger.info("run over", extra=dict(fields))
             return ()
     _postpone(batch)
     return batch.messages
