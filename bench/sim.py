@@ -17,14 +17,16 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
+from typing import Any
 
 from bench.requests import transitions
 from bench.table import Figure
 from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.journal import JournalWriter
 from duckstring.engine.effects import (
     Announce,
     AnswerGate,
@@ -35,12 +37,14 @@ from duckstring.engine.effects import (
     StartRun,
     StopRun,
 )
+from duckstring.engine.journal import Entry
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import Deployed, GateReached, RippleSucceeded, Signal, Triggered
 from duckstring.engine.state import PondState
 from duckstring.model.catalog import Release, TableVersion
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.orchestrator.deliver import deliver
 from duckstring.orchestrator.perform import perform
@@ -140,9 +144,18 @@ class Store:
         return found
 
     def commit(
-        self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant
+        self,
+        held: Held,
+        state: PondState,
+        outbox: tuple[Effect, ...],
+        mark: Mark,
+        now: Instant,
+        entry: Entry,
     ) -> Held:
         new = self.held.commit(held, state, outbox, mark, now)
+        tail = JournalWriter(self._put, timedelta(days=30)).add(held, entry, size=self._size(new))
+        new = replace(new, tail=tail)
+        self.held.held[state.line] = new
         publishes = any(isinstance(effect, PublishSnapshot) for effect in outbox)
         units = ceil(self._size(new) / 1024)
         counted = {"DynamoDB write": 1, "write unit": 2 * (units + 1) if publishes else units}
@@ -155,8 +168,18 @@ class Store:
         )
         self.held.clear(held)
 
+    def _put(self, item: Mapping[str, Any]) -> None:
+        """A chapter of a journal."""
+        units = ceil((len(item["chapter"]["B"]) + 120) / 1024)
+        self.aws.spend("write", **{"DynamoDB write": 1, "write unit": units})
+
     def _size(self, held: Held) -> int:
-        return 120 + len(codec.state_to_text(held.state)) + len(codec.outbox_to_text(held.outbox))
+        return (
+            120
+            + len(held.tail.packed)
+            + len(codec.state_to_text(held.state))
+            + len(codec.outbox_to_text(held.outbox))
+        )
 
 
 class Catchment:

@@ -77,6 +77,7 @@ class Config:
     ``architecture``; ``host``: this machine's, with any Python that Duckstring runs on.
     ``reserved`` is the orchestrator's reserved concurrency; None: it takes from the account's.
     ``history_days`` is how long runs and attempts are remembered; None: for ever.
+    ``journal_days``: how long the letters of lines are; None: not at all.
     ``retention``: how many snapshots of a Pond are kept that says nothing of it.
     ``arrivals`` are the buckets whose new objects may trigger Ponds. ``function_timeout_seconds``
     is the time that an attempt of a Ripple has in the function before it continues as a task.
@@ -105,6 +106,7 @@ class Config:
     network: Network | None = None
     reserved: int | None = None
     history_days: int | None = 400
+    journal_days: int | None = 30
     retention: Retention = KEPT
     requirements: str = ""
     build: Path = Path(".build")
@@ -172,6 +174,7 @@ class Config:
             if (reserved := text("reserved", ""))
             else None,
             history_days=_history(text("history", "400d")),
+            journal_days=_journal(text("journal", "30d")),
             retention=Retention(
                 _between(
                     "retention-snapshots",
@@ -216,14 +219,19 @@ class Config:
 
 
 def _history(text: str) -> int | None:
-    if text == "never":
-        return None
-    seconds = seconds_of(text) or 0
-    days, rest = divmod(seconds, 86_400)
+    return None if text == "never" else _days("history", text, "400d; or never")
+
+
+def _journal(text: str) -> int | None:
+    return None if text == "off" else _days("journal", text, "30d; or off")
+
+
+def _days(name: str, text: str, example: str) -> int:
+    days, rest = divmod(seconds_of(text) or 0, 86_400)
     if rest or not 1 <= days <= _MOST_DAYS:
         raise OperatorError(
-            f"-c history={text}: not allowed.",
-            hint=f"Allowed: whole days, 1d to {_MOST_DAYS}d, for example 400d; or never.",
+            f"-c {name}={text}: not allowed.",
+            hint=f"Allowed: whole days, 1d to {_MOST_DAYS}d, for example {example}.",
         )
     return days
 

@@ -146,7 +146,7 @@ class Grants:
             role,
             _WRITE,
             [self.storage.table.table_arn],
-            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*", "PERMITS", "SCHEMA"),
+            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "PERMITS", "SCHEMA"),
         )
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
@@ -206,7 +206,7 @@ class Grants:
         )
         table = self.storage.table.table_arn
         for role in (viewers, operators, api):
-            partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+            partitions = ("LINE#*", "WORK#*", "JOURNAL#*", "CATALOG", "POND#*", "LAKE")
             shown = _leading(*partitions, *self._of_iceberg)
             _allow(role, _READ, [table], conditions=shown)
             _allow(role, ["dynamodb:Query"], [f"{table}/index/gsi1"], conditions=_leading("RUNS#*"))

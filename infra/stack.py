@@ -65,6 +65,7 @@ class CatchmentStack(Stack):
             history_days=config.history_days,
         )
         self._history = str(config.history_days or "")
+        self._journal = str(config.journal_days or "")
         self._retention = {
             "retention_snapshots": str(config.retention.snapshots),
             "retention_days": str(config.retention.days),
@@ -189,6 +190,7 @@ class CatchmentStack(Stack):
             cluster=self._tasks.cluster_arn,
             ripple_function=self._doors.ripple.function_name,
             attempt_role_id=self._isolation.role_id if self._isolation else "",
+            journal_days=self._journal,
             **self._function,
         )
         _configure(self._doors.orchestrator, orchestrator)

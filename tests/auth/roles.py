@@ -180,6 +180,8 @@ PROBES: Mapping[str, Probe] = {
     "delete what a Ripple remembered": _deletes(WORK, "MEMO#0000000042#load#1"),
     "read a token": _reads("TOKEN#orders@1", "TOKEN#0000000042#1#load"),
     "write a token": _sets("token", "TOKEN#orders@1", "TOKEN#0000000042#1#load"),
+    "read a journal": _reads("JOURNAL#orders@1", "2030"),
+    "write a journal": _sets("chapter", "JOURNAL#orders@1", "2030"),
     "read the key of permits": _reads("PERMITS", "KEY"),
     "write the key of permits": _sets("secret", "PERMITS", "KEY"),
     "read the catalog": _reads("CATALOG", "LINE#orders@1"),
@@ -312,7 +314,7 @@ _LOOKS = frozenset(
     {
         *("read a line's state", "read an attempt", "read the catalog"),
         *("list the bucket", "read an error", "look at a run"),
-        "read the newest catalog of the lake",
+        *("read the newest catalog of the lake", "read a journal"),
     }
 )
 
@@ -322,7 +324,7 @@ MAY: Mapping[str, frozenset[str]] = {
             *("read a line's state", "read an attempt", "read a token", "read the catalog"),
             *("write a line's state", "let a state expire", "delete a state"),
             *("write an attempt", "let an attempt expire", "delete what a Ripple remembered"),
-            *("write a token", "write an error"),
+            *("write a token", "write a journal", "write an error"),
             *("read the key of permits", "write the key of permits"),
             *("send a letter", "send a delay", "send a dead event", "take letters"),
             *("start a run", "stop a run", "look at a run", "let a branch go on"),

@@ -52,6 +52,9 @@ def test_without_a_context_it_is_the_catchment_dev_in_aws():
         ("history", "36h"),
         ("history", "36501d"),
         ("history", "always"),
+        ("journal", "0d"),
+        ("journal", "36h"),
+        ("journal", "never"),
         ("arrivals", "landing,My_Bucket"),
         ("arrivals", ",".join(f"bucket-{number}" for number in range(21))),
     ],
@@ -126,6 +129,11 @@ def test_history_is_kept_for_days_or_for_ever():
     assert found == [400, 1, 2]
     assert read(history="36500d").history_days == 36_500
     assert read(history="never").history_days is None
+
+
+def test_journals_are_kept_for_days_or_not_at_all():
+    found = [read(**given).journal_days for given in ({}, {"journal": "7d"}, {"journal": "off"})]
+    assert found == [30, 7, None]
 
 
 def test_snapshots_are_kept_by_number_and_age():

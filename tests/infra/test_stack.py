@@ -75,7 +75,7 @@ KNOWS = {
     "orchestrator": EVERYONE
     | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"}
     | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"}
-    | {"attempt_role_id"},
+    | {"attempt_role_id", "journal_days"},
     "ripple": EVERYONE | {"vendor_function", "function_memory_mib", "function_timeout_seconds"},
     "vendor": {"catchment", "table", "table_arn", "mailbox_arn", "secret", "attempt_role"},
     "discovery": {"catchment"},
@@ -450,7 +450,11 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
     ("name", "action", "partitions"),
     [
         ("api", "dynamodb:PutItem", ["CATALOG", "POND#*", "SCHEMA"]),
-        ("orchestrator", "dynamodb:PutItem", ["LINE#*", "WORK#*", "TOKEN#*", "PERMITS", "SCHEMA"]),
+        (
+            "orchestrator",
+            "dynamodb:PutItem",
+            ["LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "PERMITS", "SCHEMA"],
+        ),
         ("attempt", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
         ("attempt", "dynamodb:UpdateItem", ["WORK#*"]),
         ("vendor", "dynamodb:GetItem", ["LINE#*", "PERMITS"]),

@@ -40,6 +40,7 @@ from duckstring.engine.effects import (
     TellSink,
     TellSinks,
 )
+from duckstring.engine.journal import Entry
 from duckstring.engine.letters import letters_of
 from duckstring.engine.signals import (
     AlarmRang,
@@ -62,6 +63,7 @@ from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.orchestrator.deliver import deliver
 from duckstring.orchestrator.perform import perform
@@ -79,6 +81,7 @@ from duckstring.testing.fakes import (
 )
 from duckstring.testing.simulator import START, Attempted, seconds
 from duckstring.worker.surroundings import visible_tables
+from tests.property.journals import Journals
 from tests.property.living import rules
 from tests.property.test_compute_laws import ENDS, with_hints
 from tests.property.worlds import Fate, Graph, graphs, looks, newer, with_checks
@@ -219,9 +222,19 @@ class Judged:
         self.plant.store.clear(held)
 
     def commit(
-        self, held: Held, state: PondState, outbox: tuple[Effect, ...], mark: Mark, now: Instant
+        self,
+        held: Held,
+        state: PondState,
+        outbox: tuple[Effect, ...],
+        mark: Mark,
+        now: Instant,
+        entry: Entry,
     ) -> Held:
-        new = self.plant.store.commit(held, state, outbox, mark, now)
+        tail = self.plant.journals.add(held, entry)
+        self.delivery.moment()  # a chapter is written, and nothing is committed
+        new = replace(self.plant.store.commit(held, state, outbox, mark, now), tail=tail)
+        self.plant.store.held[state.line] = new
+        self.plant.journals.committed(new)
         due = self.plant.between(state.line, held.mark, mark)
         assert due, "a commit without news"
         assert self.delivery._now is not None
@@ -251,6 +264,7 @@ class Plant:
     passed: dict[Attempted, dict[str, str]] = field(default_factory=dict)
     """The tables that each attempt saw whose checks let them pass."""
     checked: int = 0
+    journals: Journals = field(default_factory=Journals)
     _all: dict[Line, list[Received]] = field(default_factory=dict)
     _received: dict[tuple[Line, Mark], int] = field(default_factory=dict)
 
@@ -598,6 +612,7 @@ class Protocol(RuleBasedStateMachine):
             assert self._is_performed(state, index, effect), (
                 f"{effect} of {state.line} was never performed"
             )
+        assert plant.journals.judge(), "no chapter was ended"
         assert plant.checked or not self.graph.releases[0].check_ripple, "nothing was checked"
         for state in plant.states.values():
             assert not state.runs

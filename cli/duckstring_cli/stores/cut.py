@@ -140,6 +140,9 @@ def _kept(item: Item, held: Mapping[str, Held]) -> Item | None:
         return None  # tokens are of executions that a copy does not have
     if partition in {LAKE, ICEBERG} or (partition == "CATALOG" and sort_key in {"HOME", "TIDIED"}):
         return None
+    if partition == "JOURNAL":
+        revision = int(sort_key.rpartition("#")[2])
+        return item if line in held and revision <= held[line].revision else None
     if partition not in {"LINE", "WORK"}:
         return item
     found = _NUMBERED.fullmatch(sort_key)

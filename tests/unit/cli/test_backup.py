@@ -182,6 +182,38 @@ def test_what_began_after_the_cut_is_not_in_it_and_what_was_in_flight_is_so_agai
     )
 
 
+def chapter(line, revision):
+    """A chapter of a line's journal, at that revision."""
+    key = {"pk": {"S": f"JOURNAL#{line}"}, "sk": {"S": f"2030-01-01#{revision:012d}"}}
+    return {**key, "chapter": {"B": b"x"}}
+
+
+def test_a_copy_has_the_chapters_of_journals_up_to_the_states_that_it_has(shop):
+    held = cut.read_states(shop.full)
+    revision = held["sales@1"].revision
+    shop.put(*(chapter("sales@1", number) for number in (0, revision, revision + 1)))
+    shop.put(chapter("new@1", 1))
+    copied = [one["sk"]["S"] for one in cut.items_of(shop.full, held) if "chapter" in one]
+    assert copied == [chapter("sales@1", number)["sk"]["S"] for number in (0, revision)]
+
+
+def test_a_state_that_a_restore_moves_ahead_does_not_go_on_from_its_journal(shop):
+    state = shop.items("full")["LINE#sales@1", "STATE"]
+    shop.put({**state, "journal": {"B": b"x"}, "journal_after": {"S": "0"}})
+    shop.back_up()
+    shop.restore()
+    assert shop.items("empty")["LINE#sales@1", "STATE"]["journal"]["B"] == b"x"
+    ahead = {
+        "pk": {"S": "LINE#mine@1"},
+        "sk": {"S": "STATE"},
+        "state": {"S": '{"runs_started":70}'},
+    }
+    shop.put(ahead, table="empty")
+    shop.restore(replace=True)
+    restored = shop.items("empty")["LINE#sales@1", "STATE"]
+    assert not {"journal", "journal_after"} & restored.keys()
+
+
 def test_no_line_in_a_cut_has_heard_what_the_other_has_not_said_yet(shop, monkeypatch):
     monkeypatch.setattr(cut, "_AT_ONCE", 1)
 

@@ -387,6 +387,11 @@ def test_how_long_history_is_kept_is_a_setting() -> None:
     assert Settings().history_kept is None
 
 
+def test_how_long_journals_are_kept_is_a_setting() -> None:
+    assert Settings(journal_days="30").journal_kept == timedelta(days=30)
+    assert Settings().journal_kept is None
+
+
 def test_a_catchment_without_a_lake_has_no_time_to_wait() -> None:
     assert Settings(lake_seconds="60").lake_after == 60
     assert Settings().lake_after is None

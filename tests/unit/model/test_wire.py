@@ -38,6 +38,7 @@ def test_a_lone_surrogate_is_shown_as_its_escape_wherever_it_is() -> None:
     assert storable({"\ud800": ["a\udfff", {"b": "\ud83e"}]}) == {
         "\\ud800": ["a\\udfff", {"b": "\\ud83e"}]
     }
+    assert storable(("a\udfff",)) == ["a\\udfff"]
 
 
 @looks(100)

@@ -91,7 +91,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         ),
     )
     store, catalog, arrivals = (
-        DynamoStateStore(clients, table),
+        DynamoStateStore(clients, table, settings.journal_kept),
         DynamoCatalog(clients, table),
         DynamoArrivals(clients, table),
     )

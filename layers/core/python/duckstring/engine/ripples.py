@@ -184,7 +184,11 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
         turn.pull = max(turn.pull, turn.now)
     if turn.release is not None and state.name == turn.release.check_ripple:
         # Of its other words none counts: what nobody has checked must not be published.
-        turn.put_run(replace(at, warnings=turn.warnings if report.skipped else _short(report)))
+        turn.put_run(
+            replace(
+                at, warnings=turn.warnings if report.skipped else kept_warnings(report.warnings)
+            )
+        )
         return
     skipped = at.skipped | {state.name} if report.skipped else at.skipped
     outputs = {**at.outputs, **report.tables}
@@ -209,9 +213,10 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
             visible.hand_on(turn, older, state.name)
 
 
-def _short(report: RippleSucceeded) -> tuple[CheckWarning, ...]:
+def kept_warnings(warnings: tuple[CheckWarning, ...]) -> tuple[CheckWarning, ...]:
+    """As many as a state keeps, and as much of each."""
     return tuple(
-        replace(one, message=within(one.message, WARNING)) for one in report.warnings[:MOST_CHECKS]
+        replace(one, message=within(one.message, WARNING)) for one in warnings[:MOST_CHECKS]
     )
 
 

@@ -44,6 +44,7 @@ class Settings:
     function_memory_mib: str = ""
     function_timeout_seconds: str = ""
     history_days: str = ""
+    journal_days: str = ""
     retention_snapshots: str = ""
     retention_days: str = ""
     lake: str = ""
@@ -71,6 +72,11 @@ class Settings:
     def history_kept(self) -> timedelta | None:
         """How long history is kept; None: for ever."""
         return timedelta(days=int(self.history_days)) if self.history_days else None
+
+    @property
+    def journal_kept(self) -> timedelta | None:
+        """How long the journals of lines are kept; None: there are none."""
+        return timedelta(days=int(self.journal_days)) if self.journal_days else None
 
     @property
     def retention(self) -> Retention:

@@ -16,7 +16,7 @@ def storable(value: Json) -> Json:
     match value:
         case str():
             return value.encode(errors="backslashreplace").decode()
-        case list():
+        case list() | tuple():
             return [storable(one) for one in value]
         case dict():
             return {storable(name): storable(one) for name, one in value.items()}

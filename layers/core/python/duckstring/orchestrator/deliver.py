@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from duckstring.engine import journal
 from duckstring.engine.effects import Effect
 from duckstring.engine.signals import GateReached, Republished, Restored, RippleSucceeded
 from duckstring.engine.state import PondState
-from duckstring.engine.step import steps
 from duckstring.engine.tables import again
 from duckstring.errors import StateTooLargeError
 from duckstring.model.failures import Failure
@@ -104,14 +104,16 @@ def _deliver(  # noqa: PLR0913 - see above
         return ()
     for letter in news:
         _keep_token(line, letter, gates)
-    stepped = steps(held.state, (letter.signal for letter in news), now)
+    written = journal.Entry(held.state.revision + 1, now, tuple(letter.signal for letter in news))
+    stepped = journal.folded(held.state, written)
     used = entry.charge(
         expected(stepped.state, stepped.effects),
-        of_machine((one.signal for one in news), stepped.effects),
+        of_machine(written.signals, stepped.effects),
     )
     effects, used = booked(stepped.effects, held.used, used)
+    held = replace(held, used=used)
     held = store.commit(
-        replace(held, used=used), stepped.state, effects, _newest(held.mark, news), now
+        held, stepped.state, effects, _newest(held.mark, news), now, journal.brief(written)
     )
     perform(held.state, held.outbox)
     if _rests(held.state):
@@ -161,9 +163,10 @@ def _fail(
         signal.ripple, signal.attempt, type(error).__name__, f"{error.message} {error.hint}"
     )
     gate = GateReached(run.number, run.launch, signal.ripple, signal.attempt, "failed", failure)
-    spent = {**held.state.runs, run.number: replace(run, budget=0)}
-    stepped = steps(replace(held.state, runs=spent), (gate,), now)
-    held = store.commit(held, stepped.state, stepped.effects, _newest(held.mark, [letter]), now)
+    written = journal.Entry(held.state.revision + 1, now, (gate,), spent=run.number)
+    stepped = journal.folded(held.state, written)
+    mark = _newest(held.mark, [letter])
+    held = store.commit(held, stepped.state, stepped.effects, mark, now, journal.brief(written))
     perform(held.state, held.outbox)
     return held.outbox
 

@@ -20,6 +20,7 @@ from duckstring.engine.effects import (
     StopRun,
     StopTask,
 )
+from duckstring.engine.journal import Entry
 from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import PondState
 from duckstring.model.attempts import OwnFailure
@@ -36,6 +37,17 @@ Fields = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """The entries of a line's journal that lie in its own item, ``packed`` as its store has them.
+
+    ``after``: the key of the chapter before them. Empty: they follow nothing that is kept.
+    """
+
+    after: str = ""
+    packed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A line's state as stored, the time of storing, and the effects that were committed with it
     and may not have been performed.
@@ -48,6 +60,7 @@ class Held:
     mark: Mark = (0, "")
     committed: Instant = NEVER
     used: Used = field(default_factory=dict)
+    tail: Tail = Tail()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +92,10 @@ class StateStore(Protocol):
         outbox: tuple[Effect, ...],
         mark: Mark,
         now: Instant = NEVER,
+        entry: Entry | None = None,
     ) -> Held:
         """Replace ``held`` by ``state`` and its outbox, with any snapshot that the outbox
-        publishes. ``held.used`` is kept.
+        publishes, and add ``entry`` to the line's journal. ``held.used`` is kept.
 
         Raises:
             StateConflictError: somebody else committed since ``held`` was loaded.

@@ -25,6 +25,7 @@ from duckstring.engine.effects import (
     StopRun,
     StopTask,
 )
+from duckstring.engine.journal import Entry
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang, GateOutcome, GateReached, RippleSucceeded, Signal
 from duckstring.engine.state import PondState
@@ -94,6 +95,7 @@ class MemoryStateStore:
         outbox: tuple[Effect, ...],
         mark: Mark,
         now: Instant = NEVER,
+        entry: Entry | None = None,
     ) -> Held:
         """Replace ``held``, at the revision that was read only."""
         if self.load(state.line).state.revision != held.state.revision:

@@ -2,8 +2,8 @@
 are given by partition key.
 
 A worker runs its author's code, which has the worker's permissions. So ``WORK#sales@1`` is the only
-partition of a line that workers write. Only the orchestrator uses ``TOKEN#sales@1``. Workers only
-read ``LINE#sales@1`` (state, manifests, runs).
+partition of a line that workers write. Only the orchestrator uses ``TOKEN#sales@1``, and only it
+writes ``JOURNAL#sales@1``. Workers only read ``LINE#sales@1`` (state, manifests, runs).
 
 Before there were partitions, attempts, memory and tokens lay in ``LINE#`` under the same sort keys.
 ``former_key`` gives such a key: old items are still read, but the only write there is the end of an
@@ -40,6 +40,11 @@ def work_partition(line: Line) -> str:
 def token_partition(line: Line) -> str:
     """Task tokens, for the orchestrator only: a token permits an answer for its branch."""
     return f"TOKEN#{line}"
+
+
+def journal_partition(line: Line) -> str:
+    """Chapters of the journal: the orchestrator writes them, people read them."""
+    return f"JOURNAL#{line}"
 
 
 def attempt_key(line: Line, run: int, ripple: str, attempt: int) -> Key:

@@ -5,14 +5,17 @@ read.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.journal import JournalWriter, read_tail, tail_attributes
 from duckstring.adapters.aws.schemas import STAMP, readable, schema_of
 from duckstring.engine.effects import AnswerGate, Effect, PublishSnapshot
+from duckstring.engine.journal import Entry
 from duckstring.engine.state import PondState
 from duckstring.errors import StateConflictError, StateTooLargeError
 from duckstring.model.costs import from_text as used_from_text
@@ -45,9 +48,10 @@ class DynamoStateStore:
     makes them current.
     """
 
-    def __init__(self, clients: Clients, table: str) -> None:
-        """Keep states in ``table``."""
+    def __init__(self, clients: Clients, table: str, journal_kept: timedelta | None = None) -> None:
+        """Keep states in ``table``, and journals for ``journal_kept`` (None: none)."""
         self._clients, self._table = clients, table
+        self._journal = JournalWriter(self._put, journal_kept) if journal_kept else None
 
     def load(self, line: Line) -> Held:
         """A strongly consistent read.
@@ -68,12 +72,19 @@ class DynamoStateStore:
         outbox: tuple[Effect, ...],
         mark: Mark,
         now: Instant = NEVER,
+        entry: Entry | None = None,
     ) -> Held:
-        """One conditional write; a transaction of two where a snapshot is published."""
+        """One conditional write; a transaction of two where a snapshot is published. Now and then
+        a chapter of the journal is written before it.
+        """
         new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now, held.used)
+        item = _checked(_item(new), state.line)
+        if self._journal is not None and entry is not None:
+            tail = self._journal.add(held, entry, size=size_of(item))
+            new, item = replace(new, tail=tail), {**item, **tail_attributes(tail)}
         put: PutTypeDef = {
             "TableName": self._table,
-            "Item": _checked(_item(new), state.line),
+            "Item": item,
             "ConditionExpression": "attribute_not_exists(pk) OR revision = :held"
             if held.state.revision == 0
             else "revision = :held",
@@ -99,6 +110,9 @@ class DynamoStateStore:
                 ) from error
             raise
         return new
+
+    def _put(self, item: Mapping[str, AttributeValueTypeDef]) -> None:
+        self._clients.dynamodb.put_item(TableName=self._table, Item=item)
 
     def clear(self, held: Held) -> None:
         """Remove the outbox, unless a newer commit has replaced it."""
@@ -155,12 +169,7 @@ class DynamoStateStore:
 
 def _checked(item: Item, line: Line) -> Item:
     """The item, if DynamoDB takes it: a request that it refuses would be made again for hours."""
-    size = sum(
-        len(name) + len(text.encode())
-        for name, value in item.items()
-        for text in value.values()
-        if isinstance(text, str)
-    )
+    size = size_of(item)
     if size > MOST_ITEM_BYTES:
         raise StateTooLargeError(
             f"{item['sk']['S']} of {line} would have {size:,} bytes; there is room for "
@@ -168,6 +177,16 @@ def _checked(item: Item, line: Line) -> Item:
             hint="Divide the Pond, or write fewer, larger tables.",
         )
     return item
+
+
+def size_of(item: Mapping[str, AttributeValueTypeDef]) -> int:
+    """The bytes of an item of texts and numbers."""
+    return sum(
+        len(name) + len(text.encode())
+        for name, value in item.items()
+        for text in value.values()
+        if isinstance(text, str)
+    )
 
 
 def _is_race(error: ClientError) -> bool:
@@ -248,7 +267,7 @@ def read_held(item: Item) -> Held:
     state = read_state(item)
     outbox = codec.outbox_from_text(item["outbox"]["S"], state.line) if "outbox" in item else ()
     used = used_from_text(item["used"]["S"]) if "used" in item else None
-    return Held(state, outbox, *read_when(item), used or {})
+    return Held(state, outbox, *read_when(item), used or {}, read_tail(item))
 
 
 def read_state(item: Mapping[str, AttributeValueTypeDef]) -> PondState:
