@@ -27,6 +27,7 @@ from duckstring.model.answers import (
     LineageAnswer,
     PublishAnswer,
     RemoveAnswer,
+    ReplayAnswer,
     RunAnswer,
     RunRow,
     RunsAnswer,
@@ -194,9 +195,30 @@ class Client:
             answer = {**more, "now": answer["now"], "lines": [*answer["lines"], *more["lines"]]}
         return answer
 
-    def why(self, pond: str, *, major: int | None = None) -> WhyAnswer:
-        """Why a line runs now, or does not."""
-        return self._call(WhyAnswer, "why", pond=pond, major=major)
+    def why(self, pond: str, *, major: int | None = None, at: str | None = None) -> WhyAnswer:
+        """Why a line runs now, or does not; or did ``at`` an instant."""
+        answer = self._call(WhyAnswer, "why", pond=pond, major=major, at=at)
+        if at is not None and answer["at"] != at:
+            raise OperatorError(
+                f"Catchment {self.catchment.name!r} is of a release that explains only what is "
+                "now.",
+                hint="Upgrade it: docs/aws.md, Upgrading.",
+            )
+        return answer
+
+    def replay(
+        self, pond: str, *, since: str, until: str | None = None, major: int | None = None
+    ) -> Iterator[ReplayAnswer]:
+        """The commits of a line after an instant: as many answers of the function as it takes."""
+        asked = {"pond": pond, "major": major, "since": since, "until": until}
+        after = None
+        while True:
+            answer = self._call(ReplayAnswer, "replay", **asked, after=after)
+            yield answer
+            after = answer.get("next")
+            if after is None:
+                return
+            asked["until"] = answer["until"]
 
     def runs(
         self,

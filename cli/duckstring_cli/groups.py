@@ -100,7 +100,13 @@ ENTRIES = (
         "why",
         "why:why",
         "Why a Pond runs, waits, is blocked or stale, and what would change it.",
-        "Example: duckstring why reports",
+        "Example: duckstring why reports --at 10:42",
+    ),
+    Entry(
+        "replay",
+        "replay:replay",
+        "Step through what a Pond was told, what that changed, and what it did.",
+        "Example: duckstring replay reports --from 10:30 --until 10:42",
     ),
     Entry(
         "runs",

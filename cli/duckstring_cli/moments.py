@@ -59,13 +59,13 @@ def on_wire(text: str, *, tz: str = "", today: Instant | None = None) -> str:
 
 
 def ago(text: str, *, now: Instant) -> Instant:
-    """``30m`` and ``2d`` count back from ``now``. The rest is as ``parse`` reads it; a time is
-    today's.
+    """``30m``, ``2d`` and ``2h ago`` count back from ``now``. The rest is as ``parse`` reads it; a
+    time is today's.
 
     Raises:
         BadInputError: the text is none of these.
     """
-    words = text.strip().lower()
+    words = text.strip().lower().removesuffix(" ago").rstrip()
     if _DURATION.fullmatch(words):
         return now - durations.parse(words)
     try:
@@ -75,3 +75,23 @@ def ago(text: str, *, now: Instant) -> Instant:
             error.message,
             hint=f"Write how long ago (30m, 2d), {_A_TIME}{_A_DATE}",
         ) from error
+
+
+def option(name: str, text: str | None, *, now: Instant) -> str | None:
+    """The instant of the past that an option names, for the Catchment. None: it was not given.
+
+    Raises:
+        BadInputError: the text is none, or lies in the future.
+    """
+    if text is None:
+        return None
+    try:
+        at = ago(text, now=now)
+    except BadInputError as error:
+        raise BadInputError(f"{name}: {error.message}", hint=error.hint) from error
+    if at > now:
+        raise BadInputError(
+            f"{name}: {to_text(at)[:19]}Z is still to come; it is {to_text(now)[:19]}Z.",
+            hint="Times are UTC, and of today. Give the date if it was not today.",
+        )
+    return to_text(at)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from duckstring.model.answers import CauseTold, WhyAnswer, WhyRun
-from duckstring_cli import hints, render
+from duckstring_cli import durations, hints, render
 from duckstring_cli.screens import Rows
 
 _MOST_LINES = 30
@@ -26,6 +26,7 @@ def shown(answer: WhyAnswer) -> RenderableType:
     cropping: a command is one line, however narrow the terminal is.
     """
     parts: list[RenderableType] = [
+        *_as_of(answer),
         Text.assemble((answer["line"], "bold"), "  ", render.word(answer["status"])),
         _item(answer["staleness"]["text"], style=_worry(answer)),
     ]
@@ -35,10 +36,25 @@ def shown(answer: WhyAnswer) -> RenderableType:
     if causes:
         parts += _block("Why no other run starts" if _is_running(answer) else "Why", causes)
     if answer["ways"]:
-        parts += _block("What would change it", _ways(answer))
+        title = "What would have changed it then" if _is_past(answer) else "What would change it"
+        parts += _block(title, _ways(answer))
     if answer["last"]:
         parts += _block("The last run", [_item(answer["last"])])
     return Group(*parts)
+
+
+def _is_past(answer: WhyAnswer) -> bool:
+    return answer["at"] != answer["now"]
+
+
+def _as_of(answer: WhyAnswer) -> list[RenderableType]:
+    """The moment that is explained, if it is past. All below is as of then: what it says, how long
+    ago, and in how long.
+    """
+    if not _is_past(answer):
+        return []
+    age = durations.age(render.between(answer["at"], answer["now"]))
+    return [Text(f"As of {render.moment(answer['at'])} ({age} ago):", style="yellow")]
 
 
 def _is_running(answer: WhyAnswer) -> bool:

@@ -238,6 +238,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
                               "--region", "us-east-1"],
         "status": ["status", "--once"],
         "why": ["why", made],
+        "replay": ["replay", made],
         "runs": ["runs", "people_made"],
         "run show": ["run", "show", "people_bad@1/1"],
         "logs": ["logs", "people_made@1/1"],

@@ -57,6 +57,8 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "status"},
     {"op": "status", "pond": "sales"},
     {"op": "why", "pond": "sales"},
+    {"op": "why", "pond": "sales", "at": "2030-01-01T00:00:00Z"},
+    {"op": "replay", "pond": "sales", "since": "2030-01-01T00:00:00Z"},
     {"op": "runs"},
     {"op": "runs", "pond": "sales", "status": "failed"},
     {"op": "run", "run": "sales@1/1"},

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
+from duckstring.adapters.aws.journal import DynamoJournal
 from duckstring.adapters.aws.reader import DynamoStateReader
 from duckstring.adapters.aws.state import DynamoStateStore
+from duckstring.api.ports import WhyPorts
 from duckstring.api.requests import WhyRequest
 from duckstring.api.why import why
 from duckstring.engine.effects import RecordRun
@@ -46,11 +48,15 @@ def test_a_chain_of_a_hundred_and_twenty_ponds_is_explained_with_six_requests(mo
         )
         answer = why(
             WhyRequest(NAMES[-1].partition("@")[0]),
-            catalog=catalog,
-            states=DynamoStateReader(here.clients, "catchment"),
-            history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
-            attempts=AttemptRows(),
-            clock=StillClock(NOON),
+            WhyPorts(
+                catalog=catalog,
+                removals=catalog,
+                states=DynamoStateReader(here.clients, "catchment"),
+                history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
+                attempts=AttemptRows(),
+                journal=DynamoJournal(here.clients, "catchment"),
+                clock=StillClock(NOON),
+            ),
         )
     assert answer["line"] == NAMES[-1]
     assert answer["last"]

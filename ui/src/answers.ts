@@ -22,7 +22,7 @@ export type WantedBy = "force" | "wake" | "retry" | "tap" | "wave" | "tide" | "p
 
 export type LineStatusWord = "undeployed" | "idle" | "waiting" | "running" | "failed" | "killed" | "blocked";
 
-export type CauseKind = "not_deployed" | "not_received" | "killed" | "failed" | "retry_at" | "asleep" | "blocked" | "not_asked" | "tide_due" | "short" | "lags" | "window_closed" | "deploy_waits" | "force_waits" | "run_first" | "busy" | "due";
+export type CauseKind = "not_deployed" | "not_received" | "not_kept" | "killed" | "failed" | "retry_at" | "asleep" | "blocked" | "not_asked" | "tide_due" | "short" | "lags" | "window_closed" | "deploy_waits" | "force_waits" | "run_first" | "busy" | "due";
 
 export type Recorded = "yes" | "no" | "gone";
 
@@ -552,6 +552,59 @@ export interface WhyAnswer {
   ways: Way[];
   last_run: RunRow | null;
   last: string;
+}
+
+/**
+ * A letter that a line has taken: who sent it, and what it says.
+ */
+export interface ReplayLetter {
+  kind: string;
+  sender: string;
+  text: string;
+}
+
+/**
+ * What differs in a line's state; empty where it was, or is, not so.
+ */
+export interface ReplayChange {
+  what: string;
+  before: string;
+  after: string;
+}
+
+/**
+ * What was done because of the letters.
+ */
+export interface ReplayEffect {
+  kind: string;
+  text: string;
+}
+
+/**
+ * One commit: its letters, folded together. ``revision`` and ``status``: of the line after it.
+ * ``gap``: what is not kept, or not sure (null: nothing).
+ */
+export interface ReplayStep {
+  revision: number;
+  at: string;
+  letters: ReplayLetter[];
+  changes: ReplayChange[];
+  effects: ReplayEffect[];
+  status: LineStatusWord;
+  gap: string | null;
+}
+
+/**
+ * ``replay``: the commits of a line after ``since``, up to ``until``, the oldest first.
+ * ``next``: what to ask for as ``after``, if there are more; null: that is all.
+ */
+export interface ReplayAnswer {
+  line: string;
+  now: string;
+  since: string;
+  until: string;
+  steps: ReplayStep[];
+  next: string | null;
 }
 
 /**

@@ -1,10 +1,15 @@
 """``duckstring why``: why a Pond runs, does not run, is blocked or stale, and what would change
-it.
+it; now, or at a moment of the past.
 """
 
 from __future__ import annotations
 
-from duckstring_cli import render
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from duckstring_cli import moments, render
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
@@ -18,6 +23,14 @@ from duckstring_cli.commands.options import (
 
 def why(
     pond: PondName,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="Explain that moment: 10:42, 2h (ago), 2030-01-31T10:42. UTC.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -27,7 +40,8 @@ def why(
 
     Each cause, over all Ponds between, down to the root, and the commands to type.
     """
-    answer = open_client(catchment).why(pond, major=major_of(major, version))
+    then = moments.option("--at", at, now=datetime.now(UTC))
+    answer = open_client(catchment).why(pond, major=major_of(major, version), at=then)
     if as_json:
         render.print_json(answer)
         return

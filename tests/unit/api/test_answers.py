@@ -23,6 +23,7 @@ CALLS = {
     "window": lambda client: client.window("sales", "list"),
     "status": lambda client: client.status(),
     "why": lambda client: client.why("sales"),
+    "replay": lambda client: list(client.replay("sales", since="2030-01-01T12:00:00Z")),
     "runs": lambda client: client.runs(),
     "run": lambda client: client.run("sales@1/1"),
     "cost": lambda client: client.cost(limit=10),

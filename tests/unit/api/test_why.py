@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from duckstring.api.ports import WhyPorts
 from duckstring.api.requests import WhyRequest
 from duckstring.api.why import why
 from duckstring.engine import causes
@@ -23,6 +24,7 @@ from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.ports import Seen
 from duckstring.testing.simulator import START, World, pond, seconds
+from tests.property.journals import Journals
 from tests.unit.api.shapes import faults
 from tests.unit.api.world import AttemptRows, Rows, ShelfCatalog, StillClock
 from tests.unit.engine.test_demand import deployed
@@ -57,11 +59,15 @@ def explained(
     name, _, major = line.partition("@")
     answer = why(
         WhyRequest(name, int(major)),
-        catalog=ShelfCatalog(known),
-        states=states,
-        history=Rows(list(last)),
-        attempts=AttemptRows({str(row["key"]): dict(row) for row in rows}),
-        clock=StillClock(now or world.now),
+        WhyPorts(
+            catalog=(catalog := ShelfCatalog(known)),
+            removals=catalog,
+            states=states,
+            history=Rows(list(last)),
+            attempts=AttemptRows({str(row["key"]): dict(row) for row in rows}),
+            journal=Journals(),
+            clock=StillClock(now or world.now),
+        ),
     )
     assert list(faults(answer, WhyAnswer)) == []
     return answer, states.reads

@@ -179,3 +179,23 @@ def test_bad_input_is_refused_with_exit_code_2(bench: Bench, words: list[str]) -
     code, out, err = bench.run(*words)
     assert (code, out) == (2, "")
     assert err
+
+
+def test_a_moment_of_the_past_is_asked_for_and_stands_above_all(bench: Bench) -> None:
+    then = "2030-01-01T10:42:00.000000Z"
+    bench.answers({"why": {**CHAIN, "at": then}})
+    code, out, _ = bench.run("why", "sales", "--at", "2020-01-01T10:42Z")
+    assert code == 1  # the answer is of another moment: the Catchment is of an older release
+    assert bench.asked[-1]["at"] == "2020-01-01T10:42:00.000000Z"
+    assert out == ""
+    bench.answers({"why": {**CHAIN, "at": "2020-01-01T10:42:00.000000Z"}})
+    code, out, _ = bench.run("why", "sales", "--at", "2020-01-01T10:42Z")
+    assert (code, out.splitlines()[0]) == (0, "As of 2020-01-01 10:42:00Z (3653d1h ago):")
+    assert "What would have changed it then" in out
+
+
+@pytest.mark.parametrize("at", ["soon", "2999-01-01", "25:00"])
+def test_a_moment_that_is_none_or_to_come_is_refused(bench: Bench, at: str) -> None:
+    code, out, err = bench.run("why", "sales", "--at", at)
+    assert (code, out, bench.asked) == (2, "", [])
+    assert "--at: " in err

@@ -22,6 +22,7 @@ VIEWER: list[dict[str, object]] = [
 VIEWER += [
     {"op": "kept", "pond": "sales"},
     {"op": "why", "pond": "sales"},
+    {"op": "replay", "pond": "sales", "since": "2030-01-01T00:00:00Z"},
     {"op": "publish", "pond": "sales", "snapshot": 4, "dry": True},
 ]
 OPERATOR: list[dict[str, object]] = [

@@ -120,6 +120,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.iceberg_kept import IcebergDatabases  # noqa: PLC0415
+    from duckstring.adapters.aws.journal import DynamoJournal  # noqa: PLC0415
     from duckstring.adapters.aws.lake_kept import BucketLakes  # noqa: PLC0415
     from duckstring.adapters.aws.lineage import DynamoLineage  # noqa: PLC0415
     from duckstring.adapters.aws.published import DynamoPublished  # noqa: PLC0415
@@ -143,6 +144,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         snapshots=DynamoStateStore(clients, table),
         published=DynamoPublished(clients, table),
         lineage=DynamoLineage(clients, table),
+        journal=DynamoJournal(clients, table),
         lakes=BucketLakes(clients, table, bucket),
         iceberg=IcebergDatabases(clients, table, bucket),
         attempts=AttemptRowReader(clients, table),

@@ -21,6 +21,7 @@ from duckstring.api import (
     publish,
     remove,
     remove_table,
+    replay,
     requests,
     snapshots,
     status,
@@ -37,6 +38,7 @@ from duckstring.api.ports import (
     PublishPorts,
     RemovePorts,
     RemoveTablePorts,
+    WhyPorts,
 )
 from duckstring.errors import DuckstringError, OperatorError
 from duckstring.model.access import Level, covers, level_for
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
         PublishAnswer,
         Refused,
         RemoveAnswer,
+        ReplayAnswer,
         RunAnswer,
         RunsAnswer,
         SnapshotsAnswer,
@@ -231,10 +234,24 @@ def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
 def _why(asked: requests.WhyRequest, ports: ApiPorts) -> WhyAnswer:
     return why.why(
         asked,
+        WhyPorts(
+            ports.catalog,
+            ports.removals,
+            ports.states,
+            ports.history,
+            ports.attempts,
+            ports.journal,
+            ports.clock,
+        ),
+    )
+
+
+def _replay(asked: requests.ReplayRequest, ports: ApiPorts) -> ReplayAnswer:
+    return replay.replay(
+        asked,
         catalog=ports.catalog,
-        states=ports.states,
-        history=ports.history,
-        attempts=ports.attempts,
+        removals=ports.removals,
+        journal=ports.journal,
         clock=ports.clock,
     )
 
@@ -375,6 +392,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "window": Operation(requests.WindowRequest, _window),
     "status": Operation(requests.StatusRequest, _status),
     "why": Operation(requests.WhyRequest, _why),
+    "replay": Operation(requests.ReplayRequest, _replay),
     "runs": Operation(requests.RunsRequest, _runs),
     "cost": Operation(requests.CostRequest, _cost),
     "run": Operation(requests.RunRequest, _run),

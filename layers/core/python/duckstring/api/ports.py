@@ -4,15 +4,17 @@ case.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from duckstring.engine.effects import PublishSnapshot
+from duckstring.engine.journal import Chapter
 from duckstring.model.as_of import Kept
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.iceberg import Database
+from duckstring.model.instants import Instant
 from duckstring.model.lake import Exported
 from duckstring.model.lineage import Lineage
 from duckstring.model.names import Line
@@ -105,6 +107,21 @@ class LineageReader(Protocol):
         """The rows of these runs. Long texts in them are cut."""
 
 
+class JournalReader(Protocol):
+    """The journals of lines."""
+
+    def open_chapters(self, lines: Collection[Line]) -> Mapping[Line, Chapter]:
+        """The chapter of each line that is still being written, with the line's state. A line that
+        never got a letter has none. Read it before the others.
+        """
+
+    def before(self, line: Line, at: Instant) -> Chapter | None:
+        """The last chapter that was ended at ``at`` or earlier."""
+
+    def following(self, line: Line, chapter: Chapter | None) -> Iterator[Chapter]:
+        """The ended chapters that come after one (None: all), the oldest first."""
+
+
 class LakeReader(Protocol):
     """The lake's catalogs."""
 
@@ -132,6 +149,7 @@ class ApiPorts:
     snapshots: Snapshots
     published: PublishedReader
     lineage: LineageReader
+    journal: JournalReader
     lakes: LakeReader
     iceberg: IcebergReader
     attempts: AttemptReader
@@ -187,6 +205,19 @@ class PublishPorts:
     states: StateReader
     published: PublishedReader
     mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class WhyPorts:
+    """What an explanation needs from outside."""
+
+    catalog: Catalog
+    removals: Removals
+    states: StateReader
+    history: HistoryReader
+    attempts: AttemptReader
+    journal: JournalReader
     clock: Clock
 
 

@@ -236,10 +236,23 @@ class TraceRequest(Struct, frozen=True):
 
 
 class WhyRequest(Struct, frozen=True):
-    """``why``."""
+    """``why``. ``at``: an instant of the past; null: now."""
 
     pond: Text
     major: Major | None = None
+    at: Text | None = None
+
+
+class ReplayRequest(Struct, frozen=True):
+    """``replay``. ``since`` and ``until`` are instants. ``after``: the ``next`` of the answer
+    before.
+    """
+
+    pond: Text
+    since: Text
+    major: Major | None = None
+    until: Text | None = None
+    after: Text | None = None
 
 
 class RemoveRequest(Struct, frozen=True):

@@ -1,20 +1,23 @@
 """``why``: why a line runs or does not, with the chain of causes down to the roots, and what would
-change them.
+change them; now, or at a moment of the past.
 
 It reads the catalog once, the states of the lines above (of one that runs also of those below) in
 batches of 100, a row of history for the last run and for each failed line, in one batch, and the
-rows of attempts in flight. It asks no other service, and changes nothing.
+rows of attempts in flight. It asks no other service, and changes nothing. Of the past it reads the
+lines' journals instead (``then.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from duckstring.api import why_words
 from duckstring.api.in_flight import rows_of
+from duckstring.api.ports import WhyPorts
 from duckstring.api.requests import WhyRequest
 from duckstring.api.status import in_flight, staleness, word_for
+from duckstring.api.then import AttemptsThen, NotKeptError, Then, instant_of, run_then
 from duckstring.api.why_runs import demand_of, inside, last_in_words
 from duckstring.engine.causes import (
     Busy,
@@ -34,11 +37,11 @@ from duckstring.engine.state import PondState, Run, Tide
 from duckstring.engine.whose import origins
 from duckstring.engine.why import chain
 from duckstring.model.durations import duration_in_words
-from duckstring.model.find import find
+from duckstring.model.find import find, find_ever_deployed
 from duckstring.model.graph import lines_above, lines_below
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
-from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, StateReader
+from duckstring.ports import AttemptReader, StateReader
 
 if TYPE_CHECKING:
     from duckstring.model.answers import (
@@ -60,49 +63,112 @@ _States = Mapping[Line, PondState]
 _Releases = Mapping[Line, "Release"]
 
 
-def why(
-    asked: WhyRequest,
-    *,
-    catalog: Catalog,
-    states: StateReader,
-    history: HistoryReader,
-    attempts: AttemptReader,
-    clock: Clock,
-) -> WhyAnswer:
-    """Explain what a line does now.
+def why(asked: WhyRequest, ports: WhyPorts) -> WhyAnswer:
+    """Explain what a line does now, or did at a moment of the past.
 
     Raises:
         PondNotFoundError: no such Pond.
+        OperatorError: the moment is none, is still to come, or nothing is kept of it.
     """
-    releases = catalog.releases()
+    if asked.at is not None:
+        return _why_then(asked, instant_of("at", asked.at, ports.clock.now()), ports)
+    releases = ports.catalog.releases()
     line = find(releases, asked.pond, asked.major).line
-    held = _read(states, {line})
-    state = held.get(line) or PondState(line)
-    is_running = any(run.failure is None for run in state.runs.values())
+    held = _read(ports.states, {line})
+    is_running = _runs_now(held.get(line) or PondState(line))
     others = lines_above(line, releases) | (lines_below(line, releases) if is_running else set())
-    held |= _read(states, others - {line})
-    now = clock.now()
-    found, left_off = chain(line, held, releases, now, most=_MOST_LINES)
+    held |= _read(ports.states, others - {line})
+    now = ports.clock.now()
+    return _told(_Moment(line, held, releases, now), ports.history, ports.attempts, now)
+
+
+def _why_then(asked: WhyRequest, at: Instant, ports: WhyPorts) -> WhyAnswer:
+    """What was deployed then is in the states; so are the Sources and Sinks of each line."""
+    line = find_ever_deployed(ports.catalog, ports.removals, asked.pond, asked.major)
+    then = Then(ports.journal, at)
+    then.read({line})
+    if line in then.unknown:
+        raise NotKeptError(line, at, then.unknown[line])
+    state = then.states[line]
+    _read_all(then, line, lambda one: set(one.sources))
+    if _runs_now(state):
+        _read_all(then, line, lambda one: set(one.sinks))
+    deployed = {of: one.next_release or one.release for of, one in then.states.items()}
+    releases = {of: release for of, release in deployed.items() if release is not None}
+    moment = _Moment(line, then.states, releases, at, frozenset(then.unknown))
+    history = _HistoryThen(ports.history, at)
+    return _told(moment, history, AttemptsThen(ports.attempts, at), ports.clock.now())
+
+
+def _read_all(then: Then, line: Line, lines: Callable[[PondState], set[Line]]) -> None:
+    """All lines that one leads to, the nearest first, as far as an answer has room."""
+    seen, ahead = {line}, {line}
+    while ahead and len(seen) < _MOST_LINES:
+        near = [then.states[one] for one in sorted(ahead) if one in then.states]
+        ahead = set().union(*map(lines, near)) - seen
+        then.read(ahead)
+        seen |= ahead
+
+
+class _Moment(NamedTuple):
+    """What is explained: the states and what is deployed ``at`` a moment. Nothing is known of the
+    lines ``unknown``.
+    """
+
+    line: Line
+    held: _States
+    releases: _Releases
+    at: Instant
+    unknown: frozenset[Line] = frozenset()
+
+
+def _told(moment: _Moment, history: LastRuns, attempts: AttemptReader, now: Instant) -> WhyAnswer:
+    line, held, releases, at, unknown = moment
+    state = held.get(line) or PondState(line)
+    found, left_off = chain(line, held, releases, at, most=_MOST_LINES, unknown=unknown)
     rows = rows_of(state, attempts)
     ended = history.last_runs(_numbers(state, found))
     last = ended.get(line)
-    told = [_line(one, held, releases, now, ended.get(one.line)) for one in found]
-    runs = [_run(state, run, held, now, rows) for _, run in sorted(state.runs.items())]
+    told = [_line(one, held, releases, at, ended.get(one.line)) for one in found]
+    runs = [_run(state, run, held, at, rows) for _, run in sorted(state.runs.items())]
     return {
         "line": line,
         "now": to_text(now),
-        "at": to_text(now),
+        "at": to_text(at),
         "status": told[0]["status"],
         "text": _in_short(told, runs),
         "end_f": to_text(state.end_f),
-        "staleness": _staleness(state, now),
+        "staleness": _staleness(state, at),
         "runs": runs,
         "chain": told,
         "left_off": left_off,
         "ways": _ways(told),
         "last_run": last,
-        "last": last_in_words(last, now) if last else "",
+        "last": last_in_words(last, at) if last else "",
     }
+
+
+def _runs_now(state: PondState) -> bool:
+    return any(run.failure is None for run in state.runs.values())
+
+
+class LastRuns(Protocol):
+    """The part of ``HistoryReader`` that an explanation needs."""
+
+    def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, RunRow]:
+        """The newest run of each line that has any."""
+
+
+class _HistoryThen:
+    """``LastRuns`` as of an instant."""
+
+    def __init__(self, history: LastRuns, at: Instant) -> None:
+        self._history, self._at = history, at
+
+    def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, RunRow]:
+        rows = self._history.last_runs(numbers)
+        then = {line: run_then(row, self._at) for line, row in rows.items()}
+        return {line: row for line, row in then.items() if row is not None}
 
 
 def _numbers(state: PondState, found: Sequence[LineCauses]) -> dict[Line, int]:

@@ -23,6 +23,7 @@ from duckstring.engine.causes import (
     Lags,
     NotAsked,
     NotDeployed,
+    NotKept,
     NotReceived,
     RetryAt,
     RunFirst,
@@ -59,6 +60,8 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
             return f"{line} is not deployed."
         case NotReceived(deployed):
             return f"{line} was deployed at {ago(deployed, now)}, and has not received that yet."
+        case NotKept():
+            return f"What {line} was like then is not kept."
         case Killed():
             return f"{line} was killed by an operator."
         case Failed():
@@ -135,7 +138,7 @@ def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, P
             return [_way(f"Ask for {line} now", commands.pulse(line))]
         case Short(asked=False) if state.health == "ok":
             return [_way("Ask the Sources, too (a wake asks none)", commands.pulse(line))]
-        case Blocked() | Short() | Lags():
+        case Blocked() | Short() | Lags() | NotKept():
             return []
         case WindowClosed(None):
             return [_way(f"Give {line} a Window that opens", commands.list_windows(line))]

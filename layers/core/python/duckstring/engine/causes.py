@@ -25,6 +25,10 @@ class NotReceived(Tagged, frozen=True):
     deployed: Instant
 
 
+class NotKept(Tagged, frozen=True):
+    """What the line was like at the moment that is explained is not kept."""
+
+
 class Killed(Tagged, frozen=True):
     """An operator stopped the line."""
 
@@ -135,6 +139,7 @@ class Due(Tagged, frozen=True):
 Cause = (
     NotDeployed
     | NotReceived
+    | NotKept
     | Killed
     | Failed
     | RetryAt

@@ -7,7 +7,7 @@ takes each cause away and sees the line run (``tests/property/test_why_laws.py``
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from duckstring.engine import runs
 from duckstring.engine.asking import lagging
@@ -25,6 +25,7 @@ from duckstring.engine.causes import (
     LineCauses,
     NotAsked,
     NotDeployed,
+    NotKept,
     NotReceived,
     RetryAt,
     RunFirst,
@@ -49,6 +50,7 @@ def chain(
     now: Instant,
     *,
     most: int,
+    unknown: Collection[Line] = (),
 ) -> tuple[tuple[LineCauses, ...], int]:
     """Why a line starts no run, and the causes of each line that these lead to, down to the roots.
 
@@ -62,6 +64,7 @@ def chain(
         releases: what the catalog selects.
         now: the moment that is explained.
         most: lines at most.
+        unknown: lines of which nothing is known.
 
     Returns:
         The lines with their causes, and how many lines more there are.
@@ -73,7 +76,8 @@ def chain(
         one = ahead.popleft()
         state = states.get(one) or PondState(one)
         busy = None if one == line else _busy(state)
-        causes = (busy,) if busy else hindrances(state, releases.get(one), now)
+        known = (busy,) if busy else hindrances(state, releases.get(one), now)
+        causes = (NotKept(),) if one in unknown else known
         if one != line and one not in waited_for:
             causes = tuple(cause for cause in causes if not isinstance(cause, NotAsked))
         found.append(LineCauses(one, causes))

@@ -33,6 +33,7 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "doctor"
             | "cost"
             | "why"
+            | "replay"
         }:
             return "viewer"
         case {"op": "window" | "arrival", "action": "list"} | {
