@@ -15,7 +15,7 @@ from duckstring_cli import render
 from duckstring_cli.screens import Rows
 
 _INDENT = "  "
-_KEYS = "Enter: next step; p: the one before; a: all that follow; q: quit "
+_KEYS = "(Enter: next step, p: the one before, a: all that follow, q: quit) "
 
 
 def together(answers: Iterable[ReplayAnswer]) -> ReplayAnswer:
