@@ -5,7 +5,7 @@ beside do.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
@@ -16,7 +16,10 @@ from duckstring.api.ports import WhyPorts
 from duckstring.api.requests import WhyRequest
 from duckstring.api.why import why
 from duckstring.engine.effects import RecordRun
+from duckstring.engine.journal import Entry, folded
+from duckstring.engine.signals import Deployed, Signal, Triggered
 from duckstring.engine.state import PondState, Wave
+from duckstring.model.instants import to_text
 from duckstring.model.names import Line
 from duckstring.orchestrator.ports import Held
 from duckstring.testing.simulator import pond
@@ -24,6 +27,7 @@ from tests.integration.aws import catchment
 from tests.unit.api.world import AttemptRows, StillClock
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 NAMES = [Line(f"p{number}@1") for number in range(120)]
 RELEASES = [
     pond(line, *([NAMES[at - 1]] if at else ()), version="1.0.0") for at, line in enumerate(NAMES)
@@ -62,3 +66,41 @@ def test_a_chain_of_a_hundred_and_twenty_ponds_is_explained_with_six_requests(mo
     assert answer["last"]
     assert calls == {"GetItem": 1, "Query": 1, "BatchGetItem": 4}
     """The catalog's revision and its releases; the line, the 119 above it, and a row of history."""
+
+
+def test_a_past_moment_costs_a_request_a_step_and_two_for_each_line_with_news(monkeypatch) -> None:
+    with catchment(monkeypatch) as here:
+        catalog = DynamoCatalog(here.clients, "catchment")
+        catalog.select(RELEASES[:3], overwrite=False, revision=0)
+        store = DynamoStateStore(here.clients, "catchment", timedelta(days=30))
+        for release in RELEASES[:3]:
+            take(store, release.line, Deployed(release), NOON)
+        last = RELEASES[2].line
+        take(store, last, Triggered("pulse", NOON + 2 * HOUR), NOON + 2 * HOUR)
+        calls: Counter[str] = Counter()
+        here.clients.dynamodb.meta.events.register(
+            "provide-client-params.dynamodb.*", lambda model, **_: calls.update([model.name])
+        )
+        answer = why(
+            WhyRequest(last.partition("@")[0], at=to_text(NOON + HOUR)),
+            WhyPorts(
+                catalog=catalog,
+                removals=catalog,
+                states=DynamoStateReader(here.clients, "catchment"),
+                history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
+                attempts=AttemptRows(),
+                journal=DynamoJournal(here.clients, "catchment"),
+                clock=StillClock(NOON + 3 * HOUR),
+            ),
+        )
+    assert (answer["status"], answer["chain"][0]["causes"][0]["kind"]) == ("idle", "not_asked")
+    assert calls == {"Query": 1 + 2, "BatchGetItem": 3}
+    """The line in the catalog, and what came before and after in its journal; the line, and each of
+    the two above it."""
+
+
+def take(store: DynamoStateStore, line: Line, signal: Signal, now: datetime) -> None:
+    held = store.load(line)
+    entry = Entry(held.state.revision + 1, now, (signal,))
+    stepped = folded(held.state, entry)
+    store.commit(held, stepped.state, stepped.effects, (1, "1"), now, entry)
