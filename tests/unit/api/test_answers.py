@@ -22,6 +22,7 @@ CALLS = {
     "compute": lambda client: client.compute("sales"),
     "window": lambda client: client.window("sales", "list"),
     "status": lambda client: client.status(),
+    "stale": lambda client: client.stale("sales"),
     "why": lambda client: client.why("sales"),
     "runs": lambda client: client.runs(),
     "run": lambda client: client.run("sales@1/1"),

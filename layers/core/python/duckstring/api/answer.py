@@ -23,6 +23,7 @@ from duckstring.api import (
     remove_table,
     requests,
     snapshots,
+    stale,
     status,
     tables,
     trace,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         RunAnswer,
         RunsAnswer,
         SnapshotsAnswer,
+        StaleAnswer,
         StatusAnswer,
         TablesAnswer,
         TraceAnswer,
@@ -215,6 +217,10 @@ def _window(asked: requests.WindowRequest, ports: ApiPorts) -> WindowAnswer:
             )
         case "list":
             return windows.listed(release.line, states=ports.states, clock=ports.clock)
+
+
+def _stale(asked: requests.StaleRequest, ports: ApiPorts) -> StaleAnswer:
+    return stale.stale(asked, _control_ports(ports))
 
 
 def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
@@ -373,6 +379,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "failure-budget": Operation(requests.BudgetRequest, _failure_budget),
     "compute": Operation(requests.ComputeRequest, _compute),
     "window": Operation(requests.WindowRequest, _window),
+    "stale": Operation(requests.StaleRequest, _stale),
     "status": Operation(requests.StatusRequest, _status),
     "why": Operation(requests.WhyRequest, _why),
     "runs": Operation(requests.RunsRequest, _runs),

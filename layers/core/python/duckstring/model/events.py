@@ -14,7 +14,9 @@ from duckstring.model.triggers import TriggerKind
 SOURCE = "duckstring"
 POND_TYPE, TRIGGER_TYPE = "duckstring.pond", "duckstring.trigger"
 
-PondEvent = Literal["succeeded", "failed", "killed", "blocked", "recovered", "contract", "check"]
+PondEvent = Literal[
+    "succeeded", "failed", "killed", "blocked", "recovered", "contract", "check", "stale", "fresh"
+]
 
 
 class PondDetail(TypedDict):
