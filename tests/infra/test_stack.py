@@ -44,7 +44,8 @@ FUNCTIONS = (
 OUTPUTS = (
     *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
     *("OperatorFunction", "ViewerFunction"),
-    *("ViewerPolicy", "OperatorPolicy", "DeployerPolicy", "DataPolicy"),
+    *("ViewerPolicy", "OperatorPolicy", "DeployerPolicy", "DataPolicy", "AlertsPolicy"),
+    "AlertRole",
     *(
         "DeadLetters",
         "Delays",
@@ -450,7 +451,11 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
     ("name", "action", "partitions"),
     [
         ("api", "dynamodb:PutItem", ["CATALOG", "POND#*", "SCHEMA"]),
-        ("orchestrator", "dynamodb:PutItem", ["LINE#*", "WORK#*", "TOKEN#*", "PERMITS", "SCHEMA"]),
+        (
+            "orchestrator",
+            "dynamodb:PutItem",
+            ["LINE#*", "WORK#*", "TOKEN#*", "PERMITS", "SCHEMA", "ALERTS"],
+        ),
         ("attempt", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
         ("attempt", "dynamodb:UpdateItem", ["WORK#*"]),
         ("vendor", "dynamodb:GetItem", ["LINE#*", "PERMITS"]),
