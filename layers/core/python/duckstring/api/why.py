@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api import why_words
 from duckstring.api.in_flight import rows_of
+from duckstring.api.late import ROWS, will_be_late
 from duckstring.api.requests import WhyRequest
 from duckstring.api.status import in_flight, staleness, word_for
 from duckstring.api.why_runs import demand_of, inside, last_in_words
@@ -38,6 +39,7 @@ from duckstring.model.find import find
 from duckstring.model.graph import lines_above, lines_below
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
+from duckstring.model.staleness import in_words
 from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, StateReader
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def why(
         "status": told[0]["status"],
         "text": _in_short(told, runs),
         "end_f": to_text(state.end_f),
-        "staleness": _staleness(state, now),
+        "staleness": _staleness(state, now, _late(state, held, history, now)),
         "runs": runs,
         "chain": told,
         "left_off": left_off,
@@ -211,7 +213,26 @@ def _run(
     }
 
 
-def _staleness(state: PondState, now: Instant) -> Staleness:
+def _late(state: PondState, held: _States, history: HistoryReader, now: Instant) -> str:
+    def rows(line: Line) -> Sequence[RunRow]:
+        return history.runs(now=now, limit=ROWS, line=line)
+
+    return will_be_late(state, held, rows, now)
+
+
+def _bound(state: PondState, now: Instant) -> str:
+    """What a bound that counts says of the data."""
+    watch = state.watch
+    if watch is None:
+        return ""
+    whose = "declared" if watch.declared else "by its Tide"
+    if watch.is_stale:
+        since = why_words.ago(watch.stale, now)
+        return f" It is stale since {since}: its bound is {in_words(watch.bound)} ({whose})."
+    return f" Its bound is {in_words(watch.bound)} ({whose})."
+
+
+def _staleness(state: PondState, now: Instant, late: str) -> Staleness:
     seconds = staleness(state.end_f, state.delay, now)
     bound = state.trigger.bound if isinstance(state.trigger, Tide) else None
     asked = min(state.targets, default=None)
@@ -220,11 +241,17 @@ def _staleness(state: PondState, now: Instant) -> Staleness:
         "seconds": seconds,
         "bound": bound.total_seconds() if bound is not None else None,
         "asked": to_text(asked) if asked else None,
-        "late": over or asked is not None,
+        "late": over or asked is not None or _is_stale(state) or bool(late),
         "text": _age(state, now, seconds)
         + (f" Its Tide allows {duration_in_words(bound)}." if bound is not None else "")
-        + (f" Newer output has been asked for since {why_words.ago(asked, now)}." if asked else ""),
+        + (f" Newer output has been asked for since {why_words.ago(asked, now)}." if asked else "")
+        + (_bound(state, now) if state.stale_bound is not None or _is_stale(state) else "")
+        + (f" {late}" if late else ""),
     }
+
+
+def _is_stale(state: PondState) -> bool:
+    return state.watch is not None and state.watch.is_stale
 
 
 def _age(state: PondState, now: Instant, seconds: float | None) -> str:
