@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -268,19 +268,18 @@ class AlertStore:
         _or_gone(lambda: self._events.delete_api_destination(Name=resource))
         _or_gone(lambda: self._events.delete_connection(Name=resource))
         for arn in topics:
-            _or_gone(lambda arn=arn: self._sns.delete_topic(TopicArn=arn))
+            _or_gone(partial(self._sns.delete_topic, TopicArn=arn))
 
     # what there is
 
     def _rules(self) -> Iterator[Mapping[str, Any]]:
-        prefix, token = f"{self._bus}{ALERTS}", None
+        prefix, more = f"{self._bus}{ALERTS}", dict[str, str]()
         while True:
-            more = {"NextToken": token} if token else {}
             page = self._events.list_rules(EventBusName=self._bus, NamePrefix=prefix, **more)
             yield from page["Rules"]
-            token = page.get("NextToken")
-            if not token:
+            if not (token := page.get("NextToken")):
                 return
+            more = {"NextToken": token}
 
     def _read(self, rule: Mapping[str, Any]) -> Alert:
         _, _, said = rule.get("Description", "").partition(": ")

@@ -13,6 +13,8 @@ from duckstring_cli.alerting.store import Alert
 def trial(alert: Alert, catchment: str) -> AlertDetail:
     """For one alert, whose rule lets it pass whatever pages it is for."""
     now = to_text(datetime.now(UTC))
+    title = f"[{catchment}] Test of the alert {alert.name}"
+    words = texts(title, "Nothing has happened.", "", "Type: duckstring alert list")
     return {
         "catchment": catchment,
         "alert": "test",
@@ -27,11 +29,9 @@ def trial(alert: Alert, catchment: str) -> AlertDetail:
         "stale": [],
         "concerns": list(alert.wanted.ponds),
         "to": [alert.name],
-        **texts(
-            f"[{catchment}] Test of the alert {alert.name}",
-            "Nothing has happened.",
-            "",
-            "Type: duckstring alert list",
-        ),
+        "title": words["title"],
+        "text": words["text"],
+        "email": words["email"],
+        "slack": words["slack"],
         "key": f"test:{alert.name}:{now}",
     }

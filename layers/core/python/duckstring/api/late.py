@@ -130,8 +130,8 @@ def takes(line: Line, rows: Sequence[RunRow]) -> Takes | None:
     if not ended:
         return None
     recent, before = ended[:_RECENT], ended[_RECENT:]
-    now = median(took for _, took in recent)
-    usual = median(took for _, took in before) if len(before) >= _LEAST else None
+    now = _median(recent)
+    usual = _median(before) if len(before) >= _LEAST else None
     if usual is None or now < max(usual * _SLOWER, usual + _SECOND):
         return Takes(line, now)
     since = recent[0][0]
@@ -140,6 +140,10 @@ def takes(line: Line, rows: Sequence[RunRow]) -> Takes | None:
             break
         since = began
     return Takes(line, now, usual, since)
+
+
+def _median(ended: Sequence[tuple[Instant, timedelta]]) -> timedelta:
+    return timedelta(seconds=median(took.total_seconds() for _, took in ended))
 
 
 def _shown(duration: timedelta) -> str:

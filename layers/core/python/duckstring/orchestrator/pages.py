@@ -87,6 +87,7 @@ class _Said:
 def _detail(about: About, alert: Alert, said: _Said, catchment: str, key: str) -> AlertDetail:
     line = about.state.line
     pond, major = parse_line(line)
+    words = texts(f"[{catchment}] {said.title}", said.what, said.effect, f"Type: {said.todo}")
     detail: AlertDetail = {
         "catchment": catchment,
         "alert": alert,
@@ -96,11 +97,14 @@ def _detail(about: About, alert: Alert, said: _Said, catchment: str, key: str) -
         "major": major,
         "version": about.version,
         "since": to_text(about.since),
-        "blocks": sorted(about.blocks)[:_LISTED],
+        "blocks": [*sorted(about.blocks)[:_LISTED]],
         "blocked": len(about.blocks),
-        "stale": sorted(about.stale)[:_LISTED],
+        "stale": [*sorted(about.stale)[:_LISTED]],
         "concerns": _concerns(line, about.blocks),
-        **texts(f"[{catchment}] {said.title}", said.what, said.effect, f"Type: {said.todo}"),
+        "title": words["title"],
+        "text": words["text"],
+        "email": words["email"],
+        "slack": words["slack"],
         "key": key,
     }
     state = about.state

@@ -35,7 +35,7 @@ class DynamoIncidents:
         if item is None:
             return Told(line)
         incidents: Mapping[Trouble, Incident] = _incidents.decode(item["incidents"]["S"])
-        return Told(line, int(item["version"]["N"]), incidents)
+        return Told(line, int(item["revision"]["N"]), incidents)
 
     def write(self, told: Told) -> Told:
         """Replace what was read."""
@@ -45,17 +45,13 @@ class DynamoIncidents:
                 TableName=self._table,
                 Item={
                     **_key(told.line),
-                    "version": {"N": str(new.version)},
+                    "revision": {"N": str(new.version)},
                     "incidents": {"S": msgspec.json.encode(new.incidents).decode()},
                 },
-                ConditionExpression="version = :held"
+                ConditionExpression="revision = :held"
                 if told.version
-                else "attribute_not_exists(pk)",
-                **(
-                    {"ExpressionAttributeValues": {":held": {"N": str(told.version)}}}
-                    if told.version
-                    else {}
-                ),
+                else "attribute_not_exists(pk) OR revision = :held",
+                ExpressionAttributeValues={":held": {"N": str(told.version)}},
             )
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
