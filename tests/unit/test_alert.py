@@ -86,6 +86,7 @@ def test_a_failed_line_that_fails_again_is_not_told_again_and_its_recovery_is() 
     assert [page["alert"] for page in pages] == ["failed", "recovered"]
     assert pages[1]["title"] == "[dev] a@1 recovered"
     assert "It blocked b@1, c@1, d@1." in pages[1]["text"]
+    assert "a@1/5 is published." in pages[1]["text"]
 
 
 def fails_until(attempted: Attempted, run: int) -> Failure | None:
@@ -111,6 +112,7 @@ def test_lines_that_a_failure_makes_stale_are_not_told_but_named_when_it_is_over
     desk.world.order(A, "clear")
     desk.world.run_until(desk.world.now)
     (page,) = desk.look()
+    assert "It was down for 2h58m. a@1/3 runs now." in page["text"]
     assert page["stale"] == [B, C, D]
     assert "b@1, c@1, d@1 are older than their bound." in page["text"]
     desk.world.run_until(desk.world.now + HOUR / 2)
@@ -170,6 +172,35 @@ def test_a_kill_is_told_as_one() -> None:
     assert (page["alert"], page["of"]) == ("killed", "failed")
     assert page["title"] == "[dev] a@1 was killed, and blocks 3"
     assert "error" not in page
+    desk.world.order(A, "clear")
+    desk.world.run_until(desk.world.now)
+    (over,) = desk.look()
+    assert "a@1/1 is published." in over["text"]
+    assert desk.told[A].incidents == {}
+
+
+def test_a_line_that_was_cleared_and_rests_says_that_nothing_has_run() -> None:
+    desk = catchment()
+    again(desk, A)
+    desk.world.trigger(A, "pulse")
+    desk.world.run_until(desk.world.now + seconds(0.5))
+    desk.world.order(A, "kill")  # in the middle of its third run
+    desk.world.run_until(desk.world.now + seconds(5))
+    desk.look()
+    desk.world.order(A, "clear")
+    desk.world.run_until(desk.world.now)
+    (page,) = desk.look()
+    assert "It was cleared, and has not run since." in page["text"]
+
+
+def test_a_line_that_is_woken_runs_and_has_published_nothing_yet() -> None:
+    desk = catchment(A)
+    again(desk)
+    desk.look()
+    desk.world.order(A, "wake")
+    desk.world.run_until(desk.world.now + seconds(0.5))
+    (page,) = desk.look()
+    assert "a@1/3 runs now." in page["text"]
 
 
 def test_removing_a_line_that_is_down_ends_its_incident() -> None:

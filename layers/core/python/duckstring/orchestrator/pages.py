@@ -72,8 +72,19 @@ def recovery_page(about: About, catchment: str, key: str, now: Instant) -> Alert
     else:
         title = f"{line} recovered"
     what = f"It was {'stale' if about.trouble == 'stale' else 'down'} for {took}."
+    if about.trouble == "failed" and state.release is not None:
+        what = f"{what} {_how_it_goes_on(state)}"
     said = _Said(title, what, _effect(about, "It blocked"), commands.status(line))
     return _detail(about, "recovered", said, catchment, key)
+
+
+def _how_it_goes_on(state: PondState) -> str:
+    """A line that was cleared is healthy, and has shown nothing yet."""
+    if state.runs:
+        return f"{run_key(state.line, max(state.runs))} runs now."
+    if state.snapshot and state.snapshot == state.runs_started:
+        return f"{run_key(state.line, state.snapshot)} is published."
+    return "It was cleared, and has not run since."
 
 
 @dataclass(frozen=True, slots=True)
