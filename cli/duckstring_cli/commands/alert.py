@@ -37,7 +37,7 @@ _PATIENCE = 5.0
 Url = Annotated[
     str | None,
     typer.Argument(
-        metavar="[URL]",
+        metavar="URL",
         show_default=False,
         help="Asked for if it is left out, and not shown; or read from standard input.",
     ),
@@ -151,7 +151,7 @@ def list_(as_json: AsJson = False, catchment: CatchmentName = None) -> None:
         render.print_json({"alerts": [one.to_json() for one in alerts], "bounds": told})
         return
     if alerts:
-        made = render.table("NAME", "KIND", "TO", "ON", "PONDS", "STATE", last="wrapped")
+        made = render.table("NAME", "TO", "TOLD OF", last="wrapped")
         for one in alerts:
             made.add_row(*(escape(render.one_line(cell)) for cell in _row(one)))
         render.out().print(made)
@@ -159,10 +159,9 @@ def list_(as_json: AsJson = False, catchment: CatchmentName = None) -> None:
         render.say("Nobody is told of anything.")
         render.note("Tell somebody: duckstring alert add slack|webhook|email --help")
     if bounds:
-        made = render.table("LINE", "BOUND", "FROM", "STATE", last="wrapped")
+        made = render.table("LINE", "BOUND", last="wrapped")
         for line, bound in bounds:
-            source = "declared" if bound["declared"] else "its Tide"
-            made.add_row(escape(line), escape(bound["words"]), source, _state(bound))
+            made.add_row(escape(line), escape(_bound_in_words(bound)))
         render.out().print(made)
 
 
@@ -221,7 +220,7 @@ def stale(
     bound: Annotated[
         str | None,
         typer.Argument(
-            metavar="[AGE|none|tide]",
+            metavar="AGE|none|tide",
             show_default=False,
             help="An age like 2h; none: never stale; tide: as its Tide says.",
         ),
@@ -265,9 +264,7 @@ def stale(
     if told is None:
         render.say(f"{done}[bold]{line}[/] has no bound: nobody is told how old its data is")
     else:
-        source = "declared" if told["declared"] else "of its Tide"
-        words = escape(told["words"])
-        render.say(f"{done}[bold]{line}[/]: {words} ({source}); {_state(told)}")
+        render.say(f"{done}[bold]{line}[/]: {escape(_bound_in_words(told))}")
     if not answer["applied"]:
         render.warn("The line has not received it yet; it will.")
 
@@ -299,10 +296,13 @@ def _bound(
     return "set", {"within": seconds}
 
 
-def _state(bound: BoundTold) -> str:
+def _bound_in_words(bound: BoundTold) -> str:
+    source = "declared" if bound["declared"] else "of its Tide"
     if bound["stale"]:
-        return f"[red]stale[/] since {render.moment(bound['stale'])}"
-    return f"in time until {render.moment(bound['due'])}" if bound["due"] else "in time"
+        state = f"stale since {render.moment(bound['stale'])}"
+    else:
+        state = f"in time until {render.moment(bound['due'])}" if bound["due"] else "in time"
+    return f"{bound['words']} ({source}); {state}"
 
 
 def _add(
@@ -360,8 +360,8 @@ def _confirm(alert: Alert, catchment: str | None, *, yes: bool) -> None:
 
 
 def _row(alert: Alert) -> tuple[str, ...]:
-    ponds = ", ".join(alert.wanted.ponds) or "all"
-    return alert.name, alert.kind, alert.to, ", ".join(alert.wanted.on), ponds, alert.state
+    state = "" if alert.state == "on" else f"; {alert.state}"
+    return alert.name, f"{alert.kind} {alert.to}", f"{_in_words(alert.wanted)}{state}"
 
 
 def _in_words(wanted: Wanted) -> str:
