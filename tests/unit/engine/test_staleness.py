@@ -280,3 +280,12 @@ def test_removing_a_tide_removes_its_bound() -> None:
     assert step(state, Triggered("remove", START), START + HOUR).state.watch is None
     removed = step(state, Removed(START + HOUR), START + HOUR)
     assert removed.state.watch is None
+
+
+def test_a_line_that_is_removed_while_it_is_down_is_no_longer_down() -> None:
+    world = declared(TWO_HOURS)
+    world.order(C, "kill")
+    world.remove(C)
+    world.run_until(world.now)
+    (event,) = [event for of, event in world.events if of == C and event.event == "recovered"]
+    assert (event.previous, event.reason) == ("killed", f"{C} was removed")
