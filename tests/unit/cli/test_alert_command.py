@@ -120,6 +120,9 @@ def test_a_test_that_comes_back_is_said_and_taken_out_of_the_dead(aws, store):
             MessageAttributes={"ERROR_MESSAGE": {"DataType": "String", "StringValue": error}},
         )
     assert store.test(page, 2.0) == "The endpoint answered 404."
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    held = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    assert [held[name] for name in names] == ["1", "0"]
     (left,) = aws("sqs").receive_message(QueueUrl=queue)["Messages"]
     assert left["Body"] == "{}"
 
