@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -16,7 +18,9 @@ from duckstring_cli.alerting.recipients import Recipient, Wanted
 from duckstring_cli.alerting.store import AlertStore, NoAlertError
 from duckstring_cli.alerting.trial import trial
 from duckstring_cli.catchments import Catchment
+from duckstring_cli.commands import alert
 from duckstring_cli.errors import BadInputError
+from duckstring_cli.stores import destroy
 from tests.unit.cli.commands_kit import Bench
 
 BUS = "duckstring-prod"
@@ -60,8 +64,8 @@ def test_slack_is_an_api_destination_that_gets_a_text(aws, store):
     destination = aws("events").describe_api_destination(Name=f"{BUS}_alert_slack")
     assert destination["InvocationEndpoint"] == SLACK
     assert destination["HttpMethod"] == "POST"
-    (alert,) = store.all()
-    assert alert.to_json() == {
+    (one,) = store.all()
+    assert one.to_json() == {
         "name": "slack",
         "kind": "slack",
         "to": "hooks.slack.com",
@@ -82,8 +86,8 @@ def test_a_mailbox_is_a_topic_that_only_its_rule_may_publish_to(aws, store):
     assert statement["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(
         f"rule/{BUS}/{BUS}_alert_email"
     )
-    (alert,) = store.all()
-    assert (alert.kind, alert.to) == ("email", "team@example.com")
+    (one,) = store.all()
+    assert (one.kind, one.to) == ("email", "team@example.com")
 
 
 def test_removing_leaves_nothing_and_a_second_time_is_no_error(aws, store):
@@ -301,3 +305,70 @@ def test_a_stack_of_before_is_refused_with_what_to_do(monkeypatch):
     monkeypatch.setattr(catchments, "output", lambda *_: "")
     with pytest.raises(Exception, match="older than this command"):
         AlertStore.of(PROD)
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    stdin = SimpleNamespace(isatty=lambda: False, buffer=io.BytesIO(text.encode()))
+    monkeypatch.setattr("sys.stdin", stdin)
+
+
+def test_a_url_is_read_from_standard_input_and_shown_nowhere(aws, store, bench, monkeypatch):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    piped(monkeypatch, f"{SLACK}\n")
+    code, out, err = bench.run("alert", "add", "slack", "--pond", "sales")[:3]
+    assert code == 0
+    assert "slack: slack hooks.slack.com is told of failed, stale, recovered of sales" in out
+    assert "secretpart" not in out + err
+    destination = aws("events").describe_api_destination(Name=f"{BUS}_alert_slack")
+    assert destination["InvocationEndpoint"] == SLACK
+
+
+def test_a_headers_value_is_read_from_standard_input(aws, store, bench, monkeypatch):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    piped(monkeypatch, "Bearer sesame\n")
+    words = ("alert", "add", "webhook", "https://example.com/x", "--header", "Authorization")
+    code, out, err = bench.run(*words)[:3]
+    assert code == 0
+    assert "sesame" not in out + err
+    connection = aws("events").describe_connection(Name=f"{BUS}_alert_webhook")
+    key = connection["AuthParameters"]["ApiKeyAuthParameters"]
+    assert key["ApiKeyName"] == "Authorization"
+    piped(monkeypatch, "x\n")
+    code, _, err = bench.run("alert", "add", "webhook", "--header", "Authorization")[:3]
+    assert code == 2
+    assert "give the URL as well" in err
+
+
+def test_removing_asks_first(store, bench, monkeypatch):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    add(store, "slack", Recipient("slack", SLACK))
+    piped(monkeypatch, "")
+    code, _, err = bench.run("alert", "rm", "slack")[:3]
+    assert code == 1
+    assert "without confirmation" in err
+    assert store.names() == ["slack"]
+    assert bench.run("alert", "rm", "slack", "-y")[0] == 0
+    assert store.names() == []
+
+
+def test_a_second_alert_of_a_kind_has_a_number(store, bench, monkeypatch):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    for _ in range(2):
+        assert bench.run("alert", "add", "slack", SLACK)[0] == 0
+    assert store.names() == ["slack", "slack-2"]
+
+
+def test_destroying_a_catchment_deletes_its_alerts_so_that_its_bus_can_be_deleted(aws, store):
+    add(store, "slack", Recipient("slack", SLACK))
+    add(store, "email", Recipient("email", "team@example.com"))
+    outputs = {"Bus": BUS, "AlertRole": ROLE, "DeadEvents": "https://sqs/123456789012/dead"}
+    stack = {
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+    }
+    destroy._delete_alerts(SimpleNamespace(catchment=PROD, open=aws), stack)
+    assert store.names() == []
+    aws("events").delete_event_bus(Name=BUS)
+
+
+def test_a_stack_of_before_has_no_alerts_to_delete():
+    destroy._delete_alerts(SimpleNamespace(), {"Outputs": []})
