@@ -160,10 +160,11 @@ def _why_stale(state: PondState) -> str:
 
 def _effect(about: About, verb: str) -> str:
     named = f"{verb} {_some(sorted(about.blocks))}." if about.blocks else ""
-    old = sorted(set(about.stale) - {about.state.line} if about.trouble == "stale" else about.stale)
-    are = "is" if len(old) == 1 else "are"
-    aged = f"{_some(old)} {are} older than their bound." if old else ""
-    return " ".join(filter(None, (named, aged.replace("their", "its") if are == "is" else aged)))
+    own = {about.state.line} if about.trouble == "stale" else set()
+    old = sorted(set(about.stale) - own)
+    are, their = ("is", "its") if len(old) == 1 else ("are", "their")
+    aged = f"{_some(old)} {are} older than {their} bound." if old else ""
+    return " ".join(filter(None, (named, aged)))
 
 
 def _look(line: Line) -> str:
