@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.people import CONSISTS_OF, Places, Statement, allowed
+from infra.people import CONSISTS_OF, AlertPlaces, Places, Statement, allowed
 
 PAGE = Path(__file__).with_name("aws.md")
 BEGIN, END = (
@@ -34,6 +34,21 @@ PLACES = Places(
     dead=[_QUEUE.format(name) for name in ("DeadLetters", "DeadDelays", "DeadEvents")],
     queues=[_QUEUE.format(name) for name in ("Mailbox", "Delays")],
     cluster="arn:aws:ecs:REGION:ACCOUNT:cluster/<Cluster>",
+    alerts=AlertPlaces(
+        bus="arn:aws:events:REGION:ACCOUNT:event-bus/<Bus>",
+        role="<AlertRole>",
+        rules="arn:aws:events:REGION:ACCOUNT:rule/<Bus>/<Bus>_alert_*",
+        destinations=[
+            "arn:aws:events:REGION:ACCOUNT:connection/<Bus>_alert_*",
+            "arn:aws:events:REGION:ACCOUNT:api-destination/<Bus>_alert_*",
+        ],
+        topics="arn:aws:sns:REGION:ACCOUNT:<Bus>_alert_*",
+        secrets="arn:aws:secretsmanager:REGION:ACCOUNT:secret:events!connection/<Bus>_alert_*",
+        service_role=(
+            "arn:aws:iam::ACCOUNT:role/aws-service-role/apidestinations.events.amazonaws.com/"
+            "AWSServiceRoleForAmazonEventBridgeApiDestinations"
+        ),
+    ),
 )
 
 

@@ -140,13 +140,17 @@ class Grants:
     def _orchestrator(self) -> None:
         role = _role(self.doors.orchestrator.role)
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
-        read = _leading("LINE#*", "WORK#*", "TOKEN#*", "CATALOG", "POND#*", "PERMITS", "SCHEMA")
+        read = _leading(
+            "LINE#*", "WORK#*", "TOKEN#*", "CATALOG", "POND#*", "PERMITS", "SCHEMA", "ALERTS"
+        )
         _allow(role, _READ, [self.storage.table.table_arn], conditions=read)
         _allow(
             role,
             _WRITE,
             [self.storage.table.table_arn],
-            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "PERMITS", "SCHEMA"),
+            conditions=_leading(
+                *("LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*"), *("PERMITS", "SCHEMA", "ALERTS")
+            ),
         )
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])

@@ -1,4 +1,5 @@
-"""What people may do, by level of access: a managed policy for each, and one for what tables hold.
+"""What people may do, by level of access: a managed policy for each, one for what tables hold, and
+one for where pages go.
 
 The policies give no access to the table's items, the secret or the state machine. The functions
 read these, and each function decides what it serves. ``*`` is a resource only where AWS has no
@@ -18,6 +19,7 @@ from duckstring.model.iceberg import FOLDER as ICEBERG
 from duckstring.model.iceberg import prefix_of
 from duckstring.model.lake import FOLDER
 from infra.accepted import accept_wildcards
+from infra.alerts import Alerts
 from infra.doors import Doors
 from infra.glue import glue_arns
 from infra.messaging import Messaging
@@ -25,7 +27,9 @@ from infra.storage import TABLES, Storage
 from infra.tasks import Tasks
 
 DATA = "data"
-"""The policy beside the levels: the rows of published tables."""
+"""A policy beside the levels: the rows of published tables."""
+ALERTS = "alerts"
+"""Another one: where pages go. They say what fails, and leave the account."""
 _WILDCARDS = {
     r"/errors/\*\.txt": "One object for each failure that is too long for its item.",
     r"/artifacts/\*\.zip": "One package for each version of each Pond.",
@@ -36,6 +40,7 @@ _WILDCARDS = {
     r"/data/\*/\*/\*/\*": "Files of other engines: what they are called, only the engine knows.",
     r"^\*": "AWS has no narrower resource for lists and alarms. They show no data.",
     r":\*": "A log group's streams, or the id that CloudFormation puts after a stack's name.",
+    r"_alert_\*": "One for each alert, and the id that EventBridge puts after its name.",
     r"/\*": "The id that CloudFormation puts after a stack's name.",
 }
 """Why resources of these forms are not named to their end."""
@@ -44,8 +49,14 @@ CONSISTS_OF: Mapping[str, Sequence[str]] = {
     "operator": ("viewer", "operator"),
     "deployer": ("viewer", "operator", "deployer", DATA),
     DATA: (DATA,),
+    ALERTS: (ALERTS,),
 }
 """The policies, and the parts that each is made of."""
+
+_SERVICE_ROLE = (
+    "aws-service-role/apidestinations.events.amazonaws.com/"
+    "AWSServiceRoleForAmazonEventBridgeApiDestinations"
+)
 
 TABLE_SETTINGS = (
     "dynamodb:DescribeContinuousBackups",
@@ -101,7 +112,23 @@ class Places:
     dead: Sequence[str]
     queues: Sequence[str]
     cluster: str
+    alerts: AlertPlaces
     glue: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPlaces:
+    """The ARNs of what alerts are made of. ``secrets``: where EventBridge keeps what connections
+    authenticate with. ``service_role``: of EventBridge, which it makes once for an account.
+    """
+
+    bus: str
+    role: str
+    rules: str
+    destinations: Sequence[str]
+    topics: str
+    secrets: str
+    service_role: str
 
 
 def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
@@ -152,12 +179,37 @@ def allowed(to: Places) -> Mapping[str, Sequence[Statement]]:
             Statement("TakeDeadLettersAway", ["sqs:DeleteMessage"], to.dead),
             Statement("SendDeadEventsBack", ["lambda:InvokeFunction"], [to.orchestrator]),
         ),
+        ALERTS: _of_alerts(to.alerts),
         DATA: (
             Statement("ReadTables", ["s3:GetObject"], [f"{to.bucket}/{key}" for key in TABLES]),
             Statement("ReadTheLake", ["s3:GetObject"], [f"{to.bucket}/{FOLDER}*"]),
             *_of_iceberg(to),
         ),
     }
+
+
+def _of_alerts(to: AlertPlaces) -> Sequence[Statement]:
+    """To make, show, test and delete alerts."""
+    changes = ("Create", "Update", "Delete")
+    secrets = ("CreateSecret", "PutSecretValue", "UpdateSecret", "DescribeSecret", "DeleteSecret")
+    rules = ("PutRule", "DeleteRule", "PutTargets", "RemoveTargets", "ListTargetsByRule")
+    topics = ("CreateTopic", "SetTopicAttributes", "Subscribe", "ListSubscriptionsByTopic")
+    return (
+        Statement("FindAlerts", ["events:ListRules"], ["*"]),
+        Statement("SetAlerts", [f"events:{one}" for one in rules], [to.rules]),
+        Statement(
+            "SetDestinations",
+            [f"events:{do}{what}" for what in ("Connection", "ApiDestination") for do in changes],
+            to.destinations,
+        ),
+        Statement(
+            "KeepWhatAuthenticates", [f"secretsmanager:{one}" for one in secrets], [to.secrets]
+        ),
+        Statement("LetEventsKeepIt", ["iam:CreateServiceLinkedRole"], [to.service_role]),
+        Statement("LetEventsCall", ["iam:PassRole"], [to.role]),
+        Statement("SetTopics", [*(f"sns:{one}" for one in topics), "sns:DeleteTopic"], [to.topics]),
+        Statement("TestAlerts", ["events:PutEvents"], [to.bus]),
+    )
 
 
 def _of_iceberg(to: Places) -> Sequence[Statement]:
@@ -184,7 +236,7 @@ class People(Construct):
     permission set names a policy by its name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - constructs are composed by name
         self,
         scope: Construct,
         construct_id: str,
@@ -193,10 +245,18 @@ class People(Construct):
         storage: Storage,
         messaging: Messaging,
         tasks: Tasks,
+        alerts: Alerts,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
-        to = _places(stack, doors=doors, storage=storage, messaging=messaging, tasks=tasks)
+        to = _places(
+            stack,
+            doors=doors,
+            storage=storage,
+            messaging=messaging,
+            tasks=tasks,
+            alerts=_alert_places(stack, messaging, alerts),
+        )
         if doors.iceberg:
             prefix = prefix_of(doors.catchment)
             to = replace(to, glue=glue_arns(stack, prefix, "database", "table"))
@@ -219,8 +279,47 @@ class People(Construct):
             accept_wildcards(self.policies[name], named, _WILDCARDS)
 
 
+def _alert_places(stack: Stack, messaging: Messaging, alerts: Alerts) -> AlertPlaces:
+    prefix = alerts.prefix
+
+    def of_events(resource: str) -> str:
+        return stack.format_arn(service="events", resource=resource, resource_name=f"{prefix}*")
+
+    return AlertPlaces(
+        bus=messaging.bus.event_bus_arn,
+        role=alerts.role.role_arn,
+        rules=stack.format_arn(
+            service="events",
+            resource="rule",
+            resource_name=f"{messaging.bus.event_bus_name}/{prefix}*",
+        ),
+        destinations=[of_events("connection"), of_events("api-destination")],
+        topics=stack.format_arn(
+            service="sns", resource=f"{prefix}*", arn_format=ArnFormat.NO_RESOURCE_NAME
+        ),
+        secrets=stack.format_arn(
+            service="secretsmanager",
+            resource="secret",
+            resource_name=f"events!connection/{prefix}*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        ),
+        service_role=stack.format_arn(
+            service="iam",
+            region="",
+            resource="role",
+            resource_name=_SERVICE_ROLE,
+        ),
+    )
+
+
 def _places(
-    stack: Stack, *, doors: Doors, storage: Storage, messaging: Messaging, tasks: Tasks
+    stack: Stack,
+    *,
+    doors: Doors,
+    storage: Storage,
+    messaging: Messaging,
+    tasks: Tasks,
+    alerts: AlertPlaces,
 ) -> Places:
     functions = (
         *(doors.orchestrator, doors.ripple, doors.discovery, doors.sweep),
@@ -251,4 +350,5 @@ def _places(
         ],
         queues=[messaging.mailbox.queue_arn, messaging.delays.queue_arn],
         cluster=tasks.cluster_arn,
+        alerts=alerts,
     )

@@ -12,7 +12,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from duckstring.model.events import TRIGGER_TYPE
+from duckstring.model.events import POND_TYPE, SOURCE, TRIGGER_TYPE
+from duckstring.orchestrator.alert import STATES
 
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 """A run that succeeds tells its line itself, through its Ripples."""
@@ -48,6 +49,15 @@ class Routing(Construct):
             "Triggers",
             event_bus=bus,
             event_pattern=events.EventPattern(detail_type=[TRIGGER_TYPE]),
+            targets=[target],
+        )
+        events.Rule(
+            self,
+            "Troubles",
+            event_bus=bus,
+            event_pattern=events.EventPattern(
+                source=[SOURCE], detail_type=[POND_TYPE], detail={"state": list(STATES)}
+            ),
             targets=[target],
         )
         events.Rule(

@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from duckstring.model.settings import Settings
+from infra.alerts import Alerts
 from infra.clock import Alarms, Sweep
 from infra.code import Code
 from infra.config import Config
@@ -94,6 +95,13 @@ class CatchmentStack(Stack):
             Isolation(self, "Isolation", vendor=self._doors.vendor, policies=self._policies)
             if self._doors.vendor
             else None
+        )
+        self._alerts = Alerts(
+            self,
+            "Alerts",
+            bus=self._messaging.bus,
+            name=name,
+            dead_events=self._messaging.dead_events,
         )
         self._wire(config)
         monitoring = Monitoring(
@@ -257,6 +265,7 @@ class CatchmentStack(Stack):
             "DeadEvents": self._messaging.dead_events.queue_url,
             "Machine": self._runs.machine.state_machine_arn,
             "Bus": self._messaging.bus.event_bus_name,
+            "AlertRole": self._alerts.role.role_arn,
             "Cluster": self._tasks.cluster.ref,
             "TaskLogs": self._tasks.log_group.log_group_name,
             "OrchestratorFunction": self._doors.orchestrator.function_name,
@@ -293,6 +302,7 @@ class CatchmentStack(Stack):
             storage=self._storage,
             messaging=self._messaging,
             tasks=self._tasks,
+            alerts=self._alerts,
         )
         for name, policy in people.policies.items():
             key = f"{name.title()}Policy"

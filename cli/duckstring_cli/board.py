@@ -90,7 +90,31 @@ def doing(line: LineStatus, now: str) -> str:
     words.
     """
     warned = checked.brief(line.get("warnings"))
-    return " · ".join(filter(None, (_now(line, now), held_back(line), _older(line, now), warned)))
+    return " · ".join(
+        filter(None, (_now(line, now), held_back(line), too_old(line), _older(line, now), warned))
+    )
+
+
+def too_old(line: LineState) -> str:
+    """``stale: bound 2h``, or nothing: its data has passed the bound."""
+    bound = line.get("bound")
+    return f"stale: bound {bound['words']}" if bound and bound["stale"] else ""
+
+
+def bound_in_words(line: LineState) -> str:
+    """``2h (declared), in time until ...``, or nothing: it has no bound."""
+    bound = line.get("bound")
+    if not bound:
+        return ""
+    source = "declared" if bound["declared"] else "by its Tide"
+    state = (
+        f"stale since {render.moment(bound['stale'])}"
+        if bound["stale"]
+        else f"in time until {render.moment(bound['due'])}"
+        if bound["due"]
+        else "in time"
+    )
+    return f"{bound['words']} ({source}), {state}"
 
 
 def _older(line: LineStatus, now: str) -> str:
@@ -385,6 +409,7 @@ def _facts(line: LineStatus, now: str) -> Table:
         ),
         "checks": checked.names(line),
         "warnings": checked.each(line.get("warnings")),
+        "bound": bound_in_words(line),
         "sinks": ", ".join(line["sinks"]) or "none",
         "budgets": (
             f"immediate retries {budgets['immediate_retries']}, source retries "

@@ -32,6 +32,7 @@ from duckstring.model.answers import (
     RunRow,
     RunsAnswer,
     SnapshotsAnswer,
+    StaleAnswer,
     StatusAnswer,
     TablesAnswer,
     TraceAnswer,
@@ -175,6 +176,17 @@ class Client:
         return self._call(
             WindowAnswer, "window", pond=pond, major=major, action=action, window=window, name=name
         )
+
+    def stale(
+        self,
+        pond: str,
+        action: str = "show",
+        *,
+        major: int | None = None,
+        bound: Mapping[str, object] | None = None,
+    ) -> StaleAnswer:
+        """Show how old a line's data may be, or declare it."""
+        return self._call(StaleAnswer, "stale", pond=pond, major=major, action=action, bound=bound)
 
     def status(
         self,

@@ -89,6 +89,7 @@ ENTRIES = (
         "control",
         "Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.",
     ),
+    Entry("alert", "alert", "Tell people of failures and old data: once for each root cause."),
     Entry("secret", "secret", "Passwords and tokens: each Pond sees its own, and those of all."),
     Entry(
         "status",

@@ -14,6 +14,7 @@ from duckstring import wiring
 from duckstring.adapters.aws.inbox import Batch, batches, divided, forwarded, postpone
 from duckstring.errors import StateConflictError
 from duckstring.model.costs import plus
+from duckstring.model.events import POND_TYPE
 from duckstring.model.foreign import Redactor
 from duckstring.model.names import Line
 from duckstring.model.schema import NewerSchemaError
@@ -82,6 +83,11 @@ def _pass_on(event: dict[str, Any]) -> None:
     if event.get("source") == "aws.ecs":
         is_answered = task_ended(event, tokens=app.tokens, overrides=app.overrides)
         logger.info("task's end passed on", task=event.get("resources"), told=is_answered)
+        return
+    if event.get("detail-type") == POND_TYPE:
+        from duckstring.orchestrator.alert import tell  # noqa: PLC0415 - few deliveries need it
+
+        logger.info("event looked at", pages=tell(event, wiring.alerts(app)))
         return
     letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
     app.ports.mailbox.send(letters)

@@ -42,7 +42,9 @@ def test_no_role_is_missing_from_the_table(where):
     of_services = {
         name
         for name in where.deployed.roles
-        if name.startswith(("AlarmsRole", "SchedulerRoleForTarget", "TasksDefinitionExecution"))
+        if name.startswith(
+            ("AlarmsRole", "AlertsRole", "SchedulerRoleForTarget", "TasksDefinitionExecution")
+        )
     }
     assert set(where.deployed.roles) == ours | of_services
 

@@ -220,6 +220,8 @@ HERE = {
 OF_ITS_OWN = {
     *("secret set", "secret ls", "secret rm"),
     *("catchment protect", "catchment destroy", "catchment backup", "catchment restore"),
+    *("alert add slack", "alert add webhook", "alert add email"),
+    *("alert list", "alert test", "alert rm"),
 }
 """Commands with rights that no level has. The page lists them below the table."""
 
@@ -275,6 +277,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "control clear": ["control", "clear", made],
         "control failure-budget": ["control", "failure-budget", made, "--immediate", "1"],
         "control compute": ["control", "compute", made, "make", "--on", "lambda"],
+        "alert stale": ["alert", "stale", made, "30d"],
         "doctor": ["doctor"],
         "trigger arrival add": [*arrival, "add", "--name", "landing", "--bucket", "test-landing"],
         "trigger arrival remove": [*arrival, "remove", "landing"],

@@ -68,6 +68,7 @@ def test_each_level_may_invoke_its_function_and_those_below_it(template, documen
         # The orchestrator takes dead events back.
         "deployer": {"viewers", "operators", "api", "orchestrator"},
         "data": set(),
+        "alerts": set(),
     }
 
 
@@ -99,8 +100,15 @@ def test_nobody_reaches_what_only_functions_read(documents):
         for action, _ in granted(statements)
     }
     assert services == {
-        *("lambda", "cloudformation", "s3", "logs", "cloudwatch", "sqs", "ecs", "dynamodb")
+        *("lambda", "cloudformation", "s3", "logs", "cloudwatch", "sqs", "ecs", "dynamodb"),
+        *("events", "sns", "secretsmanager", "iam"),
     }
+    assert {
+        action.partition(":")[0]
+        for name, statements in documents.items()
+        for action, _ in granted(statements)
+        if name != "alerts"
+    }.isdisjoint({"events", "sns", "secretsmanager", "iam"})
     of_table = {
         action
         for statements in documents.values()
@@ -108,6 +116,17 @@ def test_nobody_reaches_what_only_functions_read(documents):
         if action.startswith("dynamodb:")
     }
     assert of_table == set(TABLE_SETTINGS), "what the table has shows no item"
+
+
+def test_who_makes_alerts_reaches_what_is_called_as_one_and_no_secret_of_ponds(documents):
+    for action, resource in granted(documents["alerts"]):
+        assert (
+            "_alert_*" in resource
+            or resource.startswith("arn:Alerts")
+            or action in {"events:ListRules", "events:PutEvents", "iam:CreateServiceLinkedRole"}
+        ), (action, resource)
+        if action.startswith("secretsmanager:"):
+            assert ":secret:events!connection/" in resource
 
 
 def test_every_resource_is_named_where_aws_can_name_it(documents):
@@ -121,6 +140,7 @@ def test_every_resource_is_named_where_aws_can_name_it(documents):
         "lambda:ListEventSourceMappings",
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricStatistics",
+        "events:ListRules",
     }
     assert not {
         action

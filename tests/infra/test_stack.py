@@ -44,7 +44,8 @@ FUNCTIONS = (
 OUTPUTS = (
     *("Catchment", "Table", "Bucket", "ApiFunction", "RippleFunction", "Mailbox"),
     *("OperatorFunction", "ViewerFunction"),
-    *("ViewerPolicy", "OperatorPolicy", "DeployerPolicy", "DataPolicy"),
+    *("ViewerPolicy", "OperatorPolicy", "DeployerPolicy", "DataPolicy", "AlertsPolicy"),
+    "AlertRole",
     *(
         "DeadLetters",
         "Delays",
@@ -453,7 +454,7 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
         (
             "orchestrator",
             "dynamodb:PutItem",
-            ["LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "PERMITS", "SCHEMA"],
+            ["LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "PERMITS", "SCHEMA", "ALERTS"],
         ),
         ("attempt", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
         ("attempt", "dynamodb:UpdateItem", ["WORK#*"]),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.letter_form import checked_object
-from duckstring.engine.effects import Effect, PublishSnapshot, RecordRun
+from duckstring.engine.effects import Effect, PublishSnapshot, RecordRun, SetAlarm
 from duckstring.engine.state import Down
 from duckstring.engine.step import step
 from duckstring.model.instants import from_text
@@ -28,20 +28,34 @@ STEPS = json.loads(gzip.decompress(RECORDED.read_bytes()))
 
 
 def test_each_recorded_step_is_taken_again() -> None:
-    taken = Counter[str]()
+    taken, watched = Counter[str](), 0
     for one in STEPS:
         state = codec.state_from_text(one["state"])
         letter = checked_object(one["letter"])
         signal = codec.signal_of(letter)
         stepped = step(state, signal, from_text(one["now"]))
         # That release did not note what a line had counted when it was removed.
-        after = replace(stepped.state, former=0)
-        assert after == codec.state_from_text(one["after"]), one
+        after, then = replace(stepped.state, former=0), codec.state_from_text(one["after"])
         effects = tuple(_as_then(effect) for effect in stepped.effects)
-        assert effects == codec.outbox_from_text(one["effects"], state.line), one
+        before = codec.outbox_from_text(one["effects"], state.line)
+        if after.watch is not None:  # it did not look how old a Tide's data is, nor wake for it
+            watched += 1
+            after = replace(after, watch=None, alarm=then.alarm)
+            effects, before = _without_alarms(effects), _without_alarms(before)
+        assert after == then, one
+        assert effects == before, one
         taken[letter["kind"]] += 1
     assert len(taken) == 19
+    assert 0 < watched < 100
     assert sum(taken.values()) == 544
+
+
+def _without_alarms(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    return tuple(
+        effect
+        for effect in effects
+        if not isinstance(effect, SetAlarm) and getattr(effect, "event", "") != "stale"
+    )
 
 
 def _as_then(effect: Effect) -> Effect:

@@ -376,12 +376,30 @@ export interface TableAge {
 }
 
 /**
+ * How old a line's data may be. ``words``: ``2h``, ``fresh by 06:00 Europe/Berlin``, ``none``.
+ *
+ * ``within``: an age in seconds; else ``at``, a time of day in ``tz`` on the weekdays ``on``.
+ * ``declared``: by an operator; else it follows from the Tide. ``stale``: since when the data is
+ * too old. ``due``: when it will be, as things are.
+ */
+export interface BoundTold {
+  words: string;
+  within: number | null;
+  at: string | null;
+  tz: string | null;
+  on: string[];
+  declared: boolean;
+  stale: string | null;
+  due: string | null;
+}
+
+/**
  * Everything about one line except its last run.
  *
  * ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
  * ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
  * ``asleep``: it was put to sleep, and nobody has asked for it since.
- * ``warnings``: of the checks of what is published.
+ * ``warnings``: of the checks of what is published. ``bound``: how old the data may be.
  */
 export interface LineState {
   line: string;
@@ -412,6 +430,7 @@ export interface LineState {
   older_tables: OlderTable[];
   rows: number;
   warnings?: WarningTold[];
+  bound?: BoundTold | null;
 }
 
 /**
@@ -446,6 +465,7 @@ export interface LineStatus {
   older_tables: OlderTable[];
   rows: number;
   warnings?: WarningTold[];
+  bound?: BoundTold | null;
   last_run: RunRow | null;
 }
 
@@ -978,6 +998,15 @@ export interface BudgetAnswer {
   immediate_retries: number;
   source_retries: number;
   failures: number;
+  applied: boolean;
+}
+
+/**
+ * ``stale``: the bound that counts. None: there is none.
+ */
+export interface StaleAnswer {
+  line: string;
+  bound: BoundTold | null;
   applied: boolean;
 }
 

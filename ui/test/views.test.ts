@@ -110,6 +110,14 @@ describe("a wake and a Tide", () => {
 });
 
 describe("sentences", () => {
+  test("say that data has passed its bound, and since when", () => {
+    const bound = { words: "2h", within: 7200, at: null, tz: null, on: [], declared: true };
+    const since = new Date(NOW - 720_000).toISOString();
+    const late = { ...by("attribution@1"), bound: { ...bound, stale: since, due: null } };
+    expect(sentences(late, NOW)).toContain("Its data passed its bound (2h) 12m ago.");
+    const inTime = { ...late, bound: { ...bound, stale: null, due: since } };
+    expect(sentences(inTime, NOW).join(" ")).not.toContain("bound");
+  });
   test("say why, whatever the state", () => {
     expect(sentences(by("reports@1"), NOW)[0]).toMatch(/^Blocked by transactions@1/);
     expect(sentences(by("transactions@1"), NOW).join(" ")).toMatch(

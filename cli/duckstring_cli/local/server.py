@@ -20,6 +20,7 @@ first compares what they use with the emulator that is installed.
 - ``tasks.py``: ECS tasks run, as processes, and their ends are announced;
 - ``heartbeats.py``: a task of a state machine that falls silent fails;
 - ``patches/queues.py``: messages survive a restart, and each other;
+- ``patches/deliveries.py``: what an API destination does not take is tried again and kept;
 - ``patches/windows.py``: a function that waits for a batch gets it together;
 - ``patches/pauses.py``: pauses that the emulator makes between one Ripple and the next are taken
   out;
@@ -56,6 +57,7 @@ from duckstring_cli.local.patches import check, program
 from duckstring_cli.local.patches.alarms import judge_alarms
 from duckstring_cli.local.patches.code import keep_code_in
 from duckstring_cli.local.patches.credentials import give_key, sessions
+from duckstring_cli.local.patches.deliveries import keep_deliveries
 from duckstring_cli.local.patches.heartbeats import keep_heartbeats
 from duckstring_cli.local.patches.layers import share_layers
 from duckstring_cli.local.patches.logs import page_logs
@@ -262,6 +264,7 @@ def _mend() -> None:
     read_ranges()
     page_logs()
     judge_alarms()
+    keep_deliveries()
 
 
 def _enforce(*, iam: bool, record: str) -> None:

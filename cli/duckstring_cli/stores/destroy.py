@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError, WaiterError
 
 from duckstring.errors import OperatorError
+from duckstring_cli.alerting.store import AlertStore
 from duckstring_cli.errors import aws_code
 from duckstring_cli.render import OnStep
 from duckstring_cli.stores.held import Stores, found_or, version_pages
@@ -38,6 +39,7 @@ def destroy_stack(stores: Stores, *, data: bool, on_step: OnStep) -> None:
     cloudformation = stores.open("cloudformation")
     if (found := _described(stores)) is None:
         return
+    _delete_alerts(stores, found)
     if found.get("EnableTerminationProtection"):
         cloudformation.update_termination_protection(
             StackName=stack, EnableTerminationProtection=False
@@ -90,6 +92,16 @@ def _empty(stores: Stores) -> None:
                 f"{len(errors)} objects of {stores.bucket} could not be deleted; the first: "
                 f"{errors[0].get('Key')}: {errors[0].get('Message')}"
             )
+
+
+def _delete_alerts(stores: Stores, stack: dict[str, Any]) -> None:
+    """A bus that has rules is not deleted, and what the rules call would remain."""
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    if "AlertRole" not in outputs:
+        return
+    alerts = AlertStore(stores.catchment, outputs, stores.open)
+    for name in alerts.names():
+        alerts.remove(name)
 
 
 def _described(stores: Stores) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ CALLS = {
     "compute": lambda client: client.compute("sales"),
     "window": lambda client: client.window("sales", "list"),
     "status": lambda client: client.status(),
+    "stale": lambda client: client.stale("sales"),
     "why": lambda client: client.why("sales"),
     "replay": lambda client: list(client.replay("sales", since="2030-01-01T12:00:00Z")),
     "runs": lambda client: client.runs(),

@@ -37,6 +37,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
+from duckstring.model.staleness import StaleBound, Watch
 from duckstring.model.triggers import TriggerKind
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
@@ -335,6 +336,8 @@ def _other(field: str) -> object:
 
 
 _OTHERS: dict[str, object] = {
+    "stale_bound": StaleBound(timedelta(hours=2)),
+    "watch": Watch(StaleBound(timedelta(hours=2)), START),
     "next_release": pond("sales@1", version="1.1.0"),
     "immediate_retries": 2,
     "source_retries": 2,

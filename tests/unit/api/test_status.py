@@ -94,6 +94,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "staleness_seconds": None,
         "demand": {"pull": False, "targets": [], "woken": False, "forced": False},
         "trigger": None,
+        "bound": None,
         "windows": [],
         "sources": [
             {

@@ -473,3 +473,17 @@ def test_a_blocked_line_names_the_command_that_shows_its_root_cause(
     assert [row.strip() for row in rows if "duckstring status" in row] == (
         [shown_command] if shown_command else []
     )
+
+
+def test_a_bound_is_told_and_in_the_overview_only_where_it_has_passed() -> None:
+    bound = {"words": "2h", "declared": True, "stale": None, "due": at(60)}
+    in_time = line("a@1", bound=bound)
+    assert board.too_old(in_time) == ""
+    assert board.bound_in_words(in_time).startswith("2h (declared), in time until ")
+    late = line("a@1", bound={**bound, "declared": False, "stale": at(0), "due": None})
+    assert "stale: bound 2h" in board.doing(late, at(60))
+    assert board.bound_in_words(late).startswith("2h (by its Tide), stale since ")
+    assert board.bound_in_words(line("a@1", bound={**bound, "due": None})) == (
+        "2h (declared), in time"
+    )
+    assert board.bound_in_words(line("a@1")) == ""

@@ -22,6 +22,8 @@ ELSEWHERE |= {"logs", "query", "sql", "get", "check", "plan", "pond run", "pond 
 ELSEWHERE |= {"why", "lineage", "trace", "snapshots", "diff", "lake", "publish"}
 ELSEWHERE |= {"catchment protect", "catchment destroy", "catchment backup", "catchment restore"}
 ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
+ELSEWHERE |= {"alert add slack", "alert add webhook", "alert add email"}
+ELSEWHERE |= {"alert list", "alert test", "alert rm", "alert stale"}
 ELSEWHERE |= {"secret set", "secret ls", "secret rm", "contract"}
 """These need more than an api function that answers: their own tests read their JSON."""
 

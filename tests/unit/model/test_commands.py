@@ -17,6 +17,7 @@ LINES = [
     commands.TIDE_EXAMPLE,
     commands.WINDOW_HELP,
     commands.status(SALES),
+    commands.why(SALES),
     commands.pulse(SALES),
     commands.DOCTOR,
     commands.tide(SALES),

@@ -9,6 +9,7 @@ from duckstring.model.graph import (
     in_order,
     lines_above,
     lines_below,
+    lines_blocked_by,
     needed_by,
     warnings,
 )
@@ -176,3 +177,16 @@ def test_all_lines_above_and_below_are_found_once_each_whatever_the_way():
 def test_a_cycle_ends_the_search_for_lines_above_and_below():
     ring = graph(release("a@1", "", source("b@1")), release("b@1", "", source("a@1")))
     assert lines_above("a@1", ring) == lines_below("a@1", ring) == {"b@1"}
+
+
+def test_what_a_line_blocks_needs_it_itself_or_by_way_of_others_and_an_optional_sink_does_not():
+    lines = graph(
+        release("a@1", kind="inlet"),
+        release("b@1", "", source("a@1")),
+        release("c@1", "", source("b@1"), source("x@1", optional=True)),
+        release("d@1", "", source("a@1", optional=True)),
+        release("e@1", "", source("d@1")),
+    )
+    assert lines_blocked_by("a@1", lines) == {"b@1", "c@1"}
+    assert lines_blocked_by("x@1", lines) == set()
+    assert lines_blocked_by("d@1", lines) == {"e@1"}

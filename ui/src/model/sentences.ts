@@ -7,7 +7,9 @@ import { memory } from "./numbers";
 import { oneLine } from "./text";
 
 export function sentences(line: Line, now: number): string[] {
-  return [...doing(line, now), ...later(line, now), ...older(line)].filter(Boolean);
+  return [...doing(line, now), stale(line, now), ...later(line, now), ...older(line)].filter(
+    Boolean,
+  );
 }
 
 function doing(line: Line, now: number): string[] {
@@ -100,6 +102,14 @@ function later(line: Line, now: number): string[] {
         : `It is older than its Tide of ${exact(bound ?? 0)}.`
       : "",
   ];
+}
+
+/** Its data has passed the bound that an operator declared, or that follows from its Tide. */
+function stale(line: Line, now: number): string {
+  const since = instant(line.bound?.stale ?? null);
+  return line.bound && since !== null
+    ? `Its data passed its bound (${line.bound.words}) ${countdown(since, now)}.`
+    : "";
 }
 
 function older(line: Line): string[] {

@@ -224,6 +224,25 @@ function Facts({ line }: { line: Line }) {
             : `Tide: at most ${exact(line.trigger.bound)} old`
           : "none of its own"}
       </dd>
+      {line.bound && (
+        <>
+          <dt>Bound</dt>
+          <dd>
+            {line.bound.words} ({line.bound.declared ? "declared" : "by its Tide"}),{" "}
+            {line.bound.stale ? (
+              <>
+                stale since <Time at={line.bound.stale} />
+              </>
+            ) : line.bound.due ? (
+              <>
+                in time until <Time at={line.bound.due} />
+              </>
+            ) : (
+              "in time"
+            )}
+          </dd>
+        </>
+      )}
       <dt>Version</dt>
       <dd>
         {line.version ?? "not deployed"}

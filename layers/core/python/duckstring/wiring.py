@@ -22,12 +22,14 @@ from duckstring.model.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from duckstring.adapters.aws.bus import EventBus
     from duckstring.adapters.aws.lake_tables import BucketTables
     from duckstring.adapters.aws.overrides import EcsOverrides
     from duckstring.adapters.aws.tokens import StepTokens
     from duckstring.api.ports import ApiPorts
     from duckstring.exporter.iceberg_ports import IcebergPorts
     from duckstring.exporter.ports import ExporterPorts
+    from duckstring.orchestrator.alert import AlertPorts
     from duckstring.orchestrator.ports import EffectPorts, Ends, Gates
     from duckstring.ports import Arrivals, Clock
     from duckstring.sweep.ports import SweepPorts
@@ -50,6 +52,24 @@ class Orchestrator:
     tokens: StepTokens
     overrides: EcsOverrides
     clock: Clock
+    bus: EventBus
+
+
+def alerts(app: Orchestrator) -> AlertPorts:
+    """What tells people of root causes. Few deliveries need it."""
+    from duckstring.adapters.aws.incidents import DynamoIncidents  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415
+    from duckstring.orchestrator.alert import AlertPorts  # noqa: PLC0415
+
+    table = app.settings.need("table")
+    return AlertPorts(
+        app.settings.need("catchment"),
+        app.catalog,
+        DynamoStateReader(app.clients, table),
+        DynamoIncidents(app.clients, table),
+        app.bus,
+        app.clock,
+    )
 
 
 def orchestrator(env: Mapping[str, str]) -> Orchestrator:
@@ -74,12 +94,13 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     permits = Permits(clients, table)
     gates = TokenGates(clients, table, permits)
     schema = DeployedSchema(clients, table)
+    bus = EventBus(clients, settings)
     ports = EffectPorts(
         mailbox=SqsMailbox(clients, settings.need("mailbox"), schema),
         executions=Machine(clients, settings.need("machine"), permits),
         gates=gates,
         history=DynamoHistory(clients, table, settings.need("bucket")),
-        bus=EventBus(clients, settings),
+        bus=bus,
         alarms=TimedAlarms(clients, settings, clock),
         schedules=WindowSchedules(clients, settings, clock),
         workers=FargateWorkers(
@@ -110,6 +131,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         tokens,
         overrides,
         clock,
+        bus,
     )
 
 

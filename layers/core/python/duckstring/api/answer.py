@@ -24,6 +24,7 @@ from duckstring.api import (
     replay,
     requests,
     snapshots,
+    stale,
     status,
     tables,
     trace,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         RunAnswer,
         RunsAnswer,
         SnapshotsAnswer,
+        StaleAnswer,
         StatusAnswer,
         TablesAnswer,
         TraceAnswer,
@@ -218,6 +220,10 @@ def _window(asked: requests.WindowRequest, ports: ApiPorts) -> WindowAnswer:
             )
         case "list":
             return windows.listed(release.line, states=ports.states, clock=ports.clock)
+
+
+def _stale(asked: requests.StaleRequest, ports: ApiPorts) -> StaleAnswer:
+    return stale.stale(asked, _control_ports(ports))
 
 
 def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
@@ -390,6 +396,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "failure-budget": Operation(requests.BudgetRequest, _failure_budget),
     "compute": Operation(requests.ComputeRequest, _compute),
     "window": Operation(requests.WindowRequest, _window),
+    "stale": Operation(requests.StaleRequest, _stale),
     "status": Operation(requests.StatusRequest, _status),
     "why": Operation(requests.WhyRequest, _why),
     "replay": Operation(requests.ReplayRequest, _replay),

@@ -48,6 +48,7 @@ from duckstring.engine.signals import (
     SinkAttached,
     SinkDetached,
     SourceTold,
+    StaleBoundSet,
     TableRemoved,
     TargetReceived,
     Triggered,
@@ -56,6 +57,7 @@ from duckstring.engine.signals import (
     WindowRemoved,
 )
 from duckstring.engine.state import SourceReport
+from duckstring.model import staleness
 from duckstring.model.catalog import Release
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import Failure
@@ -96,6 +98,9 @@ def said(line: Line, signal: Signal) -> Said:  # noqa: C901, PLR0911, PLR0912 - 
             return Said(OPERATOR, f"Window {window.name} was added: {in_words(window)}.")
         case WindowRemoved(name):
             return Said(OPERATOR, f"Window {name} was removed.")
+        case StaleBoundSet(bound):
+            declared = staleness.in_words(bound) if bound else "no longer declared"
+            return Said(OPERATOR, f"The bound of how old its data may be: {declared}.")
         case TableRemoved(table):
             return Said(OPERATOR, f"Table {table} is to be published no longer.")
         case Republished(snapshot, over):

@@ -138,6 +138,15 @@ class WindowRequest(Struct, frozen=True):
     name: Text | None = None
 
 
+class StaleRequest(Struct, frozen=True):
+    """``stale``. ``model.staleness`` checks the bound. ``tide``: the Tide's counts again."""
+
+    pond: Text
+    major: Major | None = None
+    action: Literal["show", "set", "tide"] = "show"
+    bound: object = None
+
+
 class StatusRequest(Struct, frozen=True):
     """``status``. ``lines``: only these of all. ``after``: the ``next`` of the answer before."""
 

@@ -12,6 +12,8 @@ from duckstring.api.status import word_for
 from duckstring.engine.state import PondState, RippleState, Run, SourceView, Tide, Trigger
 from duckstring.model.durations import duration_in_words
 from duckstring.model.instants import NEVER, ZERO, Instant
+from duckstring.model.staleness import Watch
+from duckstring.model.staleness import in_words as age_in_words
 from duckstring.model.windows import in_words
 
 LEFT_OUT = frozenset(
@@ -109,8 +111,18 @@ def _trouble(state: PondState) -> Iterator[_Fact]:
         ("failure", failure_of(state.failure).removeprefix(": ")),
         ("failed run", str(state.failed_run or "")),
         ("failures in a row", str(state.failures or "")),
+        ("declared bound of age", age_in_words(state.stale_bound) if state.stale_bound else ""),
+        ("bound of age", _watch(state.watch) if state.watch else ""),
     )
-    yield from _dates(("tries again at", state.retry_at))
+    yield from _dates(
+        ("tries again at", state.retry_at),
+        ("too old since", state.watch.stale if state.watch else None),
+    )
+
+
+def _watch(watch: Watch) -> str:
+    whose = "declared" if watch.declared else "of its Tide"
+    return f"{age_in_words(watch.bound)}, {whose}, counts since {at_of(watch.since)}"
 
 
 def _trigger(trigger: Trigger | None) -> str:

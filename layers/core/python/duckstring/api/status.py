@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from duckstring.api import windows
+from duckstring.api import stale, windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
 from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
@@ -165,6 +165,7 @@ def describe(
         "demand": _demand(state),
         "trigger": _trigger(state.trigger),
         "windows": windows.describe(state, now),
+        "bound": stale.describe(state, now),
         "sources": _sources(state, release, deployed, now),
         "sinks": sorted(state.sinks),
         "reason": _reason(state, word, deployed, now),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from duckstring.api import why_words
 from duckstring.api.in_flight import rows_of
+from duckstring.api.late import ROWS, will_be_late
 from duckstring.api.ports import WhyPorts
 from duckstring.api.requests import WhyRequest
 from duckstring.api.status import in_flight, staleness, word_for
@@ -41,7 +42,8 @@ from duckstring.model.find import find, find_ever_deployed
 from duckstring.model.graph import lines_above, lines_below
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
-from duckstring.ports import AttemptReader, StateReader
+from duckstring.model.staleness import in_words
+from duckstring.ports import AttemptReader, HistoryReader, StateReader
 
 if TYPE_CHECKING:
     from duckstring.model.answers import (
@@ -79,7 +81,9 @@ def why(asked: WhyRequest, ports: WhyPorts) -> WhyAnswer:
     others = lines_above(line, releases) | (lines_below(line, releases) if is_running else set())
     held |= _read(ports.states, others - {line})
     now = ports.clock.now()
-    return _told(_Moment(line, held, releases, now), ports.history, ports.attempts, now)
+    late = _late(held.get(line) or PondState(line), held, ports.history, now)
+    moment = _Moment(line, held, releases, now, late=late)
+    return _told(moment, ports.history, ports.attempts, now)
 
 
 def _why_then(asked: WhyRequest, at: Instant, ports: WhyPorts) -> WhyAnswer:
@@ -112,7 +116,7 @@ def _read_all(then: Then, line: Line, lines: Callable[[PondState], set[Line]]) -
 
 class _Moment(NamedTuple):
     """What is explained: the states and what is deployed ``at`` a moment. Nothing is known of the
-    lines ``unknown``.
+    lines ``unknown``. ``late``: that the line will pass its bound; only of the present.
     """
 
     line: Line
@@ -120,10 +124,11 @@ class _Moment(NamedTuple):
     releases: _Releases
     at: Instant
     unknown: frozenset[Line] = frozenset()
+    late: str = ""
 
 
 def _told(moment: _Moment, history: LastRuns, attempts: AttemptReader, now: Instant) -> WhyAnswer:
-    line, held, releases, at, unknown = moment
+    line, held, releases, at, unknown, late = moment
     state = held.get(line) or PondState(line)
     found, left_off = chain(line, held, releases, at, most=_MOST_LINES, unknown=unknown)
     rows = rows_of(state, attempts)
@@ -138,7 +143,7 @@ def _told(moment: _Moment, history: LastRuns, attempts: AttemptReader, now: Inst
         "status": told[0]["status"],
         "text": _in_short(told, runs),
         "end_f": to_text(state.end_f),
-        "staleness": _staleness(state, at),
+        "staleness": _staleness(state, at, late),
         "runs": runs,
         "chain": told,
         "left_off": left_off,
@@ -277,7 +282,26 @@ def _run(
     }
 
 
-def _staleness(state: PondState, now: Instant) -> Staleness:
+def _late(state: PondState, held: _States, history: HistoryReader, now: Instant) -> str:
+    def rows(line: Line) -> Sequence[RunRow]:
+        return history.runs(now=now, limit=ROWS, line=line)
+
+    return will_be_late(state, held, rows, now)
+
+
+def _bound(state: PondState, now: Instant) -> str:
+    """What a bound that counts says of the data."""
+    watch = state.watch
+    if watch is None:
+        return ""
+    whose = "declared" if watch.declared else "by its Tide"
+    if watch.is_stale:
+        since = why_words.ago(watch.stale, now)
+        return f" It is stale since {since}: its bound is {in_words(watch.bound)} ({whose})."
+    return f" Its bound is {in_words(watch.bound)} ({whose})."
+
+
+def _staleness(state: PondState, now: Instant, late: str) -> Staleness:
     seconds = staleness(state.end_f, state.delay, now)
     bound = state.trigger.bound if isinstance(state.trigger, Tide) else None
     asked = min(state.targets, default=None)
@@ -286,11 +310,17 @@ def _staleness(state: PondState, now: Instant) -> Staleness:
         "seconds": seconds,
         "bound": bound.total_seconds() if bound is not None else None,
         "asked": to_text(asked) if asked else None,
-        "late": over or asked is not None,
+        "late": over or asked is not None or _is_stale(state) or bool(late),
         "text": _age(state, now, seconds)
         + (f" Its Tide allows {duration_in_words(bound)}." if bound is not None else "")
-        + (f" Newer output has been asked for since {why_words.ago(asked, now)}." if asked else ""),
+        + (f" Newer output has been asked for since {why_words.ago(asked, now)}." if asked else "")
+        + (_bound(state, now) if state.stale_bound is not None or _is_stale(state) else "")
+        + (f" {late}" if late else ""),
     }
+
+
+def _is_stale(state: PondState) -> bool:
+    return state.watch is not None and state.watch.is_stale
 
 
 def _age(state: PondState, now: Instant, seconds: float | None) -> str:

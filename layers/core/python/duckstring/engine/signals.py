@@ -19,6 +19,7 @@ from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.staleness import StaleBound
 from duckstring.model.triggers import TriggerKind
 from duckstring.model.values import Tagged
 from duckstring.model.windows import Window
@@ -203,6 +204,12 @@ class WindowOpened(Tagged, frozen=True):
     name: str
 
 
+class StaleBoundSet(Tagged, frozen=True):
+    """An operator declared how old the data may be. None: the Tide's bound counts again."""
+
+    bound: StaleBound | None = None
+
+
 class TableRemoved(Tagged, frozen=True):
     """An operator wants a table to be published no longer. The signal is ignored if the line does
     not have the table.
@@ -253,6 +260,7 @@ Signal = (
     | WindowAdded
     | WindowRemoved
     | WindowOpened
+    | StaleBoundSet
     | TableRemoved
     | Republished
     | Removed

@@ -19,6 +19,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.limits import REASON, REASON_ERROR, within
 from duckstring.model.names import Line
+from duckstring.model.staleness import StaleBound, Watch
 from duckstring.model.values import Tagged, Value, replace
 from duckstring.model.windows import Window
 
@@ -261,7 +262,8 @@ class PondState(Value, frozen=True):
     the Catchment was last restored or moved, as far as the line has heard. ``former``: what the
     line counted its runs to when it was removed last; what it published up to then is not its own
     any more. ``positions``: how far each Ripple has taken tables of Sources, of what is published.
-    ``warnings``: of the checks of what is published.
+    ``warnings``: of the checks of what is published. ``stale_bound``: an operator's, for how old
+    the data may be; None: the Tide's counts, if there is one. ``watch``: the bound that counts.
     """
 
     line: Line
@@ -301,6 +303,8 @@ class PondState(Value, frozen=True):
     windows: Mapping[str, Window] = field(default_factory=dict)
     compute: Mapping[str, Pin] = field(default_factory=dict)
     alarm: Instant | None = None
+    stale_bound: StaleBound | None = None
+    watch: Watch | None = None
 
     health: Health = "ok"
     failed_f: Instant = NEVER

@@ -19,6 +19,7 @@ from duckstring.engine import (
     restored,
     ripples,
     runs,
+    staleness,
     tables,
     verbs,
     visible,
@@ -49,6 +50,7 @@ from duckstring.engine.signals import (
     SinkAttached,
     SinkDetached,
     SourceTold,
+    StaleBoundSet,
     TableRemoved,
     TargetReceived,
     Triggered,
@@ -119,6 +121,8 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
         if turn.blocked != last.is_down:
             last = publish_report(turn, last)
     publish_report(turn, last)
+    if turn.watch is not None or turn.stale_bound is not None or isinstance(turn.trigger, Tide):
+        staleness.look(turn)
     _set_alarm(turn)
     return Step(turn.freeze(), tuple(turn.effects))
 
@@ -172,6 +176,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             verbs.remove_line(turn, signal.at)
         case Restored():
             restored.say_again(turn, signal.at, _report(turn))
+        case StaleBoundSet():
+            turn.stale_bound = signal.bound
         case WindowOpened():
             pass  # what is open follows from now
         case AlarmRang():
@@ -442,10 +448,17 @@ def _set_alarm(turn: Turn) -> None:
         turn.retry_at is None
         and not turn.windows
         and not isinstance(turn.trigger, Tide)
+        and turn.watch is None
         and not may_be_ahead
     ):
         return  # the usual case: nothing is due at any time
-    dates = (demand.tide_due(turn), turn.retry_at, runs.opening_due(turn), asking.beyond_due(turn))
+    dates = (
+        demand.tide_due(turn),
+        turn.retry_at,
+        runs.opening_due(turn),
+        asking.beyond_due(turn),
+        staleness.stale_due(turn),
+    )
     due = [at for at in dates if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):
         turn.alarm = max(min(due), turn.now + _SOON)

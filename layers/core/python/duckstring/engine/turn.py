@@ -30,6 +30,7 @@ from duckstring.model.compute import Pin
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.staleness import StaleBound, Watch
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
 
@@ -90,6 +91,8 @@ class Turn:
     windows: Mapping[str, Window]
     compute: Mapping[str, Pin]
     alarm: Instant | None
+    stale_bound: StaleBound | None
+    watch: Watch | None
     health: Health
     failed_f: Instant
     failures: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from duckstring.engine import staleness
 from duckstring.engine.effects import (
     Announce,
     AnswerGate,
@@ -178,5 +179,8 @@ def remove_line(turn: Turn, at: Instant) -> None:
     if turn.sinks:
         turn.emit(TellSinks(SourceReport(down=Down(turn.line, "removed"))))
         turn.emit(TellSinks(SourceReport()))
+    if turn.health != "ok":
+        turn.emit(Announce("recovered", turn.health, turn.end_f, reason=f"{turn.line} was removed"))
+    staleness.end(turn)
     counted = turn.runs_started
     turn.start_over(PondState(turn.line, sinks=turn.sinks, runs_started=counted, former=counted))

@@ -36,10 +36,14 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "replay"
         }:
             return "viewer"
-        case {"op": "window" | "arrival", "action": "list"} | {
-            "op": "remove" | "publish",
-            "dry": True,
-        }:
+        case (
+            {"op": "window" | "arrival", "action": "list"}
+            | {"op": "stale", "action": "show"}
+            | {
+                "op": "remove" | "publish",
+                "dry": True,
+            }
+        ):
             return "viewer"
         case {"op": "compute"} if request.get("on") is None:
             return "viewer"
@@ -47,7 +51,15 @@ def level_for(request: Mapping[str, object]) -> Level:
             request.get("immediate_retries") is None and request.get("source_retries") is None
         ):
             return "viewer"
-        case {"op": "trigger" | "control" | "window" | "compute" | "failure-budget" | "publish"}:
+        case {
+            "op": "stale"
+            | "trigger"
+            | "control"
+            | "window"
+            | "compute"
+            | "failure-budget"
+            | "publish"
+        }:
             return "operator"
         case _:
             return "deployer"

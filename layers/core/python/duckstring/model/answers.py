@@ -350,13 +350,31 @@ class TableAge(TableWriter):
     older: bool
 
 
+class BoundTold(TypedDict):
+    """How old a line's data may be. ``words``: ``2h``, ``fresh by 06:00 Europe/Berlin``, ``none``.
+
+    ``within``: an age in seconds; else ``at``, a time of day in ``tz`` on the weekdays ``on``.
+    ``declared``: by an operator; else it follows from the Tide. ``stale``: since when the data is
+    too old. ``due``: when it will be, as things are.
+    """
+
+    words: str
+    within: float | None
+    at: str | None
+    tz: str | None
+    on: list[str]
+    declared: bool
+    stale: str | None
+    due: str | None
+
+
 class LineState(TypedDict):
     """Everything about one line except its last run.
 
     ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
     ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
     ``asleep``: it was put to sleep, and nobody has asked for it since.
-    ``warnings``: of the checks of what is published.
+    ``warnings``: of the checks of what is published. ``bound``: how old the data may be.
     """
 
     line: str
@@ -387,6 +405,7 @@ class LineState(TypedDict):
     older_tables: list[OlderTable]
     rows: int
     warnings: NotRequired[list[WarningTold]]
+    bound: NotRequired[BoundTold | None]
 
 
 class LineStatus(LineState):
@@ -924,6 +943,14 @@ class BudgetAnswer(TypedDict):
     immediate_retries: int
     source_retries: int
     failures: int
+    applied: bool
+
+
+class StaleAnswer(TypedDict):
+    """``stale``: the bound that counts. None: there is none."""
+
+    line: str
+    bound: BoundTold | None
     applied: bool
 
 

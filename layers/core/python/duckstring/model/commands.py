@@ -23,6 +23,11 @@ def status(line: Line) -> str:
     return f"duckstring status {_of(line)}"
 
 
+def why(line: Line) -> str:
+    """Say why the line is as it is."""
+    return f"duckstring why {_of(line)}"
+
+
 def pulse(line: Line) -> str:
     """Ask for output as of now, with all that it needs."""
     return f"duckstring trigger pulse {_of(line)}"

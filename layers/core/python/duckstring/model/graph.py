@@ -159,6 +159,17 @@ def lines_below(line: Line, releases: Mapping[Line, Release]) -> set[Line]:
     return _reached(line, sinks)
 
 
+def lines_blocked_by(line: Line, releases: Mapping[Line, Release]) -> set[Line]:
+    """All lines that cannot run while ``line`` is down: those that require it, themselves or by way
+    of others.
+    """
+    sinks: dict[Line, set[Line]] = {}
+    for sink, spec in _edges(releases):
+        if not spec.optional:
+            sinks.setdefault(spec.line, set()).add(sink.line)
+    return _reached(line, sinks)
+
+
 def _reached(line: Line, following: Mapping[Line, Collection[Line]]) -> set[Line]:
     reached: set[Line] = set()
     ahead = [line]

@@ -27,6 +27,7 @@ from duckstring.engine.signals import (
     SinkAttached,
     SinkDetached,
     SourceTold,
+    StaleBoundSet,
     TableRemoved,
     TargetReceived,
     Triggered,
@@ -42,6 +43,8 @@ from duckstring.model.instants import NEVER, ZERO, to_text
 from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key, writer_of
 from duckstring.model.parts import MOST_POSITIONS, part_faults
 from duckstring.model.permits import AttemptName, session_name
+from duckstring.model.staleness import StaleBound
+from duckstring.model.staleness import of_letter as bound_doubts
 from duckstring.model.values import replace
 from duckstring.model.window_rules import NAME as WINDOW_NAME
 from duckstring.model.window_rules import faults as window_faults
@@ -254,6 +257,8 @@ def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR09
         case WindowRemoved(name=name) | WindowOpened(name=name):
             if not WINDOW_NAME.match(name):
                 yield f"{name[:60]!a} is not the name of a Window"
+        case StaleBoundSet(bound=StaleBound() as bound):
+            yield from bound_doubts(bound)
         case _:
             return
 

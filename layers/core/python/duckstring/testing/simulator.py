@@ -53,6 +53,7 @@ from duckstring.engine.signals import (
     Restored,
     RippleSucceeded,
     Signal,
+    StaleBoundSet,
     TableRemoved,
     Triggered,
     Verb,
@@ -77,6 +78,7 @@ from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, table_key
+from duckstring.model.staleness import StaleBound
 from duckstring.model.values import replace
 from duckstring.model.windows import Window, next_opening
 
@@ -96,6 +98,7 @@ _FROM_PEOPLE = (
     ComputePinned,
     WindowAdded,
     WindowRemoved,
+    StaleBoundSet,
     TableRemoved,
     Republished,
 )
@@ -248,6 +251,10 @@ class World:
     def remove_window(self, line: str, name: str) -> None:
         """Remove a rule."""
         self.post("api", Line(line), WindowRemoved(name))
+
+    def declare_stale(self, line: str, bound: StaleBound | None) -> None:
+        """Say how old a line's data may be."""
+        self.post("api", Line(line), StaleBoundSet(bound))
 
     def lose_executions(self) -> None:
         """Every execution dies unseen, and the sweep notices."""

@@ -7,7 +7,7 @@ import json
 from duckstring.adapters.aws.clients import Clients
 from duckstring.engine.effects import Announce
 from duckstring.errors import TransientError
-from duckstring.model.events import POND_TYPE, SOURCE, PondDetail
+from duckstring.model.events import ALERT_TYPE, POND_TYPE, SOURCE, AlertDetail, PondDetail
 from duckstring.model.foreign import readable
 from duckstring.model.instants import to_text
 from duckstring.model.limits import MESSAGE, within
@@ -47,11 +47,22 @@ class EventBus:
             detail["error"] = within(readable(event.reason), MESSAGE)
         if event.warnings:
             detail["warnings"] = list(event.warnings)
+        self._put(POND_TYPE, detail, line)
+
+    def page(self, detail: AlertDetail) -> None:
+        """Put one ``duckstring.alert`` event on the bus.
+
+        Raises:
+            TransientError: EventBridge did not take it.
+        """
+        self._put(ALERT_TYPE, detail, detail["line"])
+
+    def _put(self, kind: str, detail: PondDetail | AlertDetail, line: str) -> None:
         answer = self._clients.events.put_events(
             Entries=[
                 {
                     "Source": SOURCE,
-                    "DetailType": POND_TYPE,
+                    "DetailType": kind,
                     "Detail": json.dumps(detail),
                     "EventBusName": self._settings.need("bus"),
                 }

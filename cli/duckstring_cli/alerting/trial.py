@@ -1,0 +1,37 @@
+"""A page that says that nothing has happened."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from duckstring.model.alert_texts import texts
+from duckstring.model.events import AlertDetail
+from duckstring.model.instants import to_text
+from duckstring_cli.alerting.store import Alert
+
+
+def trial(alert: Alert, catchment: str) -> AlertDetail:
+    """For one alert, whose rule lets it pass whatever pages it is for."""
+    now = to_text(datetime.now(UTC))
+    title = f"[{catchment}] Test of the alert {alert.name}"
+    words = texts(title, "Nothing has happened.", "", "Type: duckstring alert list")
+    return {
+        "catchment": catchment,
+        "alert": "test",
+        "of": "failed",
+        "line": "test@1",
+        "pond": "test",
+        "major": 1,
+        "version": "",
+        "since": now,
+        "blocks": [],
+        "blocked": 0,
+        "stale": [],
+        "concerns": list(alert.wanted.ponds),
+        "to": [alert.name],
+        "title": words["title"],
+        "text": words["text"],
+        "email": words["email"],
+        "slack": words["slack"],
+        "key": f"test:{alert.name}:{now}",
+    }
