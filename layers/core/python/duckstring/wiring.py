@@ -13,6 +13,7 @@ from duckstring.adapters.aws.arrivals import DynamoArrivals
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
+from duckstring.adapters.aws.limits import DynamoLimits
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.schemas import DeployedSchema
 from duckstring.adapters.aws.state import DynamoStateStore
@@ -41,6 +42,7 @@ class Orchestrator:
     settings: Settings
     clients: Clients
     store: DynamoStateStore
+    limits: DynamoLimits
     schema: DeployedSchema
     catalog: DynamoCatalog
     arrivals: Arrivals
@@ -101,6 +103,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         settings,
         clients,
         store,
+        DynamoLimits(clients, table),
         schema,
         catalog,
         arrivals,

@@ -20,6 +20,7 @@ from duckstring.engine import (
     ripples,
     runs,
     tables,
+    tokens,
     verbs,
     visible,
 )
@@ -35,11 +36,13 @@ from duckstring.engine.effects import (
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
+    ClaimsAsked,
     ComputePinned,
     Deployed,
     ExecutionEnded,
     GateReached,
     Ordered,
+    PrioritySet,
     PullReceived,
     Removed,
     Republished,
@@ -51,6 +54,7 @@ from duckstring.engine.signals import (
     SourceTold,
     TableRemoved,
     TargetReceived,
+    TokensGranted,
     Triggered,
     WindowAdded,
     WindowOpened,
@@ -70,7 +74,7 @@ from duckstring.engine.state import (
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import NEVER, Instant, just_after
-from duckstring.model.limits import MOST_SINKS
+from duckstring.model.limits import MOST_PRIORITY, MOST_SINKS
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 
@@ -119,6 +123,7 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
         if turn.blocked != last.is_down:
             last = publish_report(turn, last)
     publish_report(turn, last)
+    tokens.tell_limits(turn)
     _set_alarm(turn)
     return Step(turn.freeze(), tuple(turn.effects))
 
@@ -139,6 +144,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
         case TargetReceived():
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_target(turn, signal.epoch)
+        case TokensGranted():
+            tokens.take_grant(turn, signal)
         case ExecutionEnded():
             ripples.lose_execution(
                 turn, run=signal.run, launch=signal.launch, status=signal.status, cause=signal.cause
@@ -158,6 +165,10 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             verbs.obey(turn, signal)
         case BudgetSet():
             verbs.set_budgets(turn, signal)
+        case PrioritySet():
+            turn.priority = min(signal.priority, MOST_PRIORITY)
+        case ClaimsAsked():
+            turn.doubted |= {signal.limit}
         case ComputePinned():
             compute.pin(turn, signal)
         case WindowAdded():
@@ -319,6 +330,7 @@ def _fresh(turn: Turn, spec: RippleSpec, before: Release | None) -> RippleState:
         pull=turn.pull is not None,
         task_mib=known.task_mib if known and keeps else 0,
         measured=known.measured if known and keeps else False,
+        uses=spec.uses,
     )
 
 
@@ -392,6 +404,7 @@ def fire(turn: Turn) -> bool:
         or asking.ask_sources(turn)
         or (turn.pull is not None and asking.ask_beyond(turn))
         or (runs_in_flight and ripples.start_ripples(turn))
+        or (runs_in_flight and tokens.ask_tokens(turn))
     )
 
 

@@ -179,4 +179,12 @@ def remove_line(turn: Turn, at: Instant) -> None:
         turn.emit(TellSinks(SourceReport(down=Down(turn.line, "removed"))))
         turn.emit(TellSinks(SourceReport()))
     counted = turn.runs_started
-    turn.start_over(PondState(turn.line, sinks=turn.sinks, runs_started=counted, former=counted))
+    turn.start_over(
+        PondState(
+            turn.line,
+            sinks=turn.sinks,
+            runs_started=counted,
+            former=counted,
+            claims_made=turn.claims_made,
+        )
+    )

@@ -73,7 +73,7 @@ class DynamoStateStore:
         new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now, held.used)
         put: PutTypeDef = {
             "TableName": self._table,
-            "Item": _checked(_item(new), state.line),
+            "Item": checked(_item(new), state.line),
             "ConditionExpression": "attribute_not_exists(pk) OR revision = :held"
             if held.state.revision == 0
             else "revision = :held",
@@ -150,11 +150,17 @@ class DynamoStateStore:
             item["positions"] = {"S": codec.positions_to_text(snapshot.positions)}
         if snapshot.held_f != NEVER:
             item["held_f"] = {"S": to_text(snapshot.held_f)}
-        return {"TableName": self._table, "Item": _checked(item, line)}
+        return {"TableName": self._table, "Item": checked(item, line)}
 
 
-def _checked(item: Item, line: Line) -> Item:
-    """The item, if DynamoDB takes it: a request that it refuses would be made again for hours."""
+def checked(
+    item: Item, of: str, hint: str = "Divide the Pond, or write fewer, larger tables."
+) -> Item:
+    """The item, if DynamoDB takes it: a request that it refuses would be made again for hours.
+
+    Raises:
+        StateTooLargeError: it has no room for all of it. ``of``: whose it is; ``hint``: what to do.
+    """
     size = sum(
         len(name) + len(text.encode())
         for name, value in item.items()
@@ -163,9 +169,9 @@ def _checked(item: Item, line: Line) -> Item:
     )
     if size > MOST_ITEM_BYTES:
         raise StateTooLargeError(
-            f"{item['sk']['S']} of {line} would have {size:,} bytes; there is room for "
+            f"{item['sk']['S']} of {of} would have {size:,} bytes; there is room for "
             f"{MOST_ITEM_BYTES:,}.",
-            hint="Divide the Pond, or write fewer, larger tables.",
+            hint=hint,
         )
     return item
 
