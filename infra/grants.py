@@ -140,13 +140,14 @@ class Grants:
     def _orchestrator(self) -> None:
         role = _role(self.doors.orchestrator.role)
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
-        read = _leading("LINE#*", "WORK#*", "TOKEN#*", "CATALOG", "POND#*", "PERMITS", "SCHEMA")
+        own = ("LINE#*", "WORK#*", "TOKEN#*", "LIMITS", "PERMITS", "SCHEMA")
+        read = _leading(*own, "CATALOG", "POND#*")
         _allow(role, _READ, [self.storage.table.table_arn], conditions=read)
         _allow(
             role,
             _WRITE,
             [self.storage.table.table_arn],
-            conditions=_leading("LINE#*", "WORK#*", "TOKEN#*", "PERMITS", "SCHEMA"),
+            conditions=_leading(*own),
         )
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
@@ -206,7 +207,7 @@ class Grants:
         )
         table = self.storage.table.table_arn
         for role in (viewers, operators, api):
-            partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+            partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LIMITS", "LAKE")
             shown = _leading(*partitions, *self._of_iceberg)
             _allow(role, _READ, [table], conditions=shown)
             _allow(role, ["dynamodb:Query"], [f"{table}/index/gsi1"], conditions=_leading("RUNS#*"))
@@ -225,7 +226,7 @@ class Grants:
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
-        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LIMITS", "LAKE")
         read = _leading(*partitions, *self._of_iceberg)
         _allow(role, _READ, [table], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))

@@ -115,9 +115,9 @@ def misheard(state: PondState, limits: Mapping[str, LimitState]) -> list[str]:
 
 def tell_limits(turn: Turn) -> None:
     """Tell each limit what this line claims of it, if that has changed in this step."""
+    if not turn.claims_made and not turn.doubted:
+        return  # the usual case: the line has never claimed anything
     before = turn.before
-    if turn.ripples is before.ripples and turn.priority == before.priority and not turn.doubted:
-        return
     old, new = claims_of(before.ripples), claims_of(turn.ripples)
     for limit in sorted(old.keys() | new.keys() | turn.doubted):
         claims = new.get(limit, ())
