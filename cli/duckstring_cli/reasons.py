@@ -33,12 +33,19 @@ def shown(answer: WhyAnswer) -> RenderableType:
         parts += _block(f"Why {run['run']} runs", _run(run))
     causes = list(_chain(answer))
     if causes:
-        parts += _block("Why no other run starts" if _is_running(answer) else "Why", causes)
+        parts += _block(_title(answer), causes)
     if answer["ways"]:
         parts += _block("What would change it", _ways(answer))
     if answer["last"]:
         parts += _block("The last run", [_item(answer["last"])])
     return Group(*parts)
+
+
+def _title(answer: WhyAnswer) -> str:
+    own = answer["chain"][0]["causes"]
+    if own and all(cause["kind"] == "waits_for_token" for cause in own):
+        return "What it waits for"
+    return "Why no other run starts" if _is_running(answer) else "Why"
 
 
 def _is_running(answer: WhyAnswer) -> bool:

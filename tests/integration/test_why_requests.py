@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
+from duckstring.adapters.aws.limits import DynamoLimits
 from duckstring.adapters.aws.reader import DynamoStateReader
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.api.requests import WhyRequest
@@ -28,7 +29,9 @@ RELEASES = [
 ]
 
 
-def test_a_chain_of_a_hundred_and_twenty_ponds_is_explained_with_six_requests(monkeypatch) -> None:
+def test_a_chain_of_120_ponds_is_explained_with_seven_requests(
+    monkeypatch,
+) -> None:
     with catchment(monkeypatch) as here:
         catalog = DynamoCatalog(here.clients, "catchment")
         for start in range(0, len(RELEASES), 20):
@@ -48,11 +51,14 @@ def test_a_chain_of_a_hundred_and_twenty_ponds_is_explained_with_six_requests(mo
             WhyRequest(NAMES[-1].partition("@")[0]),
             catalog=catalog,
             states=DynamoStateReader(here.clients, "catchment"),
+            limits=DynamoLimits(here.clients, "catchment"),
             history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
             attempts=AttemptRows(),
             clock=StillClock(NOON),
         )
     assert answer["line"] == NAMES[-1]
     assert answer["last"]
-    assert calls == {"GetItem": 1, "Query": 1, "BatchGetItem": 4}
-    """The catalog's revision and its releases; the line, the 119 above it, and a row of history."""
+    assert calls == {"GetItem": 1, "Query": 2, "BatchGetItem": 4}
+    """The catalog's revision and its releases; all limits; the line, the 119 above it, and a row of
+    history.
+    """

@@ -31,6 +31,7 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.ports import RunFilter, Seen
+from duckstring.testing.fakes import MemoryLimits
 from tests.unit.api.world import (
     NOON,
     Archive,
@@ -128,6 +129,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
                 "checks": [],
+                "uses": [],
                 **FUNCTION,
             },
             {
@@ -136,6 +138,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
                 "checks": [],
+                "uses": [],
                 **FUNCTION,
             },
             {
@@ -144,6 +147,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
                 "checks": [],
+                "uses": [],
                 **FUNCTION,
             },
         ],
@@ -151,6 +155,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "older_tables": [],
         "rows": 0,
         "warnings": [],
+        "priority": 50,
     }
 
 
@@ -316,6 +321,7 @@ def looked_at(state, row, **which):
         StatusRequest(**which),
         catalog=catalog,
         states=states,
+        limits=MemoryLimits(),
         history=Rows(),
         attempts=rows,
         clock=StillClock(),
@@ -332,6 +338,7 @@ def test_where_an_attempt_runs_and_that_it_pauses_is_what_its_row_says():
         "attempt": 2,
         "since": "2030-01-01T12:00:00.000000Z",
         "task_mib": 8192,
+        "awaits": None,
     }
     unknown = {"where": None, "memory_mib": None, "pauses": None, "resumes": None}
     later = "2030-01-01T12:00:30.000000Z"
@@ -399,6 +406,7 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
         StatusRequest(),
         catalog=catalog,
         states=states,
+        limits=MemoryLimits(),
         history=Rows([row]),
         attempts=AttemptRows(),
         clock=StillClock(),
@@ -418,6 +426,7 @@ def two_majors():
     return {
         "catalog": ShelfCatalog(graph(RELEASE, release("sales@2"))),
         "states": States(),
+        "limits": MemoryLimits(),
         "history": Rows(),
         "attempts": AttemptRows(),
         "clock": StillClock(),
@@ -442,7 +451,7 @@ def test_some_of_all_lines_are_told_with_the_names_of_all(two_majors):
     assert [line["line"] for line in some["lines"]] == ["sales@1", "sales@2"]
     assert some["order"] == order
     nothing = status(StatusRequest(lines=[]), **two_majors)
-    assert nothing == {"now": some["now"], "lines": [], "order": order}
+    assert nothing == {"now": some["now"], "lines": [], "limits": [], "order": order}
 
 
 class NoSnapshots:

@@ -25,6 +25,7 @@ from duckstring.ports import (
     Clock,
     ExecutionReader,
     HistoryReader,
+    LimitReader,
     Mailbox,
     Removals,
     Snapshots,
@@ -128,6 +129,7 @@ class ApiPorts:
     removals: Removals
     arrivals: Arrivals
     states: StateReader
+    limits: LimitReader
     history: HistoryReader
     snapshots: Snapshots
     published: PublishedReader
@@ -152,6 +154,7 @@ class DeployPorts:
     artifacts: Artifacts
     discovery: Discovery
     states: StateReader
+    limits: LimitReader
     attempts: AttemptReader
     mailbox: Mailbox
     clock: Clock
@@ -175,6 +178,16 @@ class ControlPorts:
 
     catalog: Catalog
     states: StateReader
+    mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class LimitPorts:
+    """What setting a limit needs from outside."""
+
+    catalog: Catalog
+    limits: LimitReader
     mailbox: Mailbox
     clock: Clock
 

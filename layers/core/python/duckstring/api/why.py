@@ -2,8 +2,8 @@
 change them.
 
 It reads the catalog once, the states of the lines above (of one that runs also of those below) in
-batches of 100, a row of history for the last run and for each failed line, in one batch, and the
-rows of attempts in flight. It asks no other service, and changes nothing.
+batches of 100, all limits in one query, a row of history for the last run and for each failed line,
+in one batch, and the rows of attempts in flight. It asks no other service, and changes nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api import why_words
 from duckstring.api.in_flight import rows_of
+from duckstring.api.limits import read as read_limits
 from duckstring.api.requests import WhyRequest
 from duckstring.api.status import in_flight, staleness, word_for
 from duckstring.api.why_runs import demand_of, inside, last_in_words
@@ -27,6 +28,7 @@ from duckstring.engine.causes import (
     RetryAt,
     RunFirst,
     TideDue,
+    WaitsForToken,
     WindowClosed,
     leads_to,
 )
@@ -38,7 +40,14 @@ from duckstring.model.find import find
 from duckstring.model.graph import lines_above, lines_below
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
-from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, StateReader
+from duckstring.ports import (
+    AttemptReader,
+    Catalog,
+    Clock,
+    HistoryReader,
+    LimitReader,
+    StateReader,
+)
 
 if TYPE_CHECKING:
     from duckstring.model.answers import (
@@ -60,11 +69,12 @@ _States = Mapping[Line, PondState]
 _Releases = Mapping[Line, "Release"]
 
 
-def why(
+def why(  # noqa: PLR0913 - each is a port of its own
     asked: WhyRequest,
     *,
     catalog: Catalog,
     states: StateReader,
+    limits: LimitReader,
     history: HistoryReader,
     attempts: AttemptReader,
     clock: Clock,
@@ -82,7 +92,8 @@ def why(
     others = lines_above(line, releases) | (lines_below(line, releases) if is_running else set())
     held |= _read(states, others - {line})
     now = clock.now()
-    found, left_off = chain(line, held, releases, now, most=_MOST_LINES)
+    tokens = read_limits(limits)
+    found, left_off = chain(line, held, releases, now, most=_MOST_LINES, limits=tokens)
     rows = rows_of(state, attempts)
     ended = history.last_runs(_numbers(state, found))
     last = ended.get(line)
@@ -151,7 +162,7 @@ def _since(cause: Cause, row: RunRow | None) -> Instant | None:
     match cause:
         case Failed(run) if row and row["number"] == run and row["finished"]:
             return from_text(row["finished"])
-        case Busy(_, _, since) | NotReceived(since):
+        case Busy(_, _, since) | NotReceived(since) | WaitsForToken(since=since):
             return since
         case _:
             return None
@@ -171,7 +182,7 @@ def _runs(cause: Cause) -> tuple[int, ...]:
     match cause:
         case DeployWaits(_, runs) | ForceWaits(runs) | RunFirst(runs):
             return runs
-        case Busy(run) | Failed(run) if run:
+        case Busy(run) | Failed(run) | WaitsForToken(run=run) if run:
             return (run,)
         case _:
             return ()

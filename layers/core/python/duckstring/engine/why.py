@@ -20,6 +20,7 @@ from duckstring.engine.causes import (
     Due,
     Failed,
     ForceWaits,
+    Holder,
     Killed,
     Lags,
     LineCauses,
@@ -30,11 +31,14 @@ from duckstring.engine.causes import (
     RunFirst,
     Short,
     TideDue,
+    WaitsForToken,
     WindowClosed,
     leads_to,
 )
 from duckstring.engine.demand import tide_due
+from duckstring.engine.limits import LimitState
 from duckstring.engine.state import PondState, SourceView
+from duckstring.engine.tokens import awaited
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, Instant
@@ -49,6 +53,7 @@ def chain(
     now: Instant,
     *,
     most: int,
+    limits: Mapping[str, LimitState] | None = None,
 ) -> tuple[tuple[LineCauses, ...], int]:
     """Why a line starts no run, and the causes of each line that these lead to, down to the roots.
 
@@ -62,6 +67,7 @@ def chain(
         releases: what the catalog selects.
         now: the moment that is explained.
         most: lines at most.
+        limits: those whose tokens Ripples of these lines may wait for.
 
     Returns:
         The lines with their causes, and how many lines more there are.
@@ -76,7 +82,7 @@ def chain(
         causes = (busy,) if busy else hindrances(state, releases.get(one), now)
         if one != line and one not in waited_for:
             causes = tuple(cause for cause in causes if not isinstance(cause, NotAsked))
-        found.append(LineCauses(one, causes))
+        found.append(LineCauses(one, (*causes, *token_waits(state, limits or {}))))
         waited_for |= {cause.source for cause in causes if isinstance(cause, Short | Lags)}
         new = [source for cause in causes if (source := leads_to(cause)) and source not in seen]
         seen.update(new)
@@ -96,6 +102,28 @@ def hindrances(state: PondState, selected: Release | None, now: Instant) -> tupl
     if turn.health == "killed":
         return (Killed(), *_for_good(turn))
     return _held(turn) or tuple(_after_failure(turn) if turn.health == "failed" else _healthy(turn))
+
+
+def token_waits(state: PondState, limits: Mapping[str, LimitState]) -> Iterator[WaitsForToken]:
+    """Which Ripples of a line wait for tokens, and who has these."""
+    for ripple in state.ripples.values():
+        name, attempt = awaited(ripple), ripple.attempt
+        if not name or attempt is None:
+            continue
+        limit = limits.get(name) or LimitState(name)
+        place = (state.line, attempt.claim)
+        queue = [(line, entry.number) for line, entry in limit.waiting]
+        since = [e.since for line, e in limit.waiting if (line, e.number) == place]
+        holders = (Holder(line, e.run, e.ripple, e.since) for line, e in limit.holders)
+        yield WaitsForToken(
+            name,
+            ripple.name,
+            attempt.run,
+            since[0] if since else attempt.since,
+            limit.tokens,
+            tuple(holders),
+            queue.index(place) if place in queue else 0,
+        )
 
 
 def _is_wanted_now(turn: Turn) -> bool:

@@ -35,18 +35,29 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "why"
         }:
             return "viewer"
-        case {"op": "window" | "arrival", "action": "list"} | {
+        case {"op": "window" | "arrival" | "limit", "action": "list"} | {
             "op": "remove" | "publish",
             "dry": True,
         }:
             return "viewer"
-        case {"op": "compute"} if request.get("on") is None:
+        case {"op": "compute" | "priority"} if (
+            request.get("on") is None and request.get("priority") is None
+        ):
             return "viewer"
         case {"op": "failure-budget"} if (
             request.get("immediate_retries") is None and request.get("source_retries") is None
         ):
             return "viewer"
-        case {"op": "trigger" | "control" | "window" | "compute" | "failure-budget" | "publish"}:
+        case {
+            "op": "trigger"
+            | "control"
+            | "window"
+            | "compute"
+            | "failure-budget"
+            | "publish"
+            | "priority"
+            | "limit"
+        }:
             return "operator"
         case _:
             return "deployer"
