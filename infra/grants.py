@@ -141,7 +141,8 @@ class Grants:
         role = _role(self.doors.orchestrator.role)
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
         read = _leading(
-            "LINE#*", "WORK#*", "TOKEN#*", "CATALOG", "POND#*", "PERMITS", "SCHEMA", "ALERTS"
+            *("LINE#*", "WORK#*", "TOKEN#*", "LIMITS"),
+            *("CATALOG", "POND#*", "PERMITS", "SCHEMA", "ALERTS"),
         )
         _allow(role, _READ, [self.storage.table.table_arn], conditions=read)
         _allow(
@@ -149,7 +150,8 @@ class Grants:
             _WRITE,
             [self.storage.table.table_arn],
             conditions=_leading(
-                *("LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*"), *("PERMITS", "SCHEMA", "ALERTS")
+                *("LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "LIMITS"),
+                *("PERMITS", "SCHEMA", "ALERTS"),
             ),
         )
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
@@ -210,7 +212,7 @@ class Grants:
         )
         table = self.storage.table.table_arn
         for role in (viewers, operators, api):
-            partitions = ("LINE#*", "WORK#*", "JOURNAL#*", "CATALOG", "POND#*", "LAKE")
+            partitions = ("LINE#*", "WORK#*", "JOURNAL#*", "CATALOG", "POND#*", "LIMITS", "LAKE")
             shown = _leading(*partitions, *self._of_iceberg)
             _allow(role, _READ, [table], conditions=shown)
             _allow(role, ["dynamodb:Query"], [f"{table}/index/gsi1"], conditions=_leading("RUNS#*"))
@@ -229,7 +231,7 @@ class Grants:
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
-        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LIMITS", "LAKE")
         read = _leading(*partitions, *self._of_iceberg)
         _allow(role, _READ, [table], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))

@@ -23,7 +23,7 @@ from duckstring.model.answers import (
     StatusAnswer,
 )
 from duckstring.model.names import Line, parse_line
-from duckstring_cli import checked, durations, render
+from duckstring_cli import checked, durations, limits_view, render
 from duckstring_cli.openings import window_view
 from duckstring_cli.render import NARROW
 from duckstring_cli.screens import Rows
@@ -38,6 +38,7 @@ _ROOT_CAUSE = re.compile(r"blocked by ([a-z][a-z0-9_]*@[0-9]+) \(")
 _WHY_LINES = 2
 _WHY_SLACK = 40
 _MOST_TROUBLES = 3
+_MOST_LIMITS = 3
 _NAME_NARROW = 28
 _NAME_WIDE = 48
 _NOT_NAME = 44
@@ -167,7 +168,8 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
                 so_far = durations.brief(render.between(ripple["since"], now) or 0)
                 yield f"{ripple['name']} {so_far}{f' ({more})' if more else ''}"
             elif ripple["status"] == "queued":
-                yield f"{ripple['name']} queued"
+                awaits = ripple.get("awaits")
+                yield f"{ripple['name']} {f'waits for {awaits}' if awaits else 'queued'}"
 
 
 def began(ripple: RunningRipple) -> str:
@@ -212,7 +214,9 @@ def overview(
     shown, untold = (
         (why, 0) if height is None else (why[:_MOST_TROUBLES], len(why[_MOST_TROUBLES:]))
     )
-    room = None if height is None else max(height - 4 - len(shown) * (_WHY_LINES + 1), 5)
+    limits = limits_view.in_status(answer, named=named)[: None if height is None else _MOST_LIMITS]
+    below = len(shown) * (_WHY_LINES + 1) + (len(limits) * _WHY_LINES + 1 if limits else 0)
+    room = None if height is None else max(height - 4 - below, 5)
     chosen, left_out = _fit(lines, room)
     parts: list[RenderableType] = [_table(chosen, lines, answer["now"], width)]
     if left_out:
@@ -226,6 +230,8 @@ def overview(
         parts += [Text(""), *shown]
     if untold:
         parts.append(Text(f"… and {untold} more failed", style="red"))
+    if limits:
+        parts += [Text(""), *limits]
     return Group(*parts)
 
 
@@ -355,7 +361,9 @@ def detail(
 ) -> RenderableType:
     """One line: its Ripples, Sources, Sinks, budgets and last runs."""
     now = answer["now"]
-    parts: list[RenderableType] = [_heading(line), _facts(line, now), Text(""), _ripples(line, now)]
+    limits = limits_view.of_line(answer, line)
+    facts = _facts(line, now, limits)
+    parts: list[RenderableType] = [_heading(line), facts, Text(""), _ripples(line, now)]
     if line["windows"]:
         parts += [Text(""), window_view(line["windows"], now)]
     if line["sources"]:
@@ -387,7 +395,7 @@ def _heading(line: LineStatus) -> Text:
     )
 
 
-def _facts(line: LineStatus, now: str) -> Table:
+def _facts(line: LineStatus, now: str, limits: str) -> Table:
     facts = Rows.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -415,6 +423,8 @@ def _facts(line: LineStatus, now: str) -> Table:
             f"immediate retries {budgets['immediate_retries']}, source retries "
             f"{budgets['source_retries']}"
         ),
+        "limits": limits,
+        "priority": limits_view.priority_of(line),
         "failures": f"{line['failures']} in a row" if line["failures"] else "",
     }
     for name, value in rows.items():
@@ -478,7 +488,7 @@ def _ripples(line: LineStatus, now: str) -> RenderableType:
         )
         made.add_row(
             ripple["name"],
-            _pausing(held, now) if held and held.get("resumes") else render.word(status),
+            _status(held, status, now),
             "never"
             if (age := render.between(ripple["end_f"], now)) is None
             else durations.age(age + lag),
@@ -500,6 +510,13 @@ def _in_flight(line: LineStatus) -> dict[str, RunningRipple]:
             if ripple["since"] or not (ripple["name"] in found and found[ripple["name"]]["since"]):
                 found[ripple["name"]] = ripple
     return found
+
+
+def _status(held: RunningRipple | None, status: str, now: str) -> Text:
+    if held and held.get("resumes"):
+        return _pausing(held, now)
+    awaits = held.get("awaits") if held else None
+    return render.word("waiting", f"waits for {awaits}") if awaits else render.word(status)
 
 
 def _pausing(held: RunningRipple, now: str) -> Text:

@@ -24,7 +24,9 @@ from duckstring.model.answers import (
     HelloAnswer,
     KeptAnswer,
     LakeAnswer,
+    LimitAnswer,
     LineageAnswer,
+    PriorityAnswer,
     PublishAnswer,
     RemoveAnswer,
     ReplayAnswer,
@@ -143,6 +145,16 @@ class Client:
         given = {"immediate_retries": immediate_retries, "source_retries": source_retries}
         return self._call(BudgetAnswer, "failure-budget", pond=pond, major=major, **given)
 
+    def priority(
+        self, pond: str, priority: int | None = None, *, major: int | None = None
+    ) -> PriorityAnswer:
+        """Set a line's priority at limits, if it is given, and show it."""
+        return self._call(PriorityAnswer, "priority", pond=pond, major=major, priority=priority)
+
+    def limit(self, action: str, name: str | None = None, tokens: int | None = None) -> LimitAnswer:
+        """Set, list or remove limits."""
+        return self._call(LimitAnswer, "limit", action=action, name=name, tokens=tokens)
+
     def compute(
         self,
         pond: str,
@@ -204,7 +216,9 @@ class Client:
             more = self._call(
                 StatusAnswer, "status", pond=pond, major=major, lines=asked, after=after
             )
-            answer = {**more, "now": answer["now"], "lines": [*answer["lines"], *more["lines"]]}
+            limits = answer.get("limits", [])  # of the first answer
+            both = [*answer["lines"], *more["lines"]]
+            answer = {**more, "now": answer["now"], "lines": both, "limits": limits}
         return answer
 
     def why(self, pond: str, *, major: int | None = None, at: str | None = None) -> WhyAnswer:

@@ -286,13 +286,19 @@ class Follower:
                 yield Event(run["started"], line["line"], "", "started", detail=run["run"])
             ended = False
             for ripple in run["ripples"]:
-                new = self._first(run["run"], ripple["name"], ripple["attempt"], ripple["status"])
+                awaits = ripple.get("awaits") or ""
+                what = f"{ripple['status']} {awaits}".strip()
+                new = self._first(run["run"], ripple["name"], ripple["attempt"], what)
                 if new and ripple["status"] in {"queued", "running"}:
                     again = f"attempt {ripple['attempt']}" if ripple["attempt"] > 1 else ""
                     detail = ", ".join(
                         filter(
                             None,
-                            (again, board.began(ripple) if ripple["status"] == "running" else ""),
+                            (
+                                again,
+                                board.began(ripple) if ripple["status"] == "running" else "",
+                                f"waits for a token of {awaits}" if awaits else "",
+                            ),
                         )
                     )
                     yield Event(

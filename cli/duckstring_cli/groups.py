@@ -87,9 +87,10 @@ ENTRIES = (
     Entry(
         "control",
         "control",
-        "Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.",
+        "Operate one Pond: wake, force, sleep, kill, clear, retries, priority, where Ripples run.",
     ),
     Entry("alert", "alert", "Tell people of failures and old data: once for each root cause."),
+    Entry("limit", "limit", "How many attempts use something at once, over all Ponds."),
     Entry("secret", "secret", "Passwords and tokens: each Pond sees its own, and those of all."),
     Entry(
         "status",

@@ -34,7 +34,7 @@ def shown(answer: WhyAnswer) -> RenderableType:
         parts += _block(f"Why {run['run']} runs", _run(run))
     causes = list(_chain(answer))
     if causes:
-        parts += _block("Why no other run starts" if _is_running(answer) else "Why", causes)
+        parts += _block(_title(answer), causes)
     if answer["ways"]:
         title = "What would have changed it then" if _is_past(answer) else "What would change it"
         parts += _block(title, _ways(answer))
@@ -55,6 +55,13 @@ def _as_of(answer: WhyAnswer) -> list[RenderableType]:
         return []
     age = durations.age(render.between(answer["at"], answer["now"]))
     return [Text(f"As of {render.moment(answer['at'])} ({age} ago):", style="yellow")]
+
+
+def _title(answer: WhyAnswer) -> str:
+    own = answer["chain"][0]["causes"]
+    if own and all(cause["kind"] == "waits_for_token" for cause in own):
+        return "What it waits for"
+    return "Why no other run starts" if _is_running(answer) else "Why"
 
 
 def _is_running(answer: WhyAnswer) -> bool:

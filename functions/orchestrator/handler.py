@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,11 +16,12 @@ from duckstring.errors import StateConflictError
 from duckstring.model.costs import plus
 from duckstring.model.events import POND_TYPE
 from duckstring.model.foreign import Redactor
-from duckstring.model.names import Line
+from duckstring.model.names import Address, Line, limit_of
 from duckstring.model.schema import NewerSchemaError
 from duckstring.orchestrator import forward
 from duckstring.orchestrator.credible import credible
 from duckstring.orchestrator.deliver import deliver
+from duckstring.orchestrator.deliver_limit import deliver_limit
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.run_log import runs_over
 from duckstring.orchestrator.task_ended import task_ended
@@ -101,7 +102,7 @@ def _deliver(batch: Batch, *, share: float) -> Iterable[str]:
     except Exception:
         logger.exception("delivery failed", line=batch.line)
         return [*batch.messages, *(one.record["messageId"] for one in batch.newer)]
-    again = _deliver_now(now, share=share) if now.letters else ()
+    again = _deliver_now(now, share=share) if now.messages else ()
     if not waiting.messages:
         return again
     logger.error("letters wait for the newer release", line=batch.line, hint=_UPGRADE)
@@ -109,28 +110,61 @@ def _deliver(batch: Batch, *, share: float) -> Iterable[str]:
     return [*again, *waiting.messages]
 
 
-def _newest_schema(line: Line) -> int:
-    """The newest schema that the Catchment's own programs have written: of all, or of a line."""
-    return max(app.schema.read(), app.store.schema(line))
+def _newest_schema(to: Address) -> int:
+    """The newest schema that the Catchment's own programs have written: of all, of a line, or of a
+    limit.
+    """
+    name = limit_of(to)
+    own = app.limits.schema(name) if name else app.store.schema(Line(to))
+    return max(app.schema.read(), own)
+
+
+def _deliver_once(batch: Batch, *, share: float) -> None:
+    if name := limit_of(batch.line):
+        _told(
+            batch,
+            deliver_limit(
+                name,
+                batch.to_limit,
+                store=app.limits,
+                mailbox=app.ports.mailbox,
+                revision_of=lambda line: app.store.load(line).state.revision,
+                clock=app.clock,
+            ),
+        )
+        return
+    line, entry = Line(batch.line), books.entry(share)
+    letters = credible(line, batch.letters, app.catalog)
+    if not letters:  # a delivery of nothing would count the outbox as performed
+        return
+    effects = deliver(
+        line,
+        with_worker_verdicts(line, letters, app.store, app.ends),
+        store=app.store,
+        gates=app.gates,
+        perform=lambda state, outbox: perform(state, outbox, app.ports),
+        clock=app.clock,
+        entry=entry,
+    )
+    books.keep(entry)
+    _told(batch, effects)
+    for fields in runs_over(line, effects):
+        logger.info("run over", extra=dict(fields))
+
+
+def _told(batch: Batch, effects: Sequence[object]) -> None:
+    logger.info(
+        "delivered",
+        line=batch.line,
+        signals=batch.kinds,
+        effects=[type(e).__name__ for e in effects],
+    )
 
 
 def _deliver_now(batch: Batch, *, share: float) -> Iterable[str]:
     for attempt in range(1, RACES + 1):
-        entry = books.entry(share)
         try:
-            letters = credible(batch.line, batch.letters, app.catalog)
-            if not letters:  # a delivery of nothing would count the outbox as performed
-                return ()
-            effects = deliver(
-                batch.line,
-                with_worker_verdicts(batch.line, letters, app.store, app.ends),
-                store=app.store,
-                gates=app.gates,
-                perform=lambda state, outbox: perform(state, outbox, app.ports),
-                clock=app.clock,
-                entry=entry,
-            )
-            books.keep(entry)
+            _deliver_once(batch, share=share)
         except StateConflictError:
             logger.warning("race lost", line=batch.line, attempt=attempt)
         except NewerSchemaError as error:
@@ -142,14 +176,6 @@ def _deliver_now(batch: Batch, *, share: float) -> Iterable[str]:
             )
             break
         else:
-            logger.info(
-                "delivered",
-                line=batch.line,
-                signals=batch.kinds,
-                effects=[type(e).__name__ for e in effects],
-            )
-            for fields in runs_over(batch.line, effects):
-                logger.info("run over", extra=dict(fields))
             return ()
     _postpone(batch)
     return batch.messages

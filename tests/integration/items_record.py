@@ -21,6 +21,7 @@ from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.effects import Effect
+from duckstring.engine.limits import GrantTokens, LimitSignal, LimitState
 from duckstring.engine.signals import (
     Deployed,
     ExecutionEnded,
@@ -107,6 +108,7 @@ def forms() -> dict[str, dict[str, str]]:
     """The values that are stored or sent: each one's fields and their types, as text."""
     found: dict[str, dict[str, str]] = {}
     waiting: list[Any] = [PondState, Release, *get_args(Signal), *get_args(Effect)]
+    waiting += [LimitState, GrantTokens, *get_args(LimitSignal)]
     while waiting:
         kind = waiting.pop()
         waiting += get_args(getattr(kind, "__supertype__", kind))

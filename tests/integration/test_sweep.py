@@ -175,6 +175,8 @@ def test_one_round_repairs_what_no_event_told(here):
         "woken": [],
         "untold": ["orders@1"],
         "removed": [],
+        "misheard": [],
+        "limits": [],
         "tidied": True,
         "manifests": 0,
         "memos": 0,

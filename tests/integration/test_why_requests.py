@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.journal import DynamoJournal
+from duckstring.adapters.aws.limits import DynamoLimits
 from duckstring.adapters.aws.reader import DynamoStateReader
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.api.ports import WhyPorts
@@ -34,7 +35,9 @@ RELEASES = [
 ]
 
 
-def test_a_chain_of_a_hundred_and_twenty_ponds_is_explained_with_six_requests(monkeypatch) -> None:
+def test_a_chain_of_120_ponds_is_explained_with_seven_requests(
+    monkeypatch,
+) -> None:
     with catchment(monkeypatch) as here:
         catalog = DynamoCatalog(here.clients, "catchment")
         for start in range(0, len(RELEASES), 20):
@@ -59,12 +62,13 @@ def test_a_chain_of_a_hundred_and_twenty_ponds_is_explained_with_six_requests(mo
                 history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
                 attempts=AttemptRows(),
                 journal=DynamoJournal(here.clients, "catchment"),
+                limits=DynamoLimits(here.clients, "catchment"),
                 clock=StillClock(NOON),
             ),
         )
     assert answer["line"] == NAMES[-1]
     assert answer["last"]
-    assert calls == {"GetItem": 1, "Query": 1, "BatchGetItem": 4}
+    assert calls == {"GetItem": 1, "Query": 2, "BatchGetItem": 4}
     """The catalog's revision and its releases; the line, the 119 above it, and a row of history."""
 
 
@@ -90,6 +94,7 @@ def test_a_past_moment_costs_a_request_a_step_and_two_for_each_line_with_news(mo
                 history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
                 attempts=AttemptRows(),
                 journal=DynamoJournal(here.clients, "catchment"),
+                limits=DynamoLimits(here.clients, "catchment"),
                 clock=StillClock(NOON + 3 * HOUR),
             ),
         )

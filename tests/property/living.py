@@ -22,6 +22,7 @@ from tests.property.worlds import Graph, same_pond
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 RECOVERIES = ("clear", "wake", "force")
+LIMITS = ("databricks", "glue")
 
 
 @st.composite
@@ -208,6 +209,25 @@ class Living:
             source=self.draw(st.integers(0, 2)),
         )
 
+    def _limited(self) -> None:
+        """A version of which some Ripples use limits."""
+        release = self.releases[self.some_line()]
+        names = self.draw(st.lists(st.sampled_from(LIMITS), unique=True, max_size=2))
+        specs = [
+            replace(spec, uses=tuple(sorted(names)) if self.draw(st.booleans()) else ())
+            for spec in release.ripples
+        ]
+        self._deploy(replace(release, ripples=tuple(specs)))
+
+    def _limit(self) -> None:
+        """Set, raised, lowered or removed."""
+        self.world.set_limit(
+            self.draw(st.sampled_from(LIMITS)), self.draw(st.sampled_from([1, 1, 2, 3, None]))
+        )
+
+    def _priority(self) -> None:
+        self.world.set_priority(self.some_line(), self.draw(st.sampled_from([0, 50, 100])))
+
     def _window(self) -> None:
         line = self.some_line()
         for window in self.draw(rules(lasting=True)):
@@ -222,5 +242,6 @@ class Living:
 EVERYTHING = (
     "nothing", "lose", "redeploy", "rewire", "reshape", "remove", "return",
     "pulse", "tap", "wake", "force", "kill", "clear", "budget", "window", "no_window",
+    "limited", "limit", "priority",
 )  # fmt: skip
 """But for sleep, which makes a line forget what its Sinks still wait for."""

@@ -63,7 +63,7 @@ def cancel(pond: Pond) -> str:
     return f"cancelled {pond.recall('run_id')}"
 
 
-@ripple(timeout="6h", on_kill=cancel)
+@ripple(timeout="6h", on_kill=cancel, uses="databricks")
 def wait(pond: Pond) -> int:
     assert_type(pond.run_key, str)
     assert_type(pond.ends, datetime)
@@ -72,6 +72,14 @@ def wait(pond: Pond) -> int:
         pond.pause("60s")
     pond.pause(60)  # type: ignore[arg-type]
     return "unreachable"
+
+
+@ripple(uses=["databricks", "warehouse"])
+def limited(pond: Pond) -> None: ...
+
+
+@ripple(uses=3)  # type: ignore[call-overload, untyped-decorator]
+def wrong_limit(pond: Pond) -> None: ...
 
 
 @ripple(on_kill="cancel")  # type: ignore[call-overload, untyped-decorator]

@@ -70,16 +70,16 @@ def test_an_argument_without_a_name_is_a_fault_beside_the_others():
         (
             "@ripple('hello\\x1b[31m'): an argument has no name; allowed: parents, name, "
             "always_run, "
-            "timeout, memory, on_kill."
+            "timeout, memory, on_kill, uses."
         ),
         "Ripple 'two': timeout=a value of type int; allowed: a duration over zero, of at most 29d.",
         (
             "@ripple(5): an argument has no name; allowed: parents, name, always_run, timeout, "
-            "memory, on_kill."
+            "memory, on_kill, uses."
         ),
         (
             "@ripple(3): an argument has no name; allowed: parents, name, always_run, timeout, "
-            "memory, on_kill."
+            "memory, on_kill, uses."
         ),
     ]
 
@@ -102,4 +102,31 @@ def test_a_value_that_cannot_be_shown_is_a_fault_nevertheless():
     with pytest.raises(RippleError, match="memory=a value of type Unshowable; allowed"):
 
         @ripple(memory=Unshowable())
+        def one(pond): ...
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("databricks", ("databricks",)),
+        (["warehouse", "data-bricks", "warehouse"], ("data-bricks", "warehouse")),
+        ((), ()),
+    ],
+)
+def test_limits_are_named_once_each_and_asked_in_one_order(given, found):
+    with ripples.collecting() as declared:
+
+        @ripple(uses=given)
+        def one(pond): ...
+
+    assert declared[0].spec.uses == found
+
+
+@pytest.mark.parametrize("given", ["Data Bricks", "", 3, ["a", 5], list("abcde"), None, "x" * 49])
+def test_a_limit_that_cannot_be_called_so_is_refused_with_what_is_allowed(given):
+    with pytest.raises(
+        RippleError, match=r"Ripple 'one': uses=.*; allowed: the name of a limit \(a lower-case"
+    ):
+
+        @ripple(uses=given)
         def one(pond): ...

@@ -111,6 +111,7 @@ def test_options_stand_in_the_comment_at_the_top():
         "on_kill": False,
         "pauses": False,
         "checks": [],
+        "uses": [],
     }
 
 
@@ -263,3 +264,15 @@ def test_a_run_of_an_sql_ripple_imports_no_python(world):
     world.deploy("raise ValueError('no')\n", files={"src/ripples/load.sql": "SELECT 1 AS x"})
     world.open_run()
     assert world.run() == {"outcome": "ok"}
+
+
+def test_a_file_names_the_limits_that_it_uses():
+    text = "-- uses: warehouse, databricks\nSELECT 1 AS n\n"
+    assert discovered(LOAD, by_day=text)["ripples"][-1]["uses"] == ["databricks", "warehouse"]
+
+
+def test_a_limit_that_cannot_be_called_so_is_refused_with_its_file():
+    refused = discovered(LOAD, by_day="-- uses: Data$Bricks\nSELECT 1 AS n\n")["error"]
+    assert "src/ripples/by_day.sql: Ripple 'by_day': uses=" in refused["message"]
+    assert "allowed: the name of a limit" in refused["message"]
+    assert refused["hint"] == "Write -- uses: databricks"

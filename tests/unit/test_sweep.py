@@ -5,7 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from duckstring.engine.signals import AlarmRang, Deployed, ExecutionEnded, Removed, Restored
+from duckstring.engine.effects import Claim
+from duckstring.engine.limits import GrantTokens, LimitState, TokensClaimed
+from duckstring.engine.limits import step as limit_step
+from duckstring.engine.signals import (
+    AlarmRang,
+    ClaimsAsked,
+    Deployed,
+    ExecutionEnded,
+    Removed,
+    Restored,
+)
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceReport, SourceView
 from duckstring.errors import TransientError
 from duckstring.model.catalog import Part, Position, Removal, TableVersion
@@ -15,6 +25,7 @@ from duckstring.model.names import (
     Line,
     artifact_key,
     file_of_key,
+    limit_address,
     location_of_key,
     parse_line,
     table_key,
@@ -22,9 +33,11 @@ from duckstring.model.names import (
 from duckstring.model.retention import KEPT, Retention
 from duckstring.model.values import replace
 from duckstring.model.verdicts import MOST_BRANCHES
+from duckstring.orchestrator.ports import HeldLimit
 from duckstring.ports import SOON, Seen
 from duckstring.sweep.ports import SweepPorts
 from duckstring.sweep.sweep import sweep
+from duckstring.testing.fakes import MemoryLimits
 from tests.unit.api.world import (
     NOON,
     Archive,
@@ -92,6 +105,7 @@ class World:
         rows=None,
     ):
         self.post, self.garbage = Post(), garbage or Garbage(open=False)
+        self.limits = MemoryLimits()
         held = {one.state.line: one for one in seen}
         executions = Executions(described or {})
         self.catalog = ShelfCatalog(
@@ -103,6 +117,7 @@ class World:
             self.catalog,
             Archive(self.catalog),
             States(held),
+            self.limits,
             executions,
             AttemptRows(rows or {}),
             self.garbage,
@@ -879,3 +894,79 @@ def test_a_catalog_that_is_gone_names_nothing_and_holds_up_no_tidying():
     world = World(Seen(pond(snapshot=10, runs_started=10)), garbage=garbage).shows(lake)
     tidied_twice(world)
     assert kept(garbage) == [8, 9, 10]
+
+
+CLAIM = Claim(1, 7, "load")
+
+
+def using(*, waiting, claimed=True, mark=LONG_AGO):
+    """A line of which a Ripple uses a limit: its branch waits for a token, or has one."""
+    attempt = Attempt(
+        7,
+        1,
+        NOW - 7 * HOUR * MINUTE,
+        dispatched=not waiting,
+        claim=int(claimed),
+        held=() if waiting else ("databricks",),
+    )
+    ripple = RippleState("load", uses=("databricks",), attempt=attempt)
+    begun = run(7, waiting=frozenset({"load"} if waiting else ()))
+    return Seen(pond(ripples={"load": ripple}, runs={7: begun}), mark=mark)
+
+
+def knows(world, *signals, tokens=1, outbox=(), committed=NOW):
+    """What the limit has heard."""
+    state = LimitState("databricks", tokens=tokens)
+    for signal in signals:
+        state = limit_step(state, signal, NOON).state
+    world.limits.held["databricks"] = HeldLimit(state, outbox, LONG_AGO, committed)
+    return world
+
+
+GOING = {"sales@1/7-1": ("RUNNING", "")}
+
+
+def test_a_branch_that_waits_for_a_token_is_not_silent_however_long_that_takes():
+    heard = TokensClaimed(SALES, (CLAIM,), (1, 0))
+    world = knows(World(using(waiting=True), described=GOING), heard, tokens=0)
+    assert world.letters() == []
+
+
+@pytest.mark.parametrize(
+    ("claims", "seen"),
+    [
+        ((), using(waiting=True)),
+        ((CLAIM,), using(waiting=True)),
+        ((CLAIM,), Seen(pond(), mark=LONG_AGO)),
+    ],
+    ids=["the claim was lost", "the token was lost", "the return was lost"],
+)
+def test_a_line_that_its_limit_has_misheard_says_its_claims_again(claims, seen):
+    world = knows(World(seen, described=GOING), TokensClaimed(SALES, claims, (1, 0)))
+    assert world.letters() == [(SALES, ClaimsAsked("databricks"))]
+    assert world.report["misheard"] == [SALES]
+
+
+def test_a_line_that_has_just_said_something_is_not_asked_again():
+    world = knows(World(using(waiting=True, mark=JUST_NOW), described=GOING))
+    assert world.letters() == []
+
+
+def test_the_token_of_a_line_that_is_gone_is_asked_back():
+    gone = Seen(PondState(Line("gone@1")), mark=LONG_AGO)
+    world = knows(World(gone, releases=()), TokensClaimed(gone.state.line, (CLAIM,), (1, 0)))
+    assert world.letters() == [(gone.state.line, ClaimsAsked("databricks"))]
+
+
+def test_grants_that_nobody_sent_are_woken_and_fresh_ones_are_not():
+    outbox = (GrantTokens(SALES, (1,)),)
+    fresh = knows(World(releases=()), outbox=outbox, committed=NOW - 11 * MINUTE)
+    assert fresh.letters() == []
+    late = knows(World(releases=()), outbox=outbox, committed=NOW - 16 * MINUTE)
+    assert late.letters() == [(limit_address("databricks"), AlarmRang())]
+    assert late.report["limits"] == ["databricks"]
+
+
+def test_a_limit_is_told_that_its_table_came_from_elsewhere():
+    world = knows(World(releases=()).came(NOON))
+    assert (limit_address("databricks"), Restored(NOON)) in world.letters()

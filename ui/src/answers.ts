@@ -22,7 +22,7 @@ export type WantedBy = "force" | "wake" | "retry" | "tap" | "wave" | "tide" | "p
 
 export type LineStatusWord = "undeployed" | "idle" | "waiting" | "running" | "failed" | "killed" | "blocked";
 
-export type CauseKind = "not_deployed" | "not_received" | "not_kept" | "killed" | "failed" | "retry_at" | "asleep" | "blocked" | "not_asked" | "tide_due" | "short" | "lags" | "window_closed" | "deploy_waits" | "force_waits" | "run_first" | "busy" | "due";
+export type CauseKind = "not_deployed" | "not_received" | "not_kept" | "killed" | "failed" | "retry_at" | "asleep" | "blocked" | "not_asked" | "tide_due" | "short" | "lags" | "window_closed" | "deploy_waits" | "force_waits" | "run_first" | "busy" | "waits_for_token" | "due";
 
 export type Recorded = "yes" | "no" | "gone";
 
@@ -148,7 +148,7 @@ export interface Budgets {
  *
  * ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
  * ``where`` and what follows it are of its attempt's row, looked at in the status of one line
- * only; ``resumes``: while it pauses, until when.
+ * only; ``resumes``: while it pauses, until when. ``awaits``: the limit whose token it waits for.
  */
 export interface RunningRipple {
   name: string;
@@ -160,6 +160,7 @@ export interface RunningRipple {
   memory_mib: number | null;
   pauses: number | null;
   resumes: string | null;
+  awaits?: string | null;
 }
 
 /**
@@ -196,7 +197,8 @@ export interface RunsOn {
 
 /**
  * A Ripple at rest or not, and where its next attempt would run. ``checks``: the names of the
- * Pond's checks, if it is the Ripple that makes them.
+ * Pond's checks, if it is the Ripple that makes them. ``uses``: the limits that it needs tokens
+ * of.
  */
 export interface RippleStatus {
   runs_on: Place;
@@ -207,6 +209,7 @@ export interface RippleStatus {
   end_f: string;
   status: string;
   checks?: string[];
+  uses?: string[];
 }
 
 /**
@@ -400,6 +403,7 @@ export interface BoundTold {
  * ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
  * ``asleep``: it was put to sleep, and nobody has asked for it since.
  * ``warnings``: of the checks of what is published. ``bound``: how old the data may be.
+ * ``priority``: of its claims at limits.
  */
 export interface LineState {
   line: string;
@@ -431,6 +435,30 @@ export interface LineState {
   rows: number;
   warnings?: WarningTold[];
   bound?: BoundTold | null;
+  priority?: number;
+}
+
+/**
+ * A Ripple that has a token, or waits for one, since an instant. ``priority``: of its line.
+ */
+export interface TokenTold {
+  line: string;
+  run: string;
+  ripple: string;
+  since: string;
+  priority: number;
+}
+
+/**
+ * A limit: how many ``tokens`` there are (null: no bound is set), who has one, and who waits,
+ * the next one first. ``used_by``: the lines that are deployed and use it.
+ */
+export interface LimitTold {
+  name: string;
+  tokens: number | null;
+  held: TokenTold[];
+  waiting: TokenTold[];
+  used_by: string[];
 }
 
 /**
@@ -466,16 +494,19 @@ export interface LineStatus {
   rows: number;
   warnings?: WarningTold[];
   bound?: BoundTold | null;
+  priority?: number;
   last_run: RunRow | null;
 }
 
 /**
  * ``status``. ``order``: all lines that there are, where some of them were asked for.
- * ``next``: there is more than one answer holds; ask again with it as ``after``.
+ * ``next``: there is more than one answer holds; ask again with it as ``after``. ``limits``: all,
+ * of the first answer.
  */
 export interface StatusAnswer {
   now: string;
   lines: LineStatus[];
+  limits?: LimitTold[];
   order?: string[];
   next?: string;
 }
@@ -1007,6 +1038,26 @@ export interface BudgetAnswer {
 export interface StaleAnswer {
   line: string;
   bound: BoundTold | null;
+  applied: boolean;
+}
+
+/**
+ * ``priority``: of a line's claims at limits.
+ */
+export interface PriorityAnswer {
+  line: string;
+  priority: number;
+  applied: boolean;
+}
+
+/**
+ * ``limit``: all limits that are set or used. ``applied``: whether the limit has received the
+ * change.
+ */
+export interface LimitAnswer {
+  now: string;
+  limits: LimitTold[];
+  warnings: string[];
   applied: boolean;
 }
 

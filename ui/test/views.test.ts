@@ -131,6 +131,20 @@ describe("sentences", () => {
     expect(sentences(by("products@1"), NOW)[0]).toBe("Nothing is wanted of it. It rests.");
     for (const line of graph.lines) expect(sentences(line, NOW).length).toBeGreaterThan(0);
   });
+  test("a Ripple that waits for a token says of which limit", () => {
+    const line = by("attribution@1");
+    const runs = line.runs.map((run) => ({
+      ...run,
+      ripples: run.ripples.map((ripple) =>
+        ripple.status === "running"
+          ? { ...ripple, status: "queued", awaits: "databricks", task_mib: 0 }
+          : ripple,
+      ),
+    }));
+    expect(sentences({ ...line, runs }, NOW)[0]).toContain(
+      "works on train_model (waits for a token of limit databricks)",
+    );
+  });
   test("hostile errors are escaped", () => {
     expect(sentences(by("transactions@1"), NOW)[0]).toContain("\\x1b[31m");
   });

@@ -10,6 +10,7 @@ import typer
 from duckstring.errors import OperatorError, nearest
 from duckstring.model.answers import ComputeRow, ControlAnswer, LineState
 from duckstring.model.catalog import MOST_RETRIES
+from duckstring.model.limits import MOST_PRIORITY, USUAL_PRIORITY
 from duckstring_cli import render
 from duckstring_cli.commands.options import (
     AsJson,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from duckstring.engine.signals import Verb
 
 app = typer.Typer(
-    help="Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.",
+    help="Operate one Pond: wake, force, sleep, kill, clear, retries, priority, where Ripples run.",
     no_args_is_help=True,
 )
 
@@ -174,6 +175,38 @@ def failure_budget(
         f"{answer['source_retries']}{spent}"
     )
     render.say(f"[bold]{answer['line']}[/]: {budgets}")
+    if not answer["applied"]:
+        render.warn(not_received(answer["line"]))
+
+
+@app.command(epilog="Example: duckstring control priority reports 80")
+def priority(
+    pond: PondName,
+    number: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="N",
+            min=0,
+            max=MOST_PRIORITY,
+            show_default=False,
+            help=f"0 to {MOST_PRIORITY}, the highest first; otherwise {USUAL_PRIORITY}.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    major: Major = None,
+    version: OfVersion = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """Show or set how early POND's Ripples get tokens of limits.
+
+    Who waits with the highest priority is the next; among equals, who asked first. It is kept over
+    deploys. Without limits it means nothing: what is ready runs at once.
+    """
+    answer = open_client(catchment).priority(pond, number, major=major_of(major, version))
+    if as_json:
+        render.print_json(answer)
+        return
+    render.say(f"[bold]{answer['line']}[/]: priority {answer['priority']}")
     if not answer["applied"]:
         render.warn(not_received(answer["line"]))
 

@@ -19,6 +19,8 @@ CALLS = {
     "trigger": lambda client: client.trigger("sales", "tap"),
     "control": lambda client: client.control("sales", "wake"),
     "failure-budget": lambda client: client.failure_budget("sales"),
+    "priority": lambda client: client.priority("sales"),
+    "limit": lambda client: client.limit("list"),
     "compute": lambda client: client.compute("sales"),
     "window": lambda client: client.window("sales", "list"),
     "status": lambda client: client.status(),

@@ -9,6 +9,7 @@ from duckstring.api.deploy import DeployRefusedError, deploy
 from duckstring.api.ports import DeployPorts
 from duckstring.api.requests import Uploaded
 from duckstring.engine.letters import removal_letter
+from duckstring.engine.limits import LimitState
 from duckstring.engine.signals import Deployed, Removed
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.engine.step import step
@@ -18,7 +19,9 @@ from duckstring.model.compute import FunctionSize
 from duckstring.model.limits import MOST_RELEASE_BYTES
 from duckstring.model.names import Line
 from duckstring.model.values import replace
+from duckstring.orchestrator.ports import HeldLimit
 from duckstring.ports import Seen
+from duckstring.testing.fakes import MemoryLimits
 from tests.unit.api.world import (
     NOON,
     Archive,
@@ -47,12 +50,14 @@ class World:
         )
         self.clock = StillClock(NOON + timedelta(hours=1))
         self.states, self.attempts = States(), AttemptRows()
+        self.limits = MemoryLimits()
         self.ports = DeployPorts(
             catalog=self.catalog,
             removals=Archive(self.catalog),
             artifacts=self.packages,
             discovery=self.imports,
             states=self.states,
+            limits=self.limits,
             attempts=self.attempts,
             mailbox=self.post,
             clock=self.clock,
@@ -485,3 +490,21 @@ def test_a_release_larger_than_a_line_has_room_for_is_refused_before_it_is_store
         "sales 1.0.0 would take 100,001 bytes to record (its 300 Ripples with the names of their "
         "parents, 0 Sources); allowed: 100,000."
     )
+
+
+def test_a_limit_that_is_not_set_is_warned_of_once_and_one_that_is_set_is_not():
+    specs = (RippleSpec("load", uses=("databricks", "glue")),)
+    world = World(found={"sales": specs, "orders": specs[:1]})
+    world.limits.held["glue"] = HeldLimit(LimitState("glue", tokens=2))
+    ponds = deploy([world.request("sales"), world.request("orders")], world.ports)["ponds"]
+    assert [pond["warnings"] for pond in ponds] == [
+        [
+            (
+                "sales@1 and 1 more use databricks, which has no limit: any number of attempts "
+                "runs at once. Set one: duckstring limit set databricks N"
+            )
+        ],
+        [],
+    ]
+    (pond,) = deploy([world.request("sales", "1.1.0")], world.ports)["ponds"]
+    assert pond["warnings"][0].startswith("sales@1 uses databricks, which has no limit")

@@ -341,6 +341,7 @@ _OTHERS: dict[str, object] = {
     "next_release": pond("sales@1", version="1.1.0"),
     "immediate_retries": 2,
     "source_retries": 2,
+    "priority": 90,
     "delay": timedelta(hours=1),
     "held_f": START,
     "dropped": {"t": DroppedTable(3, "1.0.0")},

@@ -31,6 +31,7 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.ports import RunFilter, Seen
+from duckstring.testing.fakes import MemoryLimits
 from tests.unit.api.world import (
     NOON,
     Archive,
@@ -129,6 +130,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
                 "checks": [],
+                "uses": [],
                 **FUNCTION,
             },
             {
@@ -137,6 +139,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
                 "checks": [],
+                "uses": [],
                 **FUNCTION,
             },
             {
@@ -145,6 +148,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
                 "end_f": "0001-01-01T00:00:00.000000Z",
                 "status": "idle",
                 "checks": [],
+                "uses": [],
                 **FUNCTION,
             },
         ],
@@ -152,6 +156,7 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "older_tables": [],
         "rows": 0,
         "warnings": [],
+        "priority": 50,
     }
 
 
@@ -317,6 +322,7 @@ def looked_at(state, row, **which):
         StatusRequest(**which),
         catalog=catalog,
         states=states,
+        limits=MemoryLimits(),
         history=Rows(),
         attempts=rows,
         clock=StillClock(),
@@ -333,6 +339,7 @@ def test_where_an_attempt_runs_and_that_it_pauses_is_what_its_row_says():
         "attempt": 2,
         "since": "2030-01-01T12:00:00.000000Z",
         "task_mib": 8192,
+        "awaits": None,
     }
     unknown = {"where": None, "memory_mib": None, "pauses": None, "resumes": None}
     later = "2030-01-01T12:00:30.000000Z"
@@ -400,6 +407,7 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
         StatusRequest(),
         catalog=catalog,
         states=states,
+        limits=MemoryLimits(),
         history=Rows([row]),
         attempts=AttemptRows(),
         clock=StillClock(),
@@ -419,6 +427,7 @@ def two_majors():
     return {
         "catalog": ShelfCatalog(graph(RELEASE, release("sales@2"))),
         "states": States(),
+        "limits": MemoryLimits(),
         "history": Rows(),
         "attempts": AttemptRows(),
         "clock": StillClock(),
@@ -443,7 +452,7 @@ def test_some_of_all_lines_are_told_with_the_names_of_all(two_majors):
     assert [line["line"] for line in some["lines"]] == ["sales@1", "sales@2"]
     assert some["order"] == order
     nothing = status(StatusRequest(lines=[]), **two_majors)
-    assert nothing == {"now": some["now"], "lines": [], "order": order}
+    assert nothing == {"now": some["now"], "lines": [], "limits": [], "order": order}
 
 
 class NoSnapshots:

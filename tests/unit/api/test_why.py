@@ -22,8 +22,10 @@ from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
+from duckstring.orchestrator.ports import HeldLimit
 from duckstring.ports import Seen
-from duckstring.testing.simulator import START, World, pond, seconds
+from duckstring.testing.fakes import MemoryLimits
+from duckstring.testing.simulator import START, Conditions, World, pond, seconds
 from tests.property.journals import Journals
 from tests.unit.api.shapes import faults
 from tests.unit.api.world import AttemptRows, Rows, ShelfCatalog, StillClock
@@ -66,6 +68,7 @@ def explained(
             history=Rows(list(last)),
             attempts=AttemptRows({str(row["key"]): dict(row) for row in rows}),
             journal=Journals(),
+            limits=limits_of(world),
             clock=StillClock(now or world.now),
         ),
     )
@@ -396,3 +399,90 @@ def test_five_hundred_lines_are_read_once_and_each_is_told_once() -> None:
     told = [line["line"] for line in answer["chain"]]
     assert len(told) == len(set(told)) == 500
     assert answer["text"].endswith("p0@1 was killed by an operator.")
+
+
+def limits_of(world: World) -> MemoryLimits:
+    return MemoryLimits({name: HeldLimit(state) for name, state in world.limits.items()})
+
+
+def waiting(*lines: str, tokens: int = 1) -> World:
+    """Each of these wants the token, one after the other."""
+    world = World(Conditions(duration=lambda _l, _r: seconds(600)))
+    world.set_limit("databricks", tokens)
+    world.deploy(*(pond(line, uses={"run": ("databricks",)}) for line in lines))
+    world.run_until()
+    for line in lines:
+        world.trigger(line, "pulse")
+        world.run_until(world.now + seconds(10))
+    return world
+
+
+INLETS = ("a@1", "b@1", "c@1")
+
+
+def explained_in(world: World, line: str) -> WhyAnswer:
+    return explained(world, Line(line), *(pond(one) for one in INLETS))[0]
+
+
+def test_who_waits_for_a_token_is_told_who_has_it_and_what_would_change_it() -> None:
+    world = waiting(*INLETS)
+    answer = explained_in(world, "c@1")
+    assert says(answer) == [
+        (
+            "run of c@1/1 has waited 10s for a token of limit databricks: 1 of 1 taken, by run of "
+            "a@1/1 (since 30s). One other is ahead of it."
+        )
+    ]
+    assert commands(answer) == [
+        "duckstring limit set databricks 2",
+        "duckstring control priority c -m 1 100",
+        "duckstring limit list",
+    ]
+    (cause,) = answer["chain"][0]["causes"]
+    assert (cause["kind"], cause["runs"], cause["leads_to"]) == ("waits_for_token", ["c@1/1"], None)
+    assert answer["runs"][0]["inside"] == ["run waits for a token of limit databricks since 10s."]
+    assert says(explained_in(world, "b@1"))[0].endswith("(since 30s). It is the next.")
+    assert says(explained_in(world, "a@1")) == []
+
+
+def test_once_what_is_named_is_done_the_wait_is_over() -> None:
+    for change in (
+        lambda world: world.set_limit("databricks", 3),
+        lambda world: world.order("a@1", "kill") and world.order("b@1", "kill"),
+    ):
+        world = waiting(*INLETS)
+        change(world)
+        world.run_until(world.now + seconds(1))
+        assert says(explained_in(world, "c@1")) == []
+    world = waiting(*INLETS)
+    world.set_priority("c@1", 100)
+    world.run_until(world.now + seconds(1))
+    assert says(explained_in(world, "c@1"))[0].endswith("It is the next.")
+
+
+def test_many_who_have_tokens_are_counted_and_a_limit_of_nothing_is_said() -> None:
+    lines = tuple(f"p{number}@1" for number in range(6))
+    world = waiting(*lines, tokens=5)
+    (text,) = says(explained(world, Line("p5@1"), *(pond(one) for one in lines))[0])
+    assert text.endswith("run of p2@1/1 (since 40s) and 2 more. It is the next.")
+    (text,) = says(explained_in(waiting(*INLETS[:1], tokens=0), "a@1"))
+    assert text.endswith("limit databricks, which is set to 0: nothing that uses it starts.")
+
+
+def test_a_limit_that_has_not_answered_yet_is_said_to_have_not() -> None:
+    world = waiting(*INLETS[:1], tokens=0)
+    world.limits.clear()
+    answer = explained_in(world, "a@1")
+    assert says(answer)[0].endswith("limit databricks, which has not answered yet.")
+    assert commands(answer) == ["duckstring doctor"]
+
+
+def test_a_sink_learns_that_its_source_waits_for_a_token() -> None:
+    world = waiting("a@1", "b@1")
+    below = pond("d@1", "b@1")
+    world.deploy(below)
+    world.trigger("d@1", "pulse")
+    world.run_until(world.now + seconds(5))
+    answer, _ = explained(world, Line("d@1"), pond("a@1"), pond("b@1"), below)
+    assert [cause["kind"] for cause in answer["chain"][1]["causes"]] == ["busy", "waits_for_token"]
+    assert "duckstring limit set databricks 2" in commands(answer)

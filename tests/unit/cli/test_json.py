@@ -45,6 +45,8 @@ WORDS = {
     "trigger arrival list": ["sales", "list"],
     "trigger arrival remove": ["sales", "remove", "n"],
     "control kill": ["sales", "--yes"],
+    "limit set": ["databricks", "3"],
+    "limit rm": ["databricks"],
     "run show": ["sales@1/1"],
     "runs": [],
     "status": [],

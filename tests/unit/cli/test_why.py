@@ -150,6 +150,10 @@ def test_a_run_in_flight_says_for_whom_and_what_it_does() -> None:
     assert "    └ load runs since 5s." in text
     assert "Why no other run starts" in text
     assert "  Run sales@1/4 succeeded." in text
+    token = [cause("load has waited 5s for a token of x.", kind="waits_for_token")]
+    text = shown(answered(("sales@1", token), runs=[run]))
+    assert "What it waits for" in text
+    assert "Why no other run starts" not in text
     crowd = {**run, "demand": run["demand"] * 499}
     text = shown(answered(("sales@1", []), runs=[crowd]))
     assert text.count("Pulse of reports@1") == 10

@@ -13,6 +13,7 @@ from duckstring.engine.causes import (
     Due,
     Failed,
     ForceWaits,
+    Holder,
     Killed,
     Lags,
     NotAsked,
@@ -22,18 +23,27 @@ from duckstring.engine.causes import (
     RunFirst,
     Short,
     TideDue,
+    WaitsForToken,
     WindowClosed,
     leads_to,
 )
 from duckstring.engine.runs import MOST_RUNS
 from duckstring.engine.state import Down, Kept, PondState, SourceReport, SourceView, Tide, Wave
-from duckstring.engine.why import chain, hindrances, next_use, short_sources
+from duckstring.engine.why import chain, hindrances, next_use, short_sources, token_waits
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.model.windows import Occurrence, Window
-from duckstring.testing.simulator import START, Attempted, World, chain_of, pond, seconds
+from duckstring.testing.simulator import (
+    START,
+    Attempted,
+    Conditions,
+    World,
+    chain_of,
+    pond,
+    seconds,
+)
 from tests.unit.engine.test_demand import A, B, C, D, deployed
 
 DOWN = Failure("run", 1, "ValueError", "no rows")
@@ -400,3 +410,29 @@ def test_a_killed_line_also_names_its_sources_that_are_down() -> None:
     world.trigger(B, "tap")
     world.run_until()
     assert causes(world, B) == (Killed(), Blocked(A, Down(A, "killed")))
+
+
+def test_a_ripple_that_waits_for_a_token_names_who_has_it_and_how_many_are_ahead() -> None:
+    world = World(Conditions(duration=lambda _l, _r: seconds(60)))
+    world.set_limit("databricks", 1)
+    world.deploy(*(pond(line, uses={"run": ("databricks",)}) for line in (A, B, C)))
+    world.run_until()
+    for line in (A, B, C):
+        world.trigger(line, "pulse")
+        world.run_until(world.now + seconds(1))
+    holder = world.limits["databricks"].holders[0][1]
+    (found,) = token_waits(world.states[C], world.limits)
+    since = world.limits["databricks"].waiting[1][1].since
+    assert found == WaitsForToken(
+        "databricks", "run", 1, since, 1, (Holder(A, 1, "run", holder.since),), ahead=1
+    )
+    assert list(token_waits(world.states[A], world.limits)) == []
+    attempt = world.states[C].ripples["run"].attempt
+    assert attempt is not None
+    (unheard,) = token_waits(world.states[C], {})
+    assert unheard == WaitsForToken("databricks", "run", 1, attempt.since, None)
+    ((_, causes_),) = (
+        (one.line, one.causes)
+        for one in chain(C, world.states, {C: pond(C)}, world.now, most=9, limits=world.limits)[0]
+    )
+    assert causes_ == (found,)

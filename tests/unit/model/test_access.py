@@ -18,6 +18,8 @@ VIEWER: list[dict[str, object]] = [
     {"op": "compute", "pond": "sales"},
     {"op": "compute", "pond": "sales", "on": None},
     {"op": "failure-budget", "pond": "sales", "immediate_retries": None},
+    {"op": "priority", "pond": "sales"},
+    {"op": "limit", "action": "list"},
     {"op": "remove", "pond": "sales", "dry": True},
 ]
 VIEWER += [
@@ -39,6 +41,10 @@ OPERATOR: list[dict[str, object]] = [
     {"op": "publish", "pond": "sales", "snapshot": 4, "dry": 1},
     {"op": "failure-budget", "pond": "sales", "immediate_retries": 0},
     {"op": "failure-budget", "pond": "sales", "source_retries": 0},
+    {"op": "priority", "pond": "sales", "priority": 0},
+    {"op": "limit", "action": "set", "name": "databricks", "tokens": 0},
+    {"op": "limit", "action": "remove", "name": "databricks"},
+    {"op": "limit"},
 ]
 DEPLOYER: list[dict[str, object]] = [
     {"op": "deploy", "ponds": []},

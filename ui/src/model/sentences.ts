@@ -71,13 +71,17 @@ function rippleWords(ripple: Line["runs"][number]["ripples"][number], now: numbe
   const since = instant(ripple.since);
   const resumes = instant(ripple.resumes);
   const details = [
-    ripple.status === "queued" ? "queued" : "",
+    ripple.status === "queued" ? queuedWords(ripple) : "",
     since === null || ripple.status === "queued" ? "" : `for ${brief((now - since) / 1000)}`,
     ripple.attempt > 1 ? `attempt ${ripple.attempt}` : "",
     ripple.task_mib ? `a task of ${memory(ripple.task_mib)}` : "",
     resumes === null ? "" : `pauses, resumes ${countdown(resumes, now)}`,
   ].filter(Boolean);
   return details.length ? `${ripple.name} (${details.join(", ")})` : ripple.name;
+}
+
+function queuedWords(ripple: Line["runs"][number]["ripples"][number]): string {
+  return ripple.awaits ? `waits for a token of limit ${ripple.awaits}` : "queued";
 }
 
 function failureWords(line: Line): string {

@@ -13,6 +13,7 @@ from duckstring.engine.effects import (
     PublishSnapshot,
 )
 from duckstring.engine.letters import Letter
+from duckstring.engine.limits import LimitState
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Release, Removal
@@ -39,7 +40,7 @@ class Clock(Protocol):
 
 
 class Mailbox(Protocol):
-    """Letters to lines, in order for each line."""
+    """Letters to lines and limits, in order for each of them."""
 
     def send(self, letters: Sequence[Letter]) -> Sequence[str]:
         """Post all letters, at least once each. Returns their sequence numbers."""
@@ -132,6 +133,23 @@ class StateReader(Protocol):
 
     def read(self, lines: Collection[Line]) -> Mapping[Line, Seen]:
         """The states of those lines that ever got a letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenLimit:
+    """A limit as a reader sees it: as ``Seen``."""
+
+    state: LimitState
+    owes: bool = False
+    mark: Mark = (0, "")
+    committed: Instant = NEVER
+
+
+class LimitReader(Protocol):
+    """All limits, read only."""
+
+    def read(self) -> Mapping[str, SeenLimit]:
+        """Every limit that ever got a letter, by name."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from duckstring.adapters.aws.arrivals import DynamoArrivals
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
+from duckstring.adapters.aws.limits import DynamoLimits
 from duckstring.adapters.aws.mailbox import SqsMailbox
 from duckstring.adapters.aws.schemas import DeployedSchema
 from duckstring.adapters.aws.state import DynamoStateStore
@@ -43,6 +44,7 @@ class Orchestrator:
     settings: Settings
     clients: Clients
     store: DynamoStateStore
+    limits: DynamoLimits
     schema: DeployedSchema
     catalog: DynamoCatalog
     arrivals: Arrivals
@@ -122,6 +124,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         settings,
         clients,
         store,
+        DynamoLimits(clients, table),
         schema,
         catalog,
         arrivals,
@@ -162,6 +165,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         removals=catalog,
         arrivals=DynamoArrivals(clients, table),
         states=DynamoStateReader(clients, table),
+        limits=DynamoLimits(clients, table),
         history=DynamoHistoryReader(clients, table, bucket),
         snapshots=DynamoStateStore(clients, table),
         published=DynamoPublished(clients, table),
@@ -228,6 +232,7 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         catalog=catalog,
         removals=catalog,
         states=DynamoStateReader(clients, table),
+        limits=DynamoLimits(clients, table),
         executions=MachineReader(clients, settings.need("machine")),
         attempts=AttemptRowReader(clients, table),
         garbage=AwsGarbageStore(clients, table, settings.need("bucket")),

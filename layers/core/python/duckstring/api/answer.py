@@ -17,6 +17,7 @@ from duckstring.api import (
     history,
     kept,
     lake,
+    limits,
     lineage,
     publish,
     remove,
@@ -36,6 +37,7 @@ from duckstring.api.ports import (
     ApiPorts,
     ControlPorts,
     DeployPorts,
+    LimitPorts,
     PublishPorts,
     RemovePorts,
     RemoveTablePorts,
@@ -60,7 +62,9 @@ if TYPE_CHECKING:
         HelloAnswer,
         KeptAnswer,
         LakeAnswer,
+        LimitAnswer,
         LineageAnswer,
+        PriorityAnswer,
         PublishAnswer,
         Refused,
         RemoveAnswer,
@@ -155,6 +159,7 @@ def _deploy(asked: requests.DeployRequest, ports: ApiPorts) -> DeployAnswer:
         artifacts=ports.artifacts,
         discovery=ports.discovery,
         states=ports.states,
+        limits=ports.limits,
         attempts=ports.attempts,
         mailbox=ports.mailbox,
         clock=ports.clock,
@@ -187,6 +192,15 @@ def _failure_budget(asked: requests.BudgetRequest, ports: ApiPorts) -> BudgetAns
         immediate_retries=asked.immediate_retries,
         source_retries=asked.source_retries,
     )
+
+
+def _priority(asked: requests.PriorityRequest, ports: ApiPorts) -> PriorityAnswer:
+    return limits.priority(asked, _control_ports(ports))
+
+
+def _limit(asked: requests.LimitRequest, ports: ApiPorts) -> LimitAnswer:
+    needed = LimitPorts(ports.catalog, ports.limits, ports.mailbox, ports.clock)
+    return limits.limit(asked, needed)
 
 
 def _compute(asked: requests.ComputeRequest, ports: ApiPorts) -> ComputeAnswer:
@@ -231,6 +245,7 @@ def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
         asked,
         catalog=ports.catalog,
         states=ports.states,
+        limits=ports.limits,
         history=ports.history,
         attempts=ports.attempts,
         clock=ports.clock,
@@ -247,6 +262,7 @@ def _why(asked: requests.WhyRequest, ports: ApiPorts) -> WhyAnswer:
             ports.history,
             ports.attempts,
             ports.journal,
+            ports.limits,
             ports.clock,
         ),
     )
@@ -394,6 +410,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "trigger": Operation(requests.TriggerRequest, _trigger),
     "control": Operation(requests.ControlRequest, _control),
     "failure-budget": Operation(requests.BudgetRequest, _failure_budget),
+    "priority": Operation(requests.PriorityRequest, _priority),
+    "limit": Operation(requests.LimitRequest, _limit),
     "compute": Operation(requests.ComputeRequest, _compute),
     "window": Operation(requests.WindowRequest, _window),
     "stale": Operation(requests.StaleRequest, _stale),

@@ -18,6 +18,8 @@ from semver import Version
 
 from duckstring.api.conflicts import retry_conflicts
 from duckstring.api.in_flight import named, resumes, rows_of, runs_of
+from duckstring.api.limits import read as read_limits
+from duckstring.api.limits import unset, uses_of
 from duckstring.api.ports import Artifacts, DeployPorts, Discovery
 from duckstring.api.requests import Uploaded
 from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
@@ -176,11 +178,19 @@ def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool)
         line: _held(seen, ports.attempts)
         for line, seen in ports.states.read(before.keys() & {one.line for one in releases}).items()
     }
+    limits = read_limits(ports.limits) if any(map(uses_of, releases)) else {}
+    unbounded = unset([choice.release for choice in choices], limits)
     ports.catalog.select(releases, overwrite=overwrite, revision=revision)
     ports.mailbox.send([*_removal_letters(removals, ports), *map(announcement, releases)])
     return {
         "ponds": [
-            _deployed_pond(choice, before, after, held.get(choice.release.line, Held()))
+            _deployed_pond(
+                choice,
+                before,
+                after,
+                held.get(choice.release.line, Held()),
+                unbounded.get(choice.release.line, ()),
+            )
             for choice in choices
         ]
     }
@@ -374,7 +384,11 @@ def _held(seen: Seen, attempts: AttemptReader) -> Held:
 
 
 def _deployed_pond(
-    choice: Choice, before: Mapping[Line, Release], after: Mapping[Line, Release], held: Held
+    choice: Choice,
+    before: Mapping[Line, Release],
+    after: Mapping[Line, Release],
+    held: Held,
+    unbounded: Sequence[str],
 ) -> DeployedPond:
     release = choice.release
     return {
@@ -387,6 +401,7 @@ def _deployed_pond(
             *_rollback(release, before.get(release.line)),
             *_health(release, held),
             *_waiting_warnings(release, held),
+            *unbounded,
         ],
         "unchanged": choice.unchanged and (held.selected is None or held.has(release)),
         "killed": held.health == "killed",

@@ -14,6 +14,8 @@ from duckstring.engine.effects import (
     AnswerGate,
     AttachTo,
     CallOnKill,
+    Claim,
+    ClaimTokens,
     DetachFrom,
     DropSchedule,
     Effect,
@@ -33,12 +35,14 @@ from duckstring.engine.effects import (
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
+    ClaimsAsked,
     ComputePinned,
     Deployed,
     ExecutionEnded,
     GateOutcome,
     GateReached,
     Ordered,
+    PrioritySet,
     PullReceived,
     Removed,
     Republished,
@@ -51,6 +55,7 @@ from duckstring.engine.signals import (
     StaleBoundSet,
     TableRemoved,
     TargetReceived,
+    TokensGranted,
     Triggered,
     WindowAdded,
     WindowOpened,
@@ -81,7 +86,7 @@ class Said(NamedTuple):
     text: str
 
 
-def said(line: Line, signal: Signal) -> Said:  # noqa: C901, PLR0911, PLR0912 - one arm a signal
+def said(line: Line, signal: Signal) -> Said:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one arm a signal
     """A letter to ``line`` in words."""
     match signal:
         case Deployed(release):
@@ -98,6 +103,13 @@ def said(line: Line, signal: Signal) -> Said:  # noqa: C901, PLR0911, PLR0912 - 
             return Said(OPERATOR, f"Window {window.name} was added: {in_words(window)}.")
         case WindowRemoved(name):
             return Said(OPERATOR, f"Window {name} was removed.")
+        case PrioritySet(priority):
+            return Said(OPERATOR, f"Its claims at limits have the priority {priority}.")
+        case TokensGranted(limit, claims):
+            given = ", ".join(str(number) for number in claims) or "none"
+            return Said(f"limit {limit}", f"These of its claims have a token: {given}.")
+        case ClaimsAsked(limit):
+            return Said(SWEEP, f"It is to say again what it claims of limit {limit}.")
         case StaleBoundSet(bound):
             declared = staleness.in_words(bound) if bound else "no longer declared"
             return Said(OPERATOR, f"The bound of how old its data may be: {declared}.")
@@ -152,6 +164,8 @@ def done(line: Line, effect: Effect) -> str:  # noqa: C901, PLR0911, PLR0912 - o
             return f"Tell {sink}: {report_of(report)}."
         case TellSinks(report):
             return f"Tell the Sinks: {report_of(report)}."
+        case ClaimTokens(limit, claims):
+            return f"Tell limit {limit}: {_claims(claims)}."
         case StartRun(run, launch):
             again = f", execution {launch}" if launch > 1 else ""
             return f"Start {run_key(line, run)}{again}."
@@ -183,6 +197,16 @@ def done(line: Line, effect: Effect) -> str:  # noqa: C901, PLR0911, PLR0912 - o
             return f"Put the event {event} on the bus{why}."
         case _:
             assert_never(effect)
+
+
+def _claims(claims: tuple[Claim, ...]) -> str:
+    """``claim 3 of load in run 7 waits``."""
+    told = [
+        f"claim {one.number} of {one.ripple} in run {one.run} {'has one' if one.held else 'waits'}"
+        for one in claims[:_MOST_NAMED]
+    ]
+    more = [f"{len(claims) - _MOST_NAMED} more"] if len(claims) > _MOST_NAMED else []
+    return ", ".join([*told, *more]) or "this line claims no token"
 
 
 def report_of(report: SourceReport) -> str:

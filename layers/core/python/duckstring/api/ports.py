@@ -27,6 +27,7 @@ from duckstring.ports import (
     Clock,
     ExecutionReader,
     HistoryReader,
+    LimitReader,
     Mailbox,
     Removals,
     Snapshots,
@@ -145,6 +146,7 @@ class ApiPorts:
     removals: Removals
     arrivals: Arrivals
     states: StateReader
+    limits: LimitReader
     history: HistoryReader
     snapshots: Snapshots
     published: PublishedReader
@@ -170,6 +172,7 @@ class DeployPorts:
     artifacts: Artifacts
     discovery: Discovery
     states: StateReader
+    limits: LimitReader
     attempts: AttemptReader
     mailbox: Mailbox
     clock: Clock
@@ -198,6 +201,16 @@ class ControlPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitPorts:
+    """What setting a limit needs from outside."""
+
+    catalog: Catalog
+    limits: LimitReader
+    mailbox: Mailbox
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
 class PublishPorts:
     """What publishing an earlier snapshot needs from outside."""
 
@@ -218,6 +231,7 @@ class WhyPorts:
     history: HistoryReader
     attempts: AttemptReader
     journal: JournalReader
+    limits: LimitReader
     clock: Clock
 
 

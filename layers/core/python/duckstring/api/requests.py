@@ -18,7 +18,8 @@ from duckstring.errors import OperatorError
 from duckstring.model.arrivals import ArrivalKind
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import LEAST_MIB, MOST_MIB, PinnedPlace
-from duckstring.model.names import MOST_MAJOR
+from duckstring.model.limits import MOST_PRIORITY, MOST_TOKENS
+from duckstring.model.names import LIMIT_NAME, LIMIT_NAME_WORDS, MOST_MAJOR
 from duckstring.model.wire import shown, storable
 
 MOST_RUNS = 1000
@@ -26,6 +27,7 @@ MOST_LINES = 200
 MOST_STEPS = 5000
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
 Action = Literal["add", "list", "remove"]
+LimitAction = Literal["set", "list", "remove"]
 Asked = TypeVar("Asked", bound=Struct)
 
 _RETRIES = f"whole numbers from 0 to {MOST_RETRIES}"
@@ -40,6 +42,13 @@ Text = Annotated[str, Meta(min_length=1, description="text")]
 Number = Annotated[int, Meta(ge=1, le=10**10, description="a whole number from 1")]
 Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES, description=_RETRIES)]
 Memory = Annotated[int, Meta(ge=LEAST_MIB, le=MOST_MIB, description=_MEMORY)]
+Priority = Annotated[
+    int, Meta(ge=0, le=MOST_PRIORITY, description=f"whole numbers from 0 to {MOST_PRIORITY}")
+]
+Tokens = Annotated[
+    int, Meta(ge=0, le=MOST_TOKENS, description=f"whole numbers from 0 to {MOST_TOKENS}")
+]
+LimitName = Annotated[str, Meta(pattern=LIMIT_NAME.pattern, description=LIMIT_NAME_WORDS)]
 Limit = Annotated[int, Meta(ge=1, le=MOST_RUNS, description=f"1 to {MOST_RUNS}")]
 Lines = Annotated[
     list[Text],
@@ -114,6 +123,22 @@ class BudgetRequest(Struct, frozen=True):
     major: Major | None = None
     immediate_retries: Retries | None = None
     source_retries: Retries | None = None
+
+
+class PriorityRequest(Struct, frozen=True):
+    """``priority``. Without ``priority`` it only shows it."""
+
+    pond: Text
+    major: Major | None = None
+    priority: Priority | None = None
+
+
+class LimitRequest(Struct, frozen=True):
+    """``limit``. ``set`` needs ``name`` and ``tokens``, ``remove`` needs ``name``."""
+
+    action: LimitAction
+    name: LimitName | None = None
+    tokens: Tokens | None = None
 
 
 class ComputeRequest(Struct, frozen=True):

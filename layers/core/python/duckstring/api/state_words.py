@@ -18,7 +18,7 @@ from duckstring.model.windows import in_words
 
 LEFT_OUT = frozenset(
     {"line", "revision", "last_held", "last_anew", "urgent", "awaited", "waited", "tapped"}
-    | {"published_artifact", "failed_f", "former", "restored", "positions"}
+    | {"published_artifact", "claims_made", "failed_f", "former", "restored", "positions"}
 )
 """Fields of a state that are not told."""
 
@@ -60,6 +60,7 @@ def _deployed(state: PondState) -> Iterator[_Fact]:
         yield "version that waits", release_of(state.next_release)
     yield "immediate retries", str(state.immediate_retries)
     yield "source retries", str(state.source_retries)
+    yield "priority", str(state.priority)
     for name, window in sorted(state.windows.items()):
         yield f"Window {name}", in_words(window)
     for name, pin in sorted(state.compute.items()):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from duckstring.api import stale, windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
+from duckstring.api.limits import read as read_limits
+from duckstring.api.limits import told as told_limits
 from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
 from duckstring.engine.compute import place_and_why
@@ -24,6 +26,7 @@ from duckstring.engine.state import (
     Tide,
     Trigger,
 )
+from duckstring.engine.tokens import awaited
 from duckstring.engine.why import short_sources
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release
@@ -34,7 +37,14 @@ from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.values import replace
 from duckstring.model.windows import minute_in_words
-from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, StateReader
+from duckstring.ports import (
+    AttemptReader,
+    Catalog,
+    Clock,
+    HistoryReader,
+    LimitReader,
+    StateReader,
+)
 
 if TYPE_CHECKING:
     from duckstring.model.answers import (
@@ -64,11 +74,12 @@ _SOON = timedelta(seconds=2)
 """Clocks may disagree by as much."""
 
 
-def status(
+def status(  # noqa: PLR0913 - each is a port of its own
     asked: StatusRequest,
     *,
     catalog: Catalog,
     states: StateReader,
+    limits: LimitReader,
     history: HistoryReader,
     attempts: AttemptReader,
     clock: Clock,
@@ -101,6 +112,8 @@ def status(
             yield {**state, "last_run": last.get(line)}
 
     answer: StatusAnswer = {"now": to_text(now), "lines": []}
+    if asked.after is None:
+        answer["limits"] = told_limits(read_limits(limits), releases)
     if only is not None:
         answer["order"] = list(order)
     _fill(answer, _from(lines, asked.after), told)
@@ -183,6 +196,7 @@ def describe(
         "older_tables": older_tables(state.line, state.tables, state.snapshot_f),
         "rows": sum(version.rows for version in state.tables.values()),
         "warnings": [warning_to_object(one) for one in state.warnings],
+        "priority": state.priority,
     }
 
 
@@ -342,6 +356,7 @@ def _ripple_in_run(
         "memory_mib": None,
         "pauses": None,
         "resumes": None,
+        "awaits": (awaited(ripple) or None) if word == "queued" else None,
     }
     return _with_its_row(running, row) if attempt and row else running
 
@@ -383,7 +398,10 @@ def _serves(state: PondState, attempt: Attempt, run: Run) -> bool:
 def _ripples(state: PondState, release: Release | None) -> list[RippleStatus]:
     known: Mapping[str, RippleState] = state.ripples
     if not known and release:
-        known = {spec.name: RippleState(spec.name, spec.parents) for spec in release.ripples}
+        known = {
+            spec.name: RippleState(spec.name, spec.parents, uses=spec.uses)
+            for spec in release.ripples
+        }
         state = replace(state, release=release)
     checks = {spec.name: spec.checks for spec in state.release.ripples} if state.release else {}
     return [
@@ -393,6 +411,7 @@ def _ripples(state: PondState, release: Release | None) -> list[RippleStatus]:
             "end_f": to_text(ripple.end_f),
             "status": _ripple_word(state, ripple),
             "checks": list(checks.get(name, ())),
+            "uses": list(ripple.uses),
             **runs_on(state, ripple),
         }
         for name, ripple in known.items()

@@ -2,19 +2,21 @@
 change them; now, or at a moment of the past.
 
 It reads the catalog once, the states of the lines above (of one that runs also of those below) in
-batches of 100, a row of history for the last run and for each failed line, in one batch, and the
-rows of attempts in flight. It asks no other service, and changes nothing. Of the past it reads the
-lines' journals instead (``then.py``).
+batches of 100, all limits in one query, a row of history for the last run and for each failed line,
+in one batch, and the rows of attempts in flight. It asks no other service, and changes nothing. Of
+the past it reads the lines' journals instead (``then.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from duckstring.api import why_words
 from duckstring.api.in_flight import rows_of
 from duckstring.api.late import ROWS, will_be_late
+from duckstring.api.limits import read as read_limits
 from duckstring.api.ports import WhyPorts
 from duckstring.api.requests import WhyRequest
 from duckstring.api.status import in_flight, staleness, word_for
@@ -31,9 +33,11 @@ from duckstring.engine.causes import (
     RetryAt,
     RunFirst,
     TideDue,
+    WaitsForToken,
     WindowClosed,
     leads_to,
 )
+from duckstring.engine.limits import LimitState
 from duckstring.engine.state import PondState, Run, Tide
 from duckstring.engine.whose import origins
 from duckstring.engine.why import chain
@@ -82,7 +86,7 @@ def why(asked: WhyRequest, ports: WhyPorts) -> WhyAnswer:
     held |= _read(ports.states, others - {line})
     now = ports.clock.now()
     late = _late(held.get(line) or PondState(line), held, ports.history, now)
-    moment = _Moment(line, held, releases, now, late=late)
+    moment = _Moment(line, held, releases, now, late=late, limits=read_limits(ports.limits))
     return _told(moment, ports.history, ports.attempts, now)
 
 
@@ -116,7 +120,8 @@ def _read_all(then: Then, line: Line, lines: Callable[[PondState], set[Line]]) -
 
 class _Moment(NamedTuple):
     """What is explained: the states and what is deployed ``at`` a moment. Nothing is known of the
-    lines ``unknown``. ``late``: that the line will pass its bound; only of the present.
+    lines ``unknown``. ``late``: that the line will pass its bound, and ``limits``: only of the
+    present.
     """
 
     line: Line
@@ -125,12 +130,15 @@ class _Moment(NamedTuple):
     at: Instant
     unknown: frozenset[Line] = frozenset()
     late: str = ""
+    limits: Mapping[str, LimitState] = MappingProxyType({})
 
 
 def _told(moment: _Moment, history: LastRuns, attempts: AttemptReader, now: Instant) -> WhyAnswer:
-    line, held, releases, at, unknown, late = moment
+    line, held, releases, at, unknown, late, limits = moment
     state = held.get(line) or PondState(line)
-    found, left_off = chain(line, held, releases, at, most=_MOST_LINES, unknown=unknown)
+    found, left_off = chain(
+        line, held, releases, at, most=_MOST_LINES, unknown=unknown, limits=limits
+    )
     rows = rows_of(state, attempts)
     ended = history.last_runs(_numbers(state, found))
     last = ended.get(line)
@@ -222,7 +230,7 @@ def _since(cause: Cause, row: RunRow | None) -> Instant | None:
     match cause:
         case Failed(run) if row and row["number"] == run and row["finished"]:
             return from_text(row["finished"])
-        case Busy(_, _, since) | NotReceived(since):
+        case Busy(_, _, since) | NotReceived(since) | WaitsForToken(since=since):
             return since
         case _:
             return None
@@ -242,7 +250,7 @@ def _runs(cause: Cause) -> tuple[int, ...]:
     match cause:
         case DeployWaits(_, runs) | ForceWaits(runs) | RunFirst(runs):
             return runs
-        case Busy(run) | Failed(run) if run:
+        case Busy(run) | Failed(run) | WaitsForToken(run=run) if run:
             return (run,)
         case _:
             return ()

@@ -104,6 +104,8 @@ def _ripple(state: PondState, one: RunningRipple, done: set[str], now: Instant) 
             return f"{name} pauses for {until} more{again}."
         case "running":
             return f"{name} runs{since}{again}."
+        case "queued" if limit := one.get("awaits"):
+            return f"{name} waits for a token of limit {limit}{since}{again}."
         case "queued":
             return f"{name} is about to start{since}{again}."
         case "waiting":

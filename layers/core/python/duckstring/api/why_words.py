@@ -29,6 +29,7 @@ from duckstring.engine.causes import (
     RunFirst,
     Short,
     TideDue,
+    WaitsForToken,
     WindowClosed,
 )
 from duckstring.engine.state import PondState, Tide
@@ -37,7 +38,7 @@ from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
-from duckstring.model.limits import within
+from duckstring.model.limits import MOST_PRIORITY, MOST_TOKENS, within
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.windows import minute_in_words
 
@@ -102,6 +103,8 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
             return (
                 f"{line} runs: {run_key(line, run)} since {duration(now - since)}, as of {_at(f)}."
             )
+        case WaitsForToken():
+            return _token(line, cause, now)
         case Due():
             return f"Nothing is in the way of {line}: it is about to start."
         case _:
@@ -149,6 +152,8 @@ def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, P
                 _way("See how far the run is", commands.run_show(run_key(line, runs[0]))),
                 _way(f"Stop it, and drop what is asked of {line}", commands.kill(line)),
             ]
+        case WaitsForToken():
+            return _more_tokens(line, cause)
         case Busy():
             return [_way(f"See how far {line} is", commands.status(line))]
         case _:
@@ -156,6 +161,43 @@ def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, P
 
 
 _DOCTOR = commands.DOCTOR
+_HOLDERS = 3
+"""Named in a sentence. `limit list` has all."""
+
+
+def _token(line: Line, cause: WaitsForToken, now: Instant) -> str:
+    what = f"{cause.ripple} of {run_key(line, cause.run)} has waited {duration(now - cause.since)}"
+    what = f"{what} for a token of limit {cause.limit}"
+    if cause.tokens is None:
+        return f"{what}, which has not answered yet."
+    if cause.tokens == 0:
+        return f"{what}, which is set to 0: nothing that uses it starts."
+    held = [
+        f"{one.ripple} of {run_key(one.line, one.run)} (since {duration(now - one.since)})"
+        for one in cause.holders[:_HOLDERS]
+    ]
+    left = len(cause.holders) - len(held)
+    names = ", ".join(held) + (f" and {left} more" if left else "")
+    ahead = {0: "It is the next.", 1: "One other is ahead of it."}.get(
+        cause.ahead, f"{cause.ahead} others are ahead of it."
+    )
+    taken = f"{len(cause.holders)} of {cause.tokens} taken, by {names}"
+    return f"{what}: {taken}. {ahead}"
+
+
+def _more_tokens(line: Line, cause: WaitsForToken) -> list[Way]:
+    if cause.tokens is None:
+        return [_way("It takes seconds. If it lasts, see whether something is lost", _DOCTOR)]
+    more = max(len(cause.holders), cause.tokens) + 1
+    ways = (
+        [_way(f"Let {more} run at once", commands.set_limit(cause.limit, more))]
+        if more <= MOST_TOKENS
+        else []
+    )
+    if cause.ahead:
+        ways.append(_way(f"Let {line} go first", commands.priority(line, MOST_PRIORITY)))
+    ways.append(_way("See who has the tokens, and who waits", commands.LIMITS))
+    return ways
 
 
 def _after_failure(line: Line, cause: Failed) -> list[Way]:

@@ -23,6 +23,7 @@ from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import mebibytes
 from duckstring.model.durations import HINT, seconds_of
 from duckstring.model.names import POND_NAME
+from duckstring.model.uses import USES_ALLOWED, USES_HINT, are_limits, in_order
 
 RippleFunction = TypeVar("RippleFunction", bound=Callable[..., object])
 Checked = TypeVar("Checked")
@@ -30,7 +31,7 @@ Parent = Callable[..., object] | str
 
 _HERE = Path(__file__).parent
 _MARK = "__duckstring_ripple__"
-_WORDS = ("parents", "name", "always_run", "timeout", "memory", "on_kill")
+_WORDS = ("parents", "name", "always_run", "timeout", "memory", "on_kill", "uses")
 _LONGEST = 29 * 86_400
 """Of a timeout: less than the state machine gives a task."""
 
@@ -93,6 +94,7 @@ def ripple(
     timeout: str | None = None,
     memory: str | None = None,
     on_kill: Callable[..., object] | None = None,
+    uses: str | Sequence[str] = (),
 ) -> Callable[[RippleFunction], RippleFunction]: ...
 
 
@@ -106,6 +108,7 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
     timeout: str | None = None,
     memory: str | None = None,
     on_kill: Callable[..., object] | None = None,
+    uses: str | Sequence[str] = (),
     **unknown: object,
 ) -> RippleFunction | Callable[[RippleFunction], RippleFunction]:
     """Declare a Ripple: a function of no argument, or of one, the Pond.
@@ -121,6 +124,8 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
         memory: how much memory it needs, as far as you know: ``"512MB"``, ``"4GB"``.
         on_kill: a function of no argument, or of the Pond, that is called when the Ripple was
             killed, or its time is over: to cancel what it started elsewhere.
+        uses: the limits that it needs a token of while it runs, at most four: ``"databricks"``. An
+            operator sets how many there are (``duckstring limit set databricks 3``).
         unknown: refused, with the nearest argument that there is.
 
     Returns:
@@ -153,6 +158,7 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
             memory_mib=checked(check_memory, called, memory, otherwise=None),
             on_kill=on_kill is not None,
             pauses=waits_by_pausing(of, on_kill),
+            uses=checked(check_uses, called, uses, otherwise=()),
         )
         if inspect.isroutine(of):
             checked(check_function, f"Ripple {shown(called)}", of, otherwise=None)
@@ -320,6 +326,20 @@ def check_memory(called: str, text: object) -> int | None:
     raise RippleError(
         f"Ripple {shown(called)}: memory={shown(text)}; allowed: 128MB to 120GB.",
         hint='Write it as "512MB" or "4GB".',
+    )
+
+
+def check_uses(called: str, given: object) -> tuple[str, ...]:
+    """The limits that a Ripple uses, in the order in which it asks them.
+
+    Raises:
+        RippleError: no limit can be called so, or there are too many.
+    """
+    names = [given] if isinstance(given, str) else given
+    if are_limits(names):
+        return in_order(names)
+    raise RippleError(
+        f"Ripple {shown(called)}: uses={shown(given)}; allowed: {USES_ALLOWED}.", hint=USES_HINT
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duckstring.author.errors import RippleError
-from duckstring.author.ripple import Declared, check_memory, check_timeout, declare
+from duckstring.author.ripple import Declared, check_memory, check_timeout, check_uses, declare
 from duckstring.author.sql_file import SUFFIX, SqlFile, option_lines, sql_files, writer_of
 from duckstring.author.statements import (
     NO_SOURCES,
@@ -29,7 +29,7 @@ from duckstring.model.catalog import RippleSpec
 from duckstring.model.foreign import for_terminal
 from duckstring.model.names import POND_NAME, SQL_FOLDER
 
-_OPTIONS = ("parents", "timeout", "memory", "always_run")
+_OPTIONS = ("parents", "timeout", "memory", "always_run", "uses")
 _ALIKE = 0.8
 _FLAGS = {"true": True, "false": False}
 _PARENTS_HINT = "Name the Ripple that writes it, in a line at the top: -- parents: load"
@@ -64,6 +64,7 @@ class _Options:
     timeout_seconds: int | None = None
     memory_mib: int | None = None
     always_run: bool = False
+    uses: tuple[str, ...] = ()
 
 
 class _Reading:
@@ -92,6 +93,7 @@ class _Reading:
             always_run=options.always_run,
             timeout_seconds=options.timeout_seconds,
             memory_mib=options.memory_mib,
+            uses=options.uses,
         )
         return read
 
@@ -228,17 +230,28 @@ def _options(file: SqlFile, text: str, faults: list[RippleError]) -> _Options:
             faults.append(RippleError(f"{file.shown}: {fault.message}", hint=fault.hint))
             return None
 
+    uses: tuple[str, ...] = ()
+    try:
+        uses = check_uses(called, _listed(given.get("uses", "")))
+    except RippleError as fault:
+        hint = "Write -- uses: databricks"
+        faults.append(RippleError(f"{file.shown}: {fault.message}", hint=hint))
     flag = given.get("always_run", "false").lower()
     if flag not in _FLAGS:
         what = f"always_run: {for_terminal(flag)}; allowed: true or false."
         faults.append(RippleError(f"{file.shown}: {what}", hint="Write -- always_run: true"))
     parents = given.get("parents")
     return _Options(
-        None if parents is None else tuple(filter(None, re.split(r"[\s,]+", parents))),
+        None if parents is None else _listed(parents),
         checked(check_timeout, "timeout"),
         checked(check_memory, "memory"),
         always_run=_FLAGS.get(flag, False),
+        uses=uses,
     )
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(filter(None, re.split(r"[\s,]+", names)))
 
 
 def _bad_option(where: str, word: str, *, twice: bool) -> RippleError:

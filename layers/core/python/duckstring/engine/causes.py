@@ -132,6 +132,30 @@ class Busy(Tagged, frozen=True):
     since: Instant
 
 
+class Holder(Value, frozen=True):
+    """A Ripple in a run that has a token since ``since``."""
+
+    line: Line
+    run: int
+    ripple: str
+    since: Instant
+
+
+class WaitsForToken(Tagged, frozen=True):
+    """A Ripple of a run in flight waits since ``since`` for a token of a limit, of which there are
+    ``tokens`` (None: the limit has not answered yet). ``holders``: who has them, the first longest.
+    ``ahead``: how many others come before it.
+    """
+
+    limit: str
+    ripple: str
+    run: int
+    since: Instant
+    tokens: int | None
+    holders: tuple[Holder, ...] = ()
+    ahead: int = 0
+
+
 class Due(Tagged, frozen=True):
     """Nothing is in the way: the line starts a run, or its Tide asks, with its next letter."""
 
@@ -154,6 +178,7 @@ Cause = (
     | ForceWaits
     | RunFirst
     | Busy
+    | WaitsForToken
     | Due
 )
 

@@ -17,6 +17,7 @@ from duckstring.model.checks import CheckWarning
 from duckstring.model.events import PondEvent
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
+from duckstring.model.limits import USUAL_PRIORITY
 from duckstring.model.names import Line
 from duckstring.model.shares import Wanted
 from duckstring.model.values import Tagged, Value
@@ -79,6 +80,27 @@ class TellSinks(Tagged, frozen=True):
     """
 
     report: SourceReport
+
+
+class Claim(Value, frozen=True, array_like=True):
+    """A Ripple that needs a token in a run, or has one (``held``). ``number``: no other claim of
+    its line has had it.
+    """
+
+    number: int
+    run: int
+    ripple: str
+    held: bool = False
+
+
+class ClaimTokens(Tagged, frozen=True):
+    """Tell ``limit`` all claims that this line makes of it. A claim that is no longer among them is
+    given up.
+    """
+
+    limit: str
+    claims: tuple[Claim, ...]
+    priority: int = USUAL_PRIORITY
 
 
 class RippleBranch(Value, frozen=True):
@@ -238,6 +260,7 @@ Effect = (
     | DetachFrom
     | TellSink
     | TellSinks
+    | ClaimTokens
     | StartRun
     | StopRun
     | AnswerGate

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
 from duckstring.engine.signals import GateReached
 from duckstring.engine.state import RippleState, Run
+from duckstring.engine.tokens import has_tokens
 from duckstring.engine.turn import Turn, with_waiting
 from duckstring.model.failures import shortened
 from duckstring.model.values import replace
@@ -66,7 +67,7 @@ def _free(turn: Turn) -> list[tuple[int, str]]:
 
 def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
     """Which of the waiting branches can be answered: all if the run failed, otherwise those whose
-    Ripple is done or has an attempt that nobody runs yet.
+    Ripple is done or has an attempt that nobody runs yet, with all the tokens that it needs.
     """
     if run.failure is not None:
         return run.waiting
@@ -76,7 +77,10 @@ def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
         ripple = ripples[name]
         attempt = ripple.attempt
         if ripple.end_f >= f or (
-            attempt is not None and not attempt.dispatched and attempt.run == run.number
+            attempt is not None
+            and not attempt.dispatched
+            and attempt.run == run.number
+            and has_tokens(ripple, attempt)
         ):
             ready.append(name)
     return ready
@@ -98,6 +102,8 @@ def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int, int]:
         return "done", 0, 0
     attempt = ripple.attempt
     if attempt is None or attempt.dispatched or attempt.run != run.number:
+        return "wait", 0, 0
+    if not has_tokens(ripple, attempt):
         return "wait", 0, 0
     turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True)))
     return attempt.on, attempt.number, attempt.memory_mib

@@ -1,19 +1,21 @@
-"""Letters: signals on their way to a line."""
+"""Letters: signals on their way to a line, or to a limit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from duckstring.engine.effects import (
     AttachTo,
+    ClaimTokens,
     DetachFrom,
     SendPull,
     SendTarget,
     TellSink,
     TellSinks,
 )
+from duckstring.engine.limits import GrantTokens, LimitSignal, LimitState, TokensClaimed
 from duckstring.engine.signals import (
     Deployed,
     PullReceived,
@@ -23,29 +25,30 @@ from duckstring.engine.signals import (
     SinkDetached,
     SourceTold,
     TargetReceived,
+    TokensGranted,
 )
 from duckstring.engine.state import PondState, Stamp, bounded
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import to_text
-from duckstring.model.names import Line
+from duckstring.model.names import Address, limit_address
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A signal on its way to a line. ``key`` is the same if the same letter is sent twice.
+    """A signal on its way. ``key`` is the same if the same letter is sent twice.
 
     ``is_of_event``: the key is the key of an event. Nobody can guess it, and a repeat of the event
     may give the letter another time, so the key alone identifies the letter.
     """
 
-    to: Line
-    signal: Signal
+    to: Address
+    signal: Signal | LimitSignal
     key: str
     is_of_event: bool = False
 
 
-Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks
-"""Effects that are letters to other lines."""
+Sent = SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks | ClaimTokens
+"""Effects that are letters to other lines, or to limits."""
 
 
 def letters_of(state: PondState, effect: Sent, stamp: Stamp) -> list[Letter]:
@@ -54,8 +57,8 @@ def letters_of(state: PondState, effect: Sent, stamp: Stamp) -> list[Letter]:
     The key contains the addressee, because one effect may have many.
     """
     line = state.line
-    to: Iterable[Line]
-    signal: Signal
+    to: Iterable[Address]
+    signal: Signal | LimitSignal
     match effect:
         case SendPull(source, epoch, held, is_starving, reissued_at, urgent):
             to, signal = (
@@ -72,9 +75,24 @@ def letters_of(state: PondState, effect: Sent, stamp: Stamp) -> list[Letter]:
             to, signal = [sink], SourceTold(line, bounded(report), stamp)
         case TellSinks(report):
             to, signal = sorted(state.sinks), SourceTold(line, bounded(report), stamp)
+        case ClaimTokens(limit, claims, priority):
+            to, signal = [limit_address(limit)], TokensClaimed(line, claims, stamp, priority)
         case _:
             assert_never(effect)
     return [Letter(one, signal, key=f"{line}>{one}:{stamp[0]}:{stamp[1]}") for one in to]
+
+
+def grant_letters(state: LimitState, outbox: Sequence[GrantTokens]) -> list[Letter]:
+    """The letters of an outbox that was committed with ``state``."""
+    sender = limit_address(state.name)
+    return [
+        Letter(
+            grant.line,
+            TokensGranted(state.name, grant.claims),
+            key=f"{sender}>{grant.line}:{state.revision}:{index}",
+        )
+        for index, grant in enumerate(outbox)
+    ]
 
 
 def announcement(release: Release) -> Letter:

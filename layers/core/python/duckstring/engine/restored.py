@@ -18,7 +18,8 @@ _SKEW = timedelta(minutes=1)
 
 
 def say_again(turn: Turn, at: Instant, report: SourceReport) -> None:
-    """Register with the Sources and ask them again, report to the Sinks, set alarms and schedules.
+    """Register with the Sources and ask them again, report to the Sinks, repeat all claims, set
+    alarms and schedules.
 
     Every stamp counts as new: a neighbour restored as of an earlier moment has not reached the last
     one yet.
@@ -37,5 +38,6 @@ def say_again(turn: Turn, at: Instant, report: SourceReport) -> None:
         turn.emit(TellSinks(report))
     for _, window in sorted(turn.windows.items()):
         turn.emit(SetSchedule(window))
+    turn.doubted |= {limit for ripple in turn.ripples.values() for limit in ripple.uses}
     turn.alarm = None
     turn.voice = 0  # so that it asks again for all that it may ask (``step.revive``)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from duckstring.engine import compute, visible
+from duckstring.engine import compute, tokens, visible
 from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import CallOnKill, RecordAttempt, StopTask
 from duckstring.engine.runs import at_rest, fail_run
@@ -344,6 +344,7 @@ def lose_execution(turn: Turn, *, run: int, launch: int, status: str, cause: str
         if r.attempt and r.attempt.run == run and r.attempt.dispatched
     ]
     turn.put_run(replace(at, waiting=frozenset()))
+    tokens.lose_places(turn, run)
     for ripple in busy:
         assert ripple.attempt is not None  # noqa: S101 - selected above
         _give_up(turn, ripple, ripple.attempt, "lost", _lost(ripple, status, cause))
@@ -371,7 +372,9 @@ def _lost(ripple: RippleState, status: str, cause: str) -> Failure:
 
 
 def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = False) -> None:
-    """Start another attempt. It belongs to the same try, unless the Ripple itself ``failed``."""
+    """Start another attempt. It belongs to the same try, unless the Ripple itself ``failed``. The
+    tokens stay with the Ripple.
+    """
     ripple = turn.ripples[name]
     ended = ripple.attempt
     assert ended is not None  # noqa: S101 - only a Ripple with an attempt can try again
@@ -379,12 +382,8 @@ def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = Fals
     number = run.attempts.get(name, 0) + 1
     turn.put_run(replace(run, attempts={**run.attempts, name: number}))
     counts = {"tried": ended.tried + failed, "losses": ended.losses + lost}
-    turn.put_ripple(
-        replace(
-            ripple,
-            attempt=compute.new_attempt(turn, ripple, run=run.number, number=number, **counts),
-        )
-    )
+    attempt = compute.new_attempt(turn, ripple, run=run.number, number=number, **counts)
+    turn.put_ripple(replace(ripple, attempt=replace(attempt, claim=ended.claim, held=ended.held)))
 
 
 def _is_current(ripple: RippleState, run: int, attempt: int) -> bool:

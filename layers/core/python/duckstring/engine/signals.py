@@ -172,6 +172,29 @@ class BudgetSet(Tagged, frozen=True):
     source_retries: int | None = None
 
 
+class PrioritySet(Tagged, frozen=True):
+    """An operator set the priority of this line's claims at limits."""
+
+    priority: int
+
+
+class TokensGranted(Tagged, frozen=True):
+    """A limit has given a token to each of these claims of this line. That stays so until the line
+    no longer makes the claim.
+    """
+
+    limit: str
+    claims: tuple[int, ...]
+
+
+class ClaimsAsked(Tagged, frozen=True):
+    """Somebody has seen that a limit knows other claims of this line than the line makes: it is to
+    say them again.
+    """
+
+    limit: str
+
+
 class ComputePinned(Tagged, frozen=True):
     """An operator set where a Ripple runs. ``auto``: the line decides again. ``memory_mib`` is a
     task's; 0: the operator did not set it.
@@ -256,6 +279,7 @@ Signal = (
     | Triggered
     | Ordered
     | BudgetSet
+    | PrioritySet
     | ComputePinned
     | WindowAdded
     | WindowRemoved
@@ -272,6 +296,8 @@ Signal = (
     | GateReached
     | RippleSucceeded
     | ExecutionEnded
+    | TokensGranted
+    | ClaimsAsked
     | AlarmRang
     | Restored
 )

@@ -17,7 +17,7 @@ from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import Pin, Place
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
-from duckstring.model.limits import REASON, REASON_ERROR, within
+from duckstring.model.limits import REASON, REASON_ERROR, USUAL_PRIORITY, within
 from duckstring.model.names import Line
 from duckstring.model.staleness import StaleBound, Watch
 from duckstring.model.values import Tagged, Value, replace
@@ -44,7 +44,9 @@ class Attempt(Value, frozen=True):
     grows only after the Ripple itself failed. An attempt that was lost, killed for memory or handed
     over belongs to the same try. ``memory_mib``: of the task (0: it runs in the function).
     ``losses``: attempts of this Ripple in this run that were ended from outside, not by the
-    author's code.
+    author's code. ``claim``: its number for tokens of the limits that the Ripple uses, which later
+    attempts in the same run take over (0: it has not asked). ``held``: the limits that have given
+    it one.
     """
 
     run: int
@@ -55,6 +57,8 @@ class Attempt(Value, frozen=True):
     on: Place = "lambda"
     memory_mib: int = 0
     losses: int = 0
+    claim: int = 0
+    held: tuple[str, ...] = ()
 
 
 class RippleState(Value, frozen=True):
@@ -63,7 +67,8 @@ class RippleState(Value, frozen=True):
     ``last_held`` is the newest version of it that was taken and whose replacement is ordered.
     ``waited``: its last start had to wait for its parents; False where it went from one version
     straight to the next. ``task_mib``: the task that it was found to need (0: it fits the
-    function); ``measured``: an attempt of it has ended well.
+    function); ``measured``: an attempt of it has ended well. ``uses``: limits, in the order in
+    which it asks them.
     """
 
     name: str
@@ -78,6 +83,7 @@ class RippleState(Value, frozen=True):
     waited: bool = True
     task_mib: int = 0
     measured: bool = False
+    uses: tuple[str, ...] = ()
 
 
 DownWhy = Literal["failed", "killed", "removed"]
@@ -264,6 +270,8 @@ class PondState(Value, frozen=True):
     any more. ``positions``: how far each Ripple has taken tables of Sources, of what is published.
     ``warnings``: of the checks of what is published. ``stale_bound``: an operator's, for how old
     the data may be; None: the Tide's counts, if there is one. ``watch``: the bound that counts.
+    ``priority``: of its claims at limits, the highest first. ``claims_made``: the number of the
+    last claim.
     """
 
     line: Line
@@ -321,6 +329,8 @@ class PondState(Value, frozen=True):
     former: int = 0
     restored: Instant = NEVER
     positions: Mapping[str, Positions] = field(default_factory=dict)
+    priority: int = USUAL_PRIORITY
+    claims_made: int = 0
 
     @property
     def blockers(self) -> tuple[SourceView, ...]:

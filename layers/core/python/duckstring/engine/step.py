@@ -21,6 +21,7 @@ from duckstring.engine import (
     runs,
     staleness,
     tables,
+    tokens,
     verbs,
     visible,
 )
@@ -36,11 +37,13 @@ from duckstring.engine.effects import (
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
+    ClaimsAsked,
     ComputePinned,
     Deployed,
     ExecutionEnded,
     GateReached,
     Ordered,
+    PrioritySet,
     PullReceived,
     Removed,
     Republished,
@@ -53,6 +56,7 @@ from duckstring.engine.signals import (
     StaleBoundSet,
     TableRemoved,
     TargetReceived,
+    TokensGranted,
     Triggered,
     WindowAdded,
     WindowOpened,
@@ -72,7 +76,7 @@ from duckstring.engine.state import (
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import NEVER, Instant, just_after
-from duckstring.model.limits import MOST_SINKS
+from duckstring.model.limits import MOST_PRIORITY, MOST_SINKS
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 
@@ -123,6 +127,7 @@ def steps(state: PondState, signals: Iterable[Signal], now: Instant) -> Step:
     publish_report(turn, last)
     if turn.watch is not None or turn.stale_bound is not None or isinstance(turn.trigger, Tide):
         staleness.look(turn)
+    tokens.tell_limits(turn)
     _set_alarm(turn)
     return Step(turn.freeze(), tuple(turn.effects))
 
@@ -143,6 +148,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
         case TargetReceived():
             if _is_news(turn, signal.sink, signal.stamp):
                 demand.take_target(turn, signal.epoch)
+        case TokensGranted():
+            tokens.take_grant(turn, signal)
         case ExecutionEnded():
             ripples.lose_execution(
                 turn, run=signal.run, launch=signal.launch, status=signal.status, cause=signal.cause
@@ -162,6 +169,10 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             verbs.obey(turn, signal)
         case BudgetSet():
             verbs.set_budgets(turn, signal)
+        case PrioritySet():
+            turn.priority = min(signal.priority, MOST_PRIORITY)
+        case ClaimsAsked():
+            turn.doubted |= {signal.limit}
         case ComputePinned():
             compute.pin(turn, signal)
         case WindowAdded():
@@ -325,6 +336,7 @@ def _fresh(turn: Turn, spec: RippleSpec, before: Release | None) -> RippleState:
         pull=turn.pull is not None,
         task_mib=known.task_mib if known and keeps else 0,
         measured=known.measured if known and keeps else False,
+        uses=spec.uses,
     )
 
 
@@ -398,6 +410,7 @@ def fire(turn: Turn) -> bool:
         or asking.ask_sources(turn)
         or (turn.pull is not None and asking.ask_beyond(turn))
         or (runs_in_flight and ripples.start_ripples(turn))
+        or (runs_in_flight and tokens.ask_tokens(turn))
     )
 
 

@@ -44,6 +44,7 @@ class Turn:
         "__dict__",
         "asking",
         "before",
+        "doubted",
         "effects",
         "finished",
         "launching",
@@ -107,6 +108,8 @@ class Turn:
     former: int
     restored: Instant
     positions: Mapping[str, Positions]
+    priority: int
+    claims_made: int
 
     def __init__(self, state: PondState, now: Instant) -> None:
         """Start to work on ``state``."""
@@ -115,6 +118,7 @@ class Turn:
         self.effects: list[Effect] = []
         self.launching: list[int] = []
         self.asking = False
+        self.doubted: frozenset[str] = frozenset()
         self.reissued_at: Instant = NEVER
         self.finished = ""
         self.reporter: Line | None = None

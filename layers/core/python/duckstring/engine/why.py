@@ -20,6 +20,7 @@ from duckstring.engine.causes import (
     Due,
     Failed,
     ForceWaits,
+    Holder,
     Killed,
     Lags,
     LineCauses,
@@ -31,11 +32,14 @@ from duckstring.engine.causes import (
     RunFirst,
     Short,
     TideDue,
+    WaitsForToken,
     WindowClosed,
     leads_to,
 )
 from duckstring.engine.demand import tide_due
+from duckstring.engine.limits import LimitState
 from duckstring.engine.state import PondState, SourceView
+from duckstring.engine.tokens import awaited
 from duckstring.engine.turn import Turn
 from duckstring.model.catalog import Release
 from duckstring.model.instants import NEVER, Instant
@@ -43,7 +47,7 @@ from duckstring.model.names import Line
 from duckstring.model.windows import Occurrence, first_after, next_opening, open_now
 
 
-def chain(
+def chain(  # noqa: PLR0913 - what is known, each by its name
     line: Line,
     states: Mapping[Line, PondState],
     releases: Mapping[Line, Release],
@@ -51,6 +55,7 @@ def chain(
     *,
     most: int,
     unknown: Collection[Line] = (),
+    limits: Mapping[str, LimitState] | None = None,
 ) -> tuple[tuple[LineCauses, ...], int]:
     """Why a line starts no run, and the causes of each line that these lead to, down to the roots.
 
@@ -65,6 +70,7 @@ def chain(
         now: the moment that is explained.
         most: lines at most.
         unknown: lines of which nothing is known.
+        limits: those whose tokens Ripples of these lines may wait for.
 
     Returns:
         The lines with their causes, and how many lines more there are.
@@ -80,7 +86,7 @@ def chain(
         causes = (NotKept(),) if one in unknown else known
         if one != line and one not in waited_for:
             causes = tuple(cause for cause in causes if not isinstance(cause, NotAsked))
-        found.append(LineCauses(one, causes))
+        found.append(LineCauses(one, (*causes, *token_waits(state, limits or {}))))
         waited_for |= {cause.source for cause in causes if isinstance(cause, Short | Lags)}
         new = [source for cause in causes if (source := leads_to(cause)) and source not in seen]
         seen.update(new)
@@ -100,6 +106,28 @@ def hindrances(state: PondState, selected: Release | None, now: Instant) -> tupl
     if turn.health == "killed":
         return (Killed(), *_for_good(turn))
     return _held(turn) or tuple(_after_failure(turn) if turn.health == "failed" else _healthy(turn))
+
+
+def token_waits(state: PondState, limits: Mapping[str, LimitState]) -> Iterator[WaitsForToken]:
+    """Which Ripples of a line wait for tokens, and who has these."""
+    for ripple in state.ripples.values():
+        name, attempt = awaited(ripple), ripple.attempt
+        if not name or attempt is None:
+            continue
+        limit = limits.get(name) or LimitState(name)
+        place = (state.line, attempt.claim)
+        queue = [(line, entry.number) for line, entry in limit.waiting]
+        since = [e.since for line, e in limit.waiting if (line, e.number) == place]
+        holders = (Holder(line, e.run, e.ripple, e.since) for line, e in limit.holders)
+        yield WaitsForToken(
+            name,
+            ripple.name,
+            attempt.run,
+            since[0] if since else attempt.since,
+            limit.tokens,
+            tuple(holders),
+            queue.index(place) if place in queue else 0,
+        )
 
 
 def _is_wanted_now(turn: Turn) -> bool:

@@ -37,7 +37,7 @@ def level_for(request: Mapping[str, object]) -> Level:
         }:
             return "viewer"
         case (
-            {"op": "window" | "arrival", "action": "list"}
+            {"op": "window" | "arrival" | "limit", "action": "list"}
             | {"op": "stale", "action": "show"}
             | {
                 "op": "remove" | "publish",
@@ -45,7 +45,9 @@ def level_for(request: Mapping[str, object]) -> Level:
             }
         ):
             return "viewer"
-        case {"op": "compute"} if request.get("on") is None:
+        case {"op": "compute" | "priority"} if (
+            request.get("on") is None and request.get("priority") is None
+        ):
             return "viewer"
         case {"op": "failure-budget"} if (
             request.get("immediate_retries") is None and request.get("source_retries") is None
@@ -59,6 +61,8 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "compute"
             | "failure-budget"
             | "publish"
+            | "priority"
+            | "limit"
         }:
             return "operator"
         case _:

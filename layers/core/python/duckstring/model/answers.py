@@ -138,7 +138,7 @@ class RunningRipple(TypedDict):
 
     ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
     ``where`` and what follows it are of its attempt's row, looked at in the status of one line
-    only; ``resumes``: while it pauses, until when.
+    only; ``resumes``: while it pauses, until when. ``awaits``: the limit whose token it waits for.
     """
 
     name: str
@@ -150,6 +150,7 @@ class RunningRipple(TypedDict):
     memory_mib: int | None
     pauses: int | None
     resumes: str | None
+    awaits: NotRequired[str | None]
 
 
 class RunningRun(TypedDict):
@@ -185,7 +186,8 @@ class RunsOn(TypedDict):
 
 class RippleStatus(RunsOn):
     """A Ripple at rest or not, and where its next attempt would run. ``checks``: the names of the
-    Pond's checks, if it is the Ripple that makes them.
+    Pond's checks, if it is the Ripple that makes them. ``uses``: the limits that it needs tokens
+    of.
     """
 
     name: str
@@ -193,6 +195,7 @@ class RippleStatus(RunsOn):
     end_f: str
     status: str
     checks: NotRequired[list[str]]
+    uses: NotRequired[list[str]]
 
 
 class WarningTold(TypedDict):
@@ -375,6 +378,7 @@ class LineState(TypedDict):
     ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
     ``asleep``: it was put to sleep, and nobody has asked for it since.
     ``warnings``: of the checks of what is published. ``bound``: how old the data may be.
+    ``priority``: of its claims at limits.
     """
 
     line: str
@@ -406,6 +410,29 @@ class LineState(TypedDict):
     rows: int
     warnings: NotRequired[list[WarningTold]]
     bound: NotRequired[BoundTold | None]
+    priority: NotRequired[int]
+
+
+class TokenTold(TypedDict):
+    """A Ripple that has a token, or waits for one, since an instant. ``priority``: of its line."""
+
+    line: str
+    run: str
+    ripple: str
+    since: str
+    priority: int
+
+
+class LimitTold(TypedDict):
+    """A limit: how many ``tokens`` there are (null: no bound is set), who has one, and who waits,
+    the next one first. ``used_by``: the lines that are deployed and use it.
+    """
+
+    name: str
+    tokens: int | None
+    held: list[TokenTold]
+    waiting: list[TokenTold]
+    used_by: list[str]
 
 
 class LineStatus(LineState):
@@ -416,11 +443,13 @@ class LineStatus(LineState):
 
 class StatusAnswer(TypedDict):
     """``status``. ``order``: all lines that there are, where some of them were asked for.
-    ``next``: there is more than one answer holds; ask again with it as ``after``.
+    ``next``: there is more than one answer holds; ask again with it as ``after``. ``limits``: all,
+    of the first answer.
     """
 
     now: str
     lines: list[LineStatus]
+    limits: NotRequired[list[LimitTold]]
     order: NotRequired[list[str]]
     next: NotRequired[str]
 
@@ -443,6 +472,7 @@ CauseKind = Literal[
     "force_waits",
     "run_first",
     "busy",
+    "waits_for_token",
     "due",
 ]
 
@@ -951,6 +981,25 @@ class StaleAnswer(TypedDict):
 
     line: str
     bound: BoundTold | None
+    applied: bool
+
+
+class PriorityAnswer(TypedDict):
+    """``priority``: of a line's claims at limits."""
+
+    line: str
+    priority: int
+    applied: bool
+
+
+class LimitAnswer(TypedDict):
+    """``limit``: all limits that are set or used. ``applied``: whether the limit has received the
+    change.
+    """
+
+    now: str
+    limits: list[LimitTold]
+    warnings: list[str]
     applied: bool
 
 

@@ -33,7 +33,8 @@ class RippleSpec(Value, frozen=True):
     ``starts_on`` is where its first attempt runs while nothing is known of it, as its hints and the
     Catchment's function say; ``on_kill``: it has a function to call when it is killed. ``pauses``:
     its code waits by pausing, so that its time says nothing of the time of one call. ``checks``:
-    the names of the Pond's checks, if this is the Ripple that makes them.
+    the names of the Pond's checks, if this is the Ripple that makes them. ``uses``: the limits that
+    an attempt of it needs a token of, by name.
     """
 
     name: str
@@ -45,6 +46,7 @@ class RippleSpec(Value, frozen=True):
     on_kill: bool = False
     pauses: bool = False
     checks: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
 
 class Release(Value, frozen=True):

@@ -13,6 +13,8 @@ DEPLOY = "duckstring deploy"
 STATUS = "duckstring status"
 DOCTOR = "duckstring doctor"
 ALL_LINES = "duckstring status --once"
+LIMITS = "duckstring limit list"
+REMOVE_LIMIT = "duckstring limit rm NAME"
 START = "duckstring catchment start"
 TIDE_EXAMPLE = "duckstring trigger tide reports 1d"
 WINDOW_HELP = "duckstring trigger window POND add --help"
@@ -47,6 +49,16 @@ def run_show(run: str) -> str:
 def source_retries(line: Line, number: int) -> str:
     """Let the line try again by itself, so often."""
     return f"duckstring control failure-budget {_of(line)} --source {number}"
+
+
+def set_limit(name: str, tokens: int | None = None) -> str:
+    """Set how many tokens a limit has."""
+    return f"duckstring limit set {name} {'N' if tokens is None else tokens}"
+
+
+def priority(line: Line, number: int) -> str:
+    """Say how early a line gets tokens."""
+    return f"duckstring control priority {_of(line)} {number}"
 
 
 def list_windows(line: Line) -> str:

@@ -39,6 +39,23 @@ MOST_RELEASE_BYTES = 100_000
 MOST_LETTER_BYTES = 262_144
 """Of a letter's body, and of all bodies of one request: what SQS took before it took more."""
 
+MOST_TOKENS = 1_000
+"""Of a limit."""
+MOST_LIMITS = 100
+"""That operators may set in one Catchment."""
+MOST_USES = 4
+"""Limits of one Ripple."""
+MOST_CLAIMS = 1_500
+"""That a limit has in its item, 105 bytes each at most, with 90 more for each line. One that finds
+no room asks again when the sweep notices.
+"""
+MOST_QUIET_LINES = 500
+"""Lines without a claim whose last stamp a limit keeps."""
+MOST_GRANTS = 500
+"""Lines in the outbox of a limit, 95 bytes each at most. The others get theirs in a later step."""
+USUAL_PRIORITY, MOST_PRIORITY = 50, 100
+"""Of a line: 0 to 100, the highest first."""
+
 MOST_DEPTH = 16
 """Objects and lists in one another. A release, the deepest that a letter holds, has five."""
 

@@ -14,6 +14,12 @@ from duckstring.model.instants import Instant, to_text
 Line = NewType("Line", str)
 """A Pond's major version, ``sales@1``: the unit that runs."""
 
+LimitAddress = NewType("LimitAddress", str)
+"""Where letters to a limit go, ``limit:databricks``. No line is called so: it has no colon."""
+
+Address = Line | LimitAddress
+"""Whom a letter may be to."""
+
 RunKey = NewType("RunKey", str)
 """One run of a line, ``sales@1/42``."""
 
@@ -34,6 +40,10 @@ _SHOWN = 200
 
 POND_NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}\Z")
 """Also the rule for Ripples and tables' short names where the product makes them."""
+
+LIMIT_NAME = re.compile(r"^[a-z][a-z0-9_-]{0,47}\Z")
+LIMIT_NAME_WORDS = "a lower-case letter, then lower-case letters, digits, _ and -, at most 48"
+_LIMIT = "limit:"
 
 PYTHON_MODULE = "src/pond.py"
 """The module with a Pond's Python Ripples, unless pond.toml names another one."""
@@ -66,6 +76,17 @@ def parse_line(text: str) -> tuple[str, int]:
     if not (found := _LINE.match(text)):
         raise ValueError(f"{text!r} is not a line; write it as pond@major, for example sales@1")
     return found[1], int(found[2])
+
+
+def limit_address(name: str) -> LimitAddress:
+    """``limit_address("databricks") == "limit:databricks"``."""
+    return LimitAddress(f"{_LIMIT}{name}")
+
+
+def limit_of(address: str) -> str:
+    """``databricks`` of ``limit:databricks``; empty: the text is no address of a limit."""
+    name = address.removeprefix(_LIMIT)
+    return name if name != address and LIMIT_NAME.match(name) else ""
 
 
 def run_key(of: Line, number: int) -> RunKey:

@@ -17,13 +17,25 @@ SCHEMA = 6
 1: a Source's report lay flat in its holder. 2: it is one value, and a state's text says ``form``.
 3: items say ``schema``. Items without it are of 1 or 2 (``adapters/aws/older.py``). 4: a table may
 have parts, a Ripple positions, a snapshot warnings of checks. 5: a Window may be a calendar rule.
-6: a line may have a declared bound of staleness.
+6: a line may have a declared bound of staleness, and a Ripple may use limits.
 """
 
 CALENDAR_SCHEMA = 5
 """What the reader of a calendar rule must know. An older one would take it for a plain rule."""
 
-KIND_SCHEMAS: Mapping[str, int] = {"republished": 4, "stale_bound_set": 6}
+LIMIT_SCHEMA = 6
+"""What the reader of a release with ``uses`` must know. An older one would ignore the limits."""
+
+KIND_SCHEMAS: Mapping[str, int] = {
+    "republished": 4,
+    "stale_bound_set": 6,
+    "tokens_claimed": 6,
+    "tokens_granted": 6,
+    "claims_asked": 6,
+    "priority_set": 6,
+    "limit_set": 6,
+    "limit_removed": 6,
+}
 """The kinds of letters that readers of the schema before misread, and the schema that a reader
 must know.
 
@@ -45,6 +57,8 @@ CHANGES = frozenset(
         "remove",
         "publish",
         "stale",
+        "priority",
+        "limit",
     }
 )
 """The api's operations that change something. A command says which schema it knows, and an older

@@ -17,9 +17,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from duckstring.engine.signals import (
+    ClaimsAsked,
     ComputePinned,
     Deployed,
     GateReached,
+    PrioritySet,
     PullReceived,
     Removed,
     RippleSucceeded,
@@ -30,17 +32,26 @@ from duckstring.engine.signals import (
     StaleBoundSet,
     TableRemoved,
     TargetReceived,
+    TokensGranted,
     Triggered,
     WindowAdded,
     WindowOpened,
     WindowRemoved,
 )
-from duckstring.engine.state import PondState, Run
+from duckstring.engine.state import PondState, Run, Stamp
 from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.checks import MOST_CHECKS
 from duckstring.model.compute import MOST_MIB
 from duckstring.model.instants import NEVER, ZERO, to_text
-from duckstring.model.names import POND_NAME, Line, parse_line, parse_table_key, writer_of
+from duckstring.model.limits import MOST_PRIORITY
+from duckstring.model.names import (
+    LIMIT_NAME,
+    POND_NAME,
+    Line,
+    parse_line,
+    parse_table_key,
+    writer_of,
+)
 from duckstring.model.parts import MOST_POSITIONS, part_faults
 from duckstring.model.permits import AttemptName, session_name
 from duckstring.model.staleness import StaleBound
@@ -165,9 +176,16 @@ def _far_ahead(signal: Signal, state: PondState, revision_of: Callable[[Line], i
             last_stamp = state.sinks.get(sender, (0, 0))
         case _:
             return ""
-    if stamp[0] - last_stamp[0] <= _USUAL_JUMP or stamp[0] <= revision_of(sender):
-        return ""
-    return f"{sender} has not come to revision {stamp[0]}"
+    if is_far_ahead(stamp, last_stamp, lambda: revision_of(sender)):
+        return f"{sender} has not come to revision {stamp[0]}"
+    return ""
+
+
+def is_far_ahead(stamp: Stamp, last_stamp: Stamp, revision: Callable[[], int]) -> bool:
+    """Whether a stamp is one that its sender has not reached. ``revision``: how far that is; it is
+    called only if the stamp is far ahead of the last one.
+    """
+    return stamp[0] - last_stamp[0] > _USUAL_JUMP and stamp[0] > revision()
 
 
 def _unseen(signal: Signal, state: PondState) -> str:
@@ -259,6 +277,18 @@ def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR09
                 yield f"{name[:60]!a} is not the name of a Window"
         case StaleBoundSet(bound=StaleBound() as bound):
             yield from bound_doubts(bound)
+        case other_signal:
+            yield from _limit_doubts(other_signal)
+
+
+def _limit_doubts(signal: Signal) -> Iterator[str]:
+    match signal:
+        case TokensGranted(limit=limit) | ClaimsAsked(limit=limit):
+            if not LIMIT_NAME.match(limit):
+                yield f"{limit[:60]!a} is not the name of a limit"
+        case PrioritySet(priority=priority):
+            if priority > MOST_PRIORITY:
+                yield f"priority {priority}"
         case _:
             return
 

@@ -29,7 +29,7 @@ from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.orchestrator.credible import possible, refuse
-from duckstring.orchestrator.ports import Gates, Held, Received, StateStore
+from duckstring.orchestrator.ports import Gates, Held, Received, ReceivedByLimit, StateStore
 from duckstring.orchestrator.usage import NO_ENTRY, Entry, booked, expected, of_machine
 from duckstring.ports import SOON, Clock, Mark
 
@@ -92,7 +92,7 @@ def _deliver(  # noqa: PLR0913 - see above
     entry: Entry = NO_ENTRY,
 ) -> tuple[Effect, ...]:
     held, now = store.load(line), clock.now()
-    news = [letter for letter in letters if _is_news(letter.mark, held.mark)]
+    news = [letter for letter in letters if is_news(letter.mark, held.mark)]
     if held.outbox and (len(news) < len(letters) or now - held.committed > SOON or _is_moved(news)):
         perform(held.state, held.outbox)
     if not news:
@@ -113,7 +113,7 @@ def _deliver(  # noqa: PLR0913 - see above
     effects, used = booked(stepped.effects, held.used, used)
     held = replace(held, used=used)
     held = store.commit(
-        held, stepped.state, effects, _newest(held.mark, news), now, journal.brief(written)
+        held, stepped.state, effects, newest_mark(held.mark, news), now, journal.brief(written)
     )
     perform(held.state, held.outbox)
     if _rests(held.state):
@@ -165,7 +165,7 @@ def _fail(
     gate = GateReached(run.number, run.launch, signal.ripple, signal.attempt, "failed", failure)
     written = journal.Entry(held.state.revision + 1, now, (gate,), spent=run.number)
     stepped = journal.folded(held.state, written)
-    mark = _newest(held.mark, [letter])
+    mark = newest_mark(held.mark, [letter])
     held = store.commit(held, stepped.state, stepped.effects, mark, now, journal.brief(written))
     perform(held.state, held.outbox)
     return held.outbox
@@ -183,14 +183,14 @@ def _forget_outbox(held: Held, store: StateStore) -> None:
         store.clear(held)
 
 
-def _is_news(mark: Mark, consumed: Mark) -> bool:
+def is_news(mark: Mark, consumed: Mark) -> bool:
     """Whether both parts of the mark are newer. After a restored queue the sequence starts again at
     the beginning, but time does not.
     """
     return int(mark[1] or 0) > int(consumed[1] or 0) or mark[0] > consumed[0]
 
 
-def _newest(consumed: Mark, news: Sequence[Received]) -> Mark:
+def newest_mark(consumed: Mark, news: Sequence[Received | ReceivedByLimit]) -> Mark:
     """The last letter's sequence, and the latest time. The times of two senders may be out of
     order, because of their queue hosts' clocks.
     """

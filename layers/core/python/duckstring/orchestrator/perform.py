@@ -13,6 +13,7 @@ from duckstring.engine.effects import (
     AnswerGate,
     AttachTo,
     CallOnKill,
+    ClaimTokens,
     DetachFrom,
     DropSchedule,
     Effect,
@@ -51,7 +52,15 @@ def perform(state: PondState, outbox: tuple[Effect, ...], ports: EffectPorts) ->
                 ports.executions.stop(line, effect)
             case AnswerGate():
                 ports.gates.answer(line, effect)
-            case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink() | TellSinks():
+            case (
+                SendPull()
+                | SendTarget()
+                | AttachTo()
+                | DetachFrom()
+                | TellSink()
+                | TellSinks()
+                | ClaimTokens()
+            ):
                 letters += letters_of(state, effect, (state.revision, index))
             case RecordRun():
                 late.append(partial(ports.history.record_run, line, effect))

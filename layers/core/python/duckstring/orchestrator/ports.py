@@ -21,6 +21,7 @@ from duckstring.engine.effects import (
     StopTask,
 )
 from duckstring.engine.journal import Entry
+from duckstring.engine.limits import GrantTokens, LimitSignal, LimitState
 from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import PondState
 from duckstring.model.attempts import OwnFailure
@@ -76,6 +77,15 @@ class Received:
     attempt: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedByLimit:
+    """A letter to a limit as the mailbox delivered it: as ``Received``."""
+
+    signal: LimitSignal
+    mark: Mark
+    attempt: str = ""
+
+
 class StateStore(Protocol):
     """The states of the lines."""
 
@@ -103,6 +113,41 @@ class StateStore(Protocol):
         """
 
     def clear(self, held: Held) -> None:
+        """Clear the outbox of ``held``, which has been performed. A newer commit stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLimit:
+    """A limit's state as stored: as ``Held``."""
+
+    state: LimitState
+    outbox: tuple[GrantTokens, ...] = ()
+    mark: Mark = (0, "")
+    committed: Instant = NEVER
+
+
+class LimitStore(Protocol):
+    """The states of limits. They are committed as those of lines are."""
+
+    def load(self, name: str) -> HeldLimit:
+        """The limit's state, or a fresh one (revision 0) if it never got a letter."""
+
+    def commit(
+        self,
+        held: HeldLimit,
+        state: LimitState,
+        outbox: tuple[GrantTokens, ...],
+        mark: Mark,
+        now: Instant,
+    ) -> HeldLimit:
+        """Replace ``held`` by ``state`` and its outbox.
+
+        Raises:
+            StateConflictError: somebody else committed since ``held`` was loaded.
+            StateTooLargeError: there is no room for ``state`` and its outbox.
+        """
+
+    def clear(self, held: HeldLimit) -> None:
         """Clear the outbox of ``held``, which has been performed. A newer commit stays as it is."""
 
 

@@ -18,26 +18,20 @@ from typing import Protocol
 from duckstring.engine.effects import (
     Announce,
     AnswerGate,
-    AttachTo,
     CallOnKill,
-    DetachFrom,
     DropSchedule,
     Effect,
     PublishSnapshot,
     RecordAttempt,
     RecordRun,
     RippleBranch,
-    SendPull,
-    SendTarget,
     SetAlarm,
     SetSchedule,
     StartRun,
     StopRun,
     StopTask,
-    TellSink,
-    TellSinks,
 )
-from duckstring.engine.letters import letters_of
+from duckstring.engine.letters import Sent, letters_of
 from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import PondState
 from duckstring.model.costs import (
@@ -50,7 +44,7 @@ from duckstring.model.costs import (
     plus,
     times,
 )
-from duckstring.model.names import Line
+from duckstring.model.names import Address
 from duckstring.model.values import replace
 
 _LETTERS_OF_A_REQUEST = 10
@@ -113,7 +107,7 @@ def expected(state: PondState, effects: Sequence[Effect]) -> Used:
     letters = [
         letter.to
         for index, effect in enumerate(effects)
-        if isinstance(effect, SendPull | SendTarget | AttachTo | DetachFrom | TellSink | TellSinks)
+        if isinstance(effect, Sent)
         for letter in letters_of(state, effect, (0, index))
     ]
     return plus(
@@ -123,9 +117,9 @@ def expected(state: PondState, effects: Sequence[Effect]) -> Used:
     )
 
 
-def _requests_for(letters: Iterable[Line]) -> int:
+def _requests_for(letters: Iterable[Address]) -> int:
     """As ``adapters/aws/mailbox.py`` batches them: no request has two letters of one line."""
-    requests, batch = 0, set[Line]()
+    requests, batch = 0, set[Address]()
     for to in letters:
         if not batch or to in batch or len(batch) == _LETTERS_OF_A_REQUEST:
             requests, batch = requests + 1, set()

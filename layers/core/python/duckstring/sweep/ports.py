@@ -17,6 +17,7 @@ from duckstring.ports import (
     Catalog,
     Clock,
     ExecutionReader,
+    LimitReader,
     Mailbox,
     Removals,
     StateReader,
@@ -140,6 +141,7 @@ class SweepPorts:
     catalog: Catalog
     removals: Removals
     states: StateReader
+    limits: LimitReader
     executions: ExecutionReader
     attempts: AttemptReader
     garbage: GarbageStore

@@ -20,6 +20,8 @@ class Report:
     woken: list[Line] = field(default_factory=list)
     untold: list[Line] = field(default_factory=list)
     removed: list[Line] = field(default_factory=list)
+    misheard: list[Line] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
     tidied: bool = False
     manifests: int = 0
     memos: int = 0

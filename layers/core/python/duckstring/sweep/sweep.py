@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
 from duckstring.engine.signals import AlarmRang, ExecutionEnded, Restored
 from duckstring.engine.state import PondState, Run
+from duckstring.engine.tokens import awaited
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import Release, Removal
@@ -25,6 +26,7 @@ from duckstring.model.names import Line, run_key
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Seen
 from duckstring.sweep.expire import expire
+from duckstring.sweep.limits import limit_letters
 from duckstring.sweep.outside import GRACE, look_outside
 from duckstring.sweep.ports import SweepPorts
 from duckstring.sweep.report import Report
@@ -69,6 +71,8 @@ def sweep(ports: SweepPorts) -> Json:
     for line, held in sorted(seen.items()):
         letters += _endings(held, came, ports, now, report)
         letters += _wake(line, held, now, report)
+    limits = ports.limits.read()
+    letters += limit_letters(limits, seen, ports.states, came=came, now=now, report=report)
     ports.mailbox.send(letters)
     look_outside(seen, ports, now, report)
     if ports.garbage.claim(now):
@@ -168,6 +172,8 @@ def _silent(state: PondState, run: Run, attempts: AttemptReader, now: Instant) -
 
     def may_live(name: str) -> bool | None:
         """None: it has not begun."""
+        if awaited(state.ripples[name]):  # its branch is at its gate, and the line is to answer
+            return True
         row = attempts.attempt(
             state.line, run=run.number, ripple=name, attempt=working[name].number
         )

@@ -27,17 +27,18 @@ from duckstring.engine.effects import (
 )
 from duckstring.engine.journal import Entry
 from duckstring.engine.letters import Letter
+from duckstring.engine.limits import GrantTokens, LimitSignal, LimitState
 from duckstring.engine.signals import AlarmRang, GateOutcome, GateReached, RippleSucceeded, Signal
 from duckstring.engine.state import PondState
 from duckstring.errors import InvariantError, StateConflictError
 from duckstring.model.catalog import TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
-from duckstring.model.names import Line, table_key
+from duckstring.model.names import Line, limit_of, table_key
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
-from duckstring.orchestrator.ports import Held, Received
-from duckstring.ports import Mark
+from duckstring.orchestrator.ports import Held, HeldLimit, Received, ReceivedByLimit
+from duckstring.ports import Mark, SeenLimit
 
 _WINDOW = 10
 """Letters of one line in one delivery."""
@@ -122,6 +123,45 @@ class MemoryStateStore:
 
 
 @dataclass(slots=True)
+class MemoryLimits:
+    """``ports.LimitStore`` and ``ports.LimitReader``."""
+
+    held: dict[str, HeldLimit] = field(default_factory=dict)
+
+    def load(self, name: str) -> HeldLimit:
+        """The limit's state, or a fresh one if it never got a letter."""
+        return self.held.get(name) or HeldLimit(LimitState(name))
+
+    def commit(
+        self,
+        held: HeldLimit,
+        state: LimitState,
+        outbox: tuple[GrantTokens, ...],
+        mark: Mark,
+        now: Instant,
+    ) -> HeldLimit:
+        """Replace ``held``, at the revision that was read only."""
+        if self.load(state.name).state.revision != held.state.revision:
+            raise StateConflictError(f"Limit {state.name} was committed by another delivery.")
+        new = HeldLimit(replace(state, revision=held.state.revision + 1), outbox, mark, now)
+        self.held[state.name] = new
+        return new
+
+    def clear(self, held: HeldLimit) -> None:
+        """Remove the outbox, unless a newer commit has replaced it."""
+        name = held.state.name
+        if self.load(name).state.revision == held.state.revision:
+            self.held[name] = replace(self.held[name], outbox=())
+
+    def read(self) -> Mapping[str, SeenLimit]:
+        """All limits."""
+        return {
+            name: SeenLimit(one.state, bool(one.outbox), one.mark, one.committed)
+            for name, one in self.held.items()
+        }
+
+
+@dataclass(slots=True)
 class MemoryMailbox:
     """``ports.Mailbox``: one queue a line. ``forgets`` keys at once, so that a letter sent twice
     comes twice.
@@ -130,6 +170,7 @@ class MemoryMailbox:
     clock: MemoryClock
     forgets: bool = False
     queues: dict[Line, list[Received]] = field(default_factory=dict)
+    to_limits: dict[str, list[ReceivedByLimit]] = field(default_factory=dict)
     _keys: dict[str, str] = field(default_factory=dict)
     _sequence: int = 0
 
@@ -137,13 +178,27 @@ class MemoryMailbox:
         """Post all, in order; one whose key is known already keeps its number."""
         for letter in letters:
             if self.forgets or letter.key not in self._keys:
-                self._keys[letter.key] = self.put(letter.to, letter.signal)
+                self._keys[letter.key] = self._put(letter)
         return [self._keys[letter.key] for letter in letters]
+
+    def _put(self, letter: Letter) -> str:
+        if name := limit_of(letter.to):
+            return self.put_to_limit(name, letter.signal)  # type: ignore[arg-type] # as its address says
+        return self.put(Line(letter.to), letter.signal)  # type: ignore[arg-type]
+
+    def put_to_limit(self, name: str, signal: LimitSignal) -> str:
+        """Post one letter to a limit."""
+        mark = self._mark()
+        self.to_limits.setdefault(name, []).append(ReceivedByLimit(signal, mark))
+        return mark[1]
+
+    def _mark(self) -> Mark:
+        self._sequence += 1
+        return int(self.clock.now().timestamp() * 1000), f"{self._sequence:020d}"
 
     def put(self, to: Line, signal: Signal, token: str = "") -> str:
         """Post one letter."""
-        self._sequence += 1
-        mark = (int(self.clock.now().timestamp() * 1000), f"{self._sequence:020d}")
+        mark = self._mark()
         self.queues.setdefault(to, []).append(Received(signal, mark, token))
         return mark[1]
 

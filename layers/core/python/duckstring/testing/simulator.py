@@ -21,6 +21,7 @@ from duckstring.engine.effects import (
     AnswerGate,
     AttachTo,
     CallOnKill,
+    ClaimTokens,
     DetachFrom,
     DropSchedule,
     Effect,
@@ -38,16 +39,20 @@ from duckstring.engine.effects import (
     TellSink,
     TellSinks,
 )
-from duckstring.engine.letters import letters_of
+from duckstring.engine.letters import grant_letters, letters_of
+from duckstring.engine.limits import LimitRemoved, LimitSet, LimitSignal, LimitState
+from duckstring.engine.limits import step as limit_step
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
+    ClaimsAsked,
     ComputePinned,
     Deployed,
     ExecutionEnded,
     GateOutcome,
     GateReached,
     Ordered,
+    PrioritySet,
     Removed,
     Republished,
     Restored,
@@ -64,6 +69,7 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.engine.tables import again
+from duckstring.engine.tokens import misheard
 from duckstring.engine.visible import found_runs
 from duckstring.model.catalog import (
     PondKind,
@@ -77,7 +83,7 @@ from duckstring.model.checks import CHECKS, CheckWarning
 from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line, table_key
+from duckstring.model.names import Address, Line, limit_address, limit_of, table_key
 from duckstring.model.staleness import StaleBound
 from duckstring.model.values import replace
 from duckstring.model.windows import Window, next_opening
@@ -95,12 +101,15 @@ _FROM_PEOPLE = (
     Ordered,
     Removed,
     BudgetSet,
+    PrioritySet,
     ComputePinned,
     WindowAdded,
     WindowRemoved,
     StaleBoundSet,
     TableRemoved,
     Republished,
+    LimitSet,
+    LimitRemoved,
 )
 """Sent once: the api keeps them in order, and their line receives each only once."""
 
@@ -137,7 +146,8 @@ class Conditions:
     clock of a delivery; ``doubles`` is the share of letters delivered twice; ``ghosts`` the share
     of the workers of stopped executions that still say what they have done. ``ticks``: how late
     (below zero: how early, 5 s at most) the Catchment's clock says that a Window opens, once for
-    each entry; without it no rule is ever rung for.
+    each entry; without it no rule is ever rung for. ``loses``: whether a letter is given up that
+    nobody has received.
     """
 
     latency: Callable[[random.Random], timedelta] = lambda _: timedelta()
@@ -158,6 +168,7 @@ class Conditions:
     doubles: float = 0.0
     ghosts: float = 1.0
     ticks: Callable[[random.Random], Sequence[timedelta]] | None = None
+    loses: Callable[[random.Random, Signal | LimitSignal], bool] = lambda _random, _signal: False
 
 
 @dataclass(slots=True)
@@ -168,6 +179,7 @@ class World:
     seed: int = 0
     now: Instant = START
     states: dict[Line, PondState] = field(default_factory=dict)
+    limits: dict[str, LimitState] = field(default_factory=dict)
     history: list[tuple[Line, RecordRun]] = field(default_factory=list)
     attempts: list[tuple[Attempted, Instant]] = field(default_factory=list)
     places: dict[Attempted, int] = field(default_factory=dict)
@@ -183,12 +195,13 @@ class World:
     log: list[tuple[Line, Signal, Instant]] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     watch: Callable[[PondState, PondState], None] | None = None
+    watch_limit: Callable[[LimitState, LimitState], None] | None = None
     _random: random.Random = field(init=False)
     _queue: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
     _count: int = 0
     _ticking: int = 0
     _rules: dict[tuple[Line, str], Window] = field(default_factory=dict)
-    _last: dict[tuple[str, Line], Instant] = field(default_factory=dict)
+    _last: dict[tuple[str, Address], Instant] = field(default_factory=dict)
     _executions: set[tuple[Line, int, int]] = field(default_factory=set)
     _stopped: set[tuple[Line, int, int]] = field(default_factory=set)
     _gates: dict[tuple[Line, int, int, str], bool] = field(default_factory=dict)
@@ -240,6 +253,17 @@ class World:
         """Set the live retry budgets."""
         self.post("api", Line(line), BudgetSet(immediate, source))
 
+    def set_priority(self, line: str, priority: int) -> None:
+        """Say how early a line gets tokens."""
+        self.post("api", Line(line), PrioritySet(priority))
+
+    def set_limit(self, name: str, tokens: int | None) -> None:
+        """Set how many tokens a limit has; None: remove it."""
+        self.now += _MOMENT
+        at = self.now
+        signal = LimitRemoved(at) if tokens is None else LimitSet(tokens, at)
+        self.post("api", limit_address(name), signal)
+
     def pin(self, line: str, ripple: str, on: PinnedPlace, memory_mib: int = 0) -> None:
         """Say where a Ripple runs."""
         self.post("api", Line(line), ComputePinned(ripple, on, memory_mib))
@@ -267,6 +291,17 @@ class World:
                     ExecutionEnded(run.number, run.launch, "FAILED", "States.ServiceRestart"),
                 )
 
+    def sweep_limits(self) -> bool:
+        """Have each line say its claims again that a limit has not heard. False: there is none."""
+        doubted = [
+            (line, name)
+            for line, state in self.states.items()
+            for name in misheard(state, self.limits)
+        ]
+        for line, name in doubted:
+            self.post("sweep", line, ClaimsAsked(name))
+        return bool(doubted)
+
     def restore(self) -> None:
         """The Catchment comes back from a copy of its table as of now, elsewhere. All that was
         under way is gone, and the sweep says so.
@@ -278,6 +313,8 @@ class World:
         self._executions.clear()
         self._ticking = 0
         self.now += _MOMENT
+        for name in self.limits:
+            self.post("sweep", limit_address(name), Restored(self.now))
         for line, state in self.states.items():
             self.post("sweep", line, Restored(self.now))
             for run in state.runs.values():
@@ -328,19 +365,36 @@ class World:
 
     # the mailbox
 
-    def post(self, sender: str, to: Line, signal: Signal) -> None:
+    def post(self, sender: str, to: Address, signal: Signal | LimitSignal) -> None:
         """A letter: in order among those of its sender, late, perhaps twice."""
         self.sent[type(signal).__name__] += 1
         at = max(
             self.now + self.conditions.latency(self._random), self._last.get((sender, to), self.now)
         )
         self._last[sender, to] = at
+        if self.conditions.loses(self._random, signal):
+            return
         self._later(at, lambda: self._deliver(to, signal))
         if self._random.random() < self.conditions.doubles and not isinstance(signal, _FROM_PEOPLE):
             again = at + self.conditions.latency(self._random) + seconds(self._random.random() * 5)
             self._later(again, lambda: self._deliver(to, signal))
 
-    def _deliver(self, to: Line, signal: Signal) -> None:
+    def _deliver(self, address: Address, signal: Signal | LimitSignal) -> None:
+        if name := limit_of(address):
+            self._deliver_to_limit(name, signal)  # type: ignore[arg-type] # as its address says
+        else:
+            self._deliver_to_line(Line(address), signal)  # type: ignore[arg-type]
+
+    def _deliver_to_limit(self, name: str, signal: LimitSignal) -> None:
+        before = self.limits.get(name) or LimitState(name)
+        state, grants = limit_step(before, signal, self.now + self.conditions.skew(self._random))
+        self.limits[name] = replace(state, revision=before.revision + 1)
+        if self.watch_limit:
+            self.watch_limit(before, self.limits[name])
+        for letter in grant_letters(self.limits[name], grants):
+            self.post(limit_address(name), letter.to, letter.signal)
+
+    def _deliver_to_line(self, to: Line, signal: Signal) -> None:
         before = self.states.get(to) or PondState(to)
         now = self.now + self.conditions.skew(self._random)
         stepped = step(before, signal, now)
@@ -356,7 +410,15 @@ class World:
     def _perform(self, state: PondState, effect: Effect, stamp: tuple[int, int]) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm an effect
         line = state.line
         match effect:
-            case SendPull() | SendTarget() | AttachTo() | DetachFrom() | TellSink() | TellSinks():
+            case (
+                SendPull()
+                | SendTarget()
+                | AttachTo()
+                | DetachFrom()
+                | TellSink()
+                | TellSinks()
+                | ClaimTokens()
+            ):
                 for letter in letters_of(state, effect, stamp):
                     self.post(line, letter.to, letter.signal)
             case StartRun():
@@ -521,10 +583,17 @@ def pond(  # noqa: PLR0913 - what a Pond may be
     source_retries: int = 0,
     always_run: bool = False,
     checks: tuple[str, ...] = (),
+    uses: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Release:
-    """A release for simulations: sources as ``a@1`` or ``a@1?``, Ripples as (name, parents)."""
+    """A release for simulations: sources as ``a@1`` or ``a@1?``, Ripples as (name, parents), and
+    the limits that some of them use.
+    """
     kind: PondKind = "pond" if sources else "inlet"
-    specs = [RippleSpec(name, parents, always_run) for name, parents in ripples]
+    limits = uses or {}
+    specs = [
+        RippleSpec(name, parents, always_run, uses=tuple(sorted(limits.get(name, ()))))
+        for name, parents in ripples
+    ]
     if checks:
         above = {parent for spec in specs for parent in spec.parents}
         leaves = tuple(spec.name for spec in specs if spec.name not in above)

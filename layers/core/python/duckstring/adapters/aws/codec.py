@@ -14,12 +14,13 @@ import msgspec
 
 from duckstring.adapters.aws.older import renewed_outbox, renewed_signal, renewed_state
 from duckstring.engine.effects import Effect
-from duckstring.engine.signals import Signal, WindowAdded
+from duckstring.engine.limits import GrantTokens, LimitSignal, LimitState
+from duckstring.engine.signals import Deployed, Signal, WindowAdded
 from duckstring.engine.state import PondState, Positions
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.checks import CheckWarning
-from duckstring.model.names import Line
-from duckstring.model.schema import CALENDAR_SCHEMA, KIND_SCHEMAS
+from duckstring.model.names import Address, Line
+from duckstring.model.schema import CALENDAR_SCHEMA, KIND_SCHEMAS, LIMIT_SCHEMA
 from duckstring.model.values import kind_of
 from duckstring.model.wire import storable
 
@@ -32,6 +33,8 @@ _encoder = msgspec.json.Encoder()
 # Not strict: durations were numbers of seconds once.
 _state = msgspec.json.Decoder(PondState, strict=False)
 _outbox = msgspec.json.Decoder(tuple[Effect, ...], strict=False)
+_limit = msgspec.json.Decoder(LimitState)
+_grants = msgspec.json.Decoder(tuple[GrantTokens, ...])
 _release = msgspec.json.Decoder(Release)
 _tables = msgspec.json.Decoder(dict[str, TableVersion])
 _dropped = msgspec.json.Decoder(dict[str, DroppedTable])
@@ -66,7 +69,27 @@ def outbox_from_text(text: str, line: Line) -> tuple[Effect, ...]:
     return outbox
 
 
-def letter(to: Line, signal: Signal) -> str:
+def limit_to_text(state: LimitState) -> str:
+    """The ``state`` attribute of a limit's item."""
+    return _dump(state)
+
+
+def limit_from_text(text: str) -> LimitState:
+    """Read what ``limit_to_text`` wrote."""
+    return _limit.decode(text)
+
+
+def grants_to_text(grants: tuple[GrantTokens, ...]) -> str:
+    """The ``outbox`` attribute of a limit's item."""
+    return _dump(grants)
+
+
+def grants_from_text(text: str) -> tuple[GrantTokens, ...]:
+    """Read what ``grants_to_text`` wrote."""
+    return _grants.decode(text)
+
+
+def letter(to: Address, signal: Signal | LimitSignal) -> str:
     """The body of a mailbox message."""
     # ASCII: SQS refuses some characters that an author's message may hold.
     form = to_object(signal)
@@ -75,12 +98,14 @@ def letter(to: Line, signal: Signal) -> str:
     return json.dumps({"to": to, **form}, separators=(",", ":"))
 
 
-def schema_of(signal: Signal) -> int:
+def schema_of(signal: Signal | LimitSignal) -> int:
     """What the reader of its letter must know. 0: what every reader that refuses newer ones
     knows.
     """
     if isinstance(signal, WindowAdded) and signal.window.is_calendar:
         return CALENDAR_SCHEMA
+    if isinstance(signal, Deployed) and any(spec.uses for spec in signal.release.ripples):
+        return LIMIT_SCHEMA
     return KIND_SCHEMAS.get(kind_of(type(signal).__name__), 0)
 
 
@@ -103,6 +128,19 @@ def signal_of(whole: Json) -> Signal:
     """
     try:
         signal: Signal = msgspec.convert(renewed_signal(whole), Signal, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+    return signal
+
+
+def limit_signal_of(whole: Json) -> LimitSignal:
+    """The signal in the object of a letter to a limit.
+
+    Raises:
+        ValueError: it has none.
+    """
+    try:
+        signal: LimitSignal = msgspec.convert(whole, LimitSignal)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error
     return signal

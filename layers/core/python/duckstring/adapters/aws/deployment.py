@@ -16,6 +16,7 @@ from duckstring.adapters.aws.worker import PondSecrets
 from duckstring.errors import AuthorError, TransientError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.names import pond_of_artifact
+from duckstring.model.uses import USES_ALLOWED, USES_HINT, are_limits, in_order
 
 _BUSY = {
     "TooManyRequestsException",
@@ -144,4 +145,19 @@ def _ripple(found: Mapping[str, Any]) -> RippleSpec:
         on_kill=bool(found.get("on_kill")),
         pauses=bool(found.get("pauses")),
         checks=tuple(found.get("checks") or ()),
+        uses=_uses(found.get("uses")),
     )
+
+
+def _uses(found: object) -> tuple[str, ...]:
+    """The limits, of what the author's process has said.
+
+    Raises:
+        ImportFailedError: they cannot be called so.
+    """
+    names = found or []
+    if not are_limits(names):
+        raise ImportFailedError(
+            f"a Ripple uses {names!r:.100}; allowed: {USES_ALLOWED}.", hint=USES_HINT
+        )
+    return in_order(names)

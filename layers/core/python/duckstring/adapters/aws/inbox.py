@@ -18,9 +18,9 @@ from duckstring.adapters.aws.letter_form import (
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import AlarmRang
 from duckstring.model.instants import Instant
-from duckstring.model.names import Line
+from duckstring.model.names import Address, LimitAddress, Line, limit_of
 from duckstring.model.schema import NewerSchemaError
-from duckstring.orchestrator.ports import Received
+from duckstring.orchestrator.ports import Received, ReceivedByLimit
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -50,10 +50,13 @@ class Newer:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The letters of one line in one delivery. ``newer``: those that cannot be read here."""
+    """The letters of one line, or of one limit, in one delivery. ``newer``: those that cannot be
+    read here.
+    """
 
-    line: Line
+    line: Address
     letters: list[Received] = field(default_factory=list)
+    to_limit: list[ReceivedByLimit] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
@@ -68,28 +71,21 @@ def batches(records: Sequence[Mapping[str, Any]], attempts: str = "") -> list[Ba
     ``attempts``: the id of the role of attempts. SQS says of each message which session of which
     role has sent it.
     """
-    found: dict[Line, Batch] = {}
+    found: dict[Address, Batch] = {}
     for record in records:
         attributes = record["attributes"]
         try:
             whole = checked_object(record["body"])
-            to, signal, token = Line(whole["to"]), codec.signal_of(whole), whole.get("token", "")
+            to = _address(whole)
             _check_group(to, attributes)
             batch = found.setdefault(to, _batch(to, attributes))
+            _put(batch, whole, attributes, attempts)
         except NewerLetterError as error:
             _keep_newer(error, record, found)
             continue
         except _NO_LETTER as error:
             refuse(error, record)
             continue
-        mark = (int(attributes["SentTimestamp"]), attributes["SequenceNumber"])
-        received = Received(
-            signal,
-            mark,
-            token if isinstance(token, str) else "",
-            _attempt(attributes.get("SenderId", ""), attempts),
-        )
-        batch.letters.append(received)
         batch.messages.append(record["messageId"])
         batch.receipts.append(record["receiptHandle"])
         batch.kinds.append(whole["kind"])
@@ -101,17 +97,34 @@ def _attempt(sender: str, attempts: str) -> str:
     return session or "?" if attempts and role == attempts else ""
 
 
-def _batch(to: Line, attributes: Mapping[str, str]) -> Batch:
+def _address(whole: Mapping[str, Any]) -> Address:
+    to = str(whole["to"])
+    return LimitAddress(to) if limit_of(to) else Line(to)
+
+
+def _put(batch: Batch, whole: dict[str, Any], attributes: Mapping[str, str], attempts: str) -> None:
+    """Add a letter. A limit has kinds of letters of its own, which mean nothing to a line."""
+    mark = (int(attributes["SentTimestamp"]), attributes["SequenceNumber"])
+    attempt = _attempt(attributes.get("SenderId", ""), attempts)
+    if limit_of(batch.line):
+        batch.to_limit.append(ReceivedByLimit(codec.limit_signal_of(whole), mark, attempt))
+        return
+    token = whole.get("token", "")
+    known = token if isinstance(token, str) else ""
+    batch.letters.append(Received(codec.signal_of(whole), mark, known, attempt))
+
+
+def _batch(to: Address, attributes: Mapping[str, str]) -> Batch:
     return Batch(to, seen=int(attributes["ApproximateReceiveCount"]))
 
 
-def _check_group(to: Line, attributes: Mapping[str, str]) -> None:
+def _check_group(to: Address, attributes: Mapping[str, str]) -> None:
     if (group := attributes.get("MessageGroupId", to)) != to:
         raise LetterFormError(f"it is to {to}, in the group of {group[:60]!a}")
 
 
 def _keep_newer(
-    claim: NewerLetterError, record: Mapping[str, Any], found: dict[Line, Batch]
+    claim: NewerLetterError, record: Mapping[str, Any], found: dict[Address, Batch]
 ) -> None:
     try:
         _check_group(claim.to, record["attributes"])
@@ -119,7 +132,7 @@ def _keep_newer(
         refuse(error, record)
         return
     batch = found.setdefault(claim.to, _batch(claim.to, record["attributes"]))
-    batch.newer.append(Newer(claim.schema, len(batch.letters), record))
+    batch.newer.append(Newer(claim.schema, len(batch.messages), record))
 
 
 def divided(batch: Batch, deployed: Callable[[], int]) -> tuple[Batch, Batch]:
@@ -146,6 +159,7 @@ def _cut(batch: Batch, newer: Sequence[Newer]) -> tuple[Batch, Batch]:
     now = Batch(
         batch.line,
         letters=batch.letters[:at],
+        to_limit=batch.to_limit[:at],
         messages=batch.messages[:at],
         receipts=batch.receipts[:at],
         kinds=batch.kinds[:at],

@@ -1,10 +1,10 @@
 """Checks the form of a letter's body before it is used. The code of every Pond may write to the
 mailbox, and may write anything.
 
-A field's form follows from its type in ``engine/signals.py``, so a new signal needs no code here.
-These checks concern the JSON's shape only; ``orchestrator/credible.py`` checks a letter's claims
-against the line. Any text is either a letter or a ``LetterFormError``: any other error would keep
-the other lines of the delivery waiting.
+A field's form follows from its type in ``engine/signals.py`` or ``engine/limits.py``, so a new
+signal needs no code here. These checks concern the JSON's shape only; ``orchestrator/credible.py``
+checks a letter's claims against the line. Any text is either a letter or a ``LetterFormError``: any
+other error would keep the other lines of the delivery waiting.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from typing import Any, Literal, NewType, Union, get_args, get_origin
 import msgspec
 
 from duckstring.adapters.aws.older import renewed_signal
+from duckstring.engine.limits import LimitSignal
 from duckstring.engine.signals import Signal
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.limits import FOREIGN_TEXTS, MOST_DEPTH, MOST_LETTER_BYTES, MOST_TEXT
-from duckstring.model.names import Line, parse_line
+from duckstring.model.names import Address, Line, limit_of, parse_line
 from duckstring.model.schema import SCHEMA
 from duckstring.model.values import kind_of
 from duckstring.model.wire import LARGEST, shown, storable
@@ -54,8 +55,8 @@ class LetterFormError(ValueError):
 class NewerLetterError(Exception):
     """The letter says that it has a newer schema than ours. Whether that is so is not known."""
 
-    def __init__(self, to: Line, schema: int) -> None:
-        """Keep its line, and the ``schema`` that it claims."""
+    def __init__(self, to: Address, schema: int) -> None:
+        """Keep whom it is to, and the ``schema`` that it claims."""
         super().__init__(f"it says that it has schema {schema}; this function knows {SCHEMA}")
         self.to, self.schema = to, schema
 
@@ -76,13 +77,17 @@ def checked_object(body: str) -> dict[str, Json]:
         whole = storable(whole)
     if not isinstance(whole, dict):
         raise LetterFormError(f"it is {type(whole).__name__}, not an object")
-    _check_line(whole.get("to"), "to")
+    to = whole.get("to")
+    is_to_limit = isinstance(to, str) and bool(limit_of(to))
+    if not is_to_limit:
+        _check_line(to, "to")
     schema = whole.get("schema", SCHEMA)
     _check_whole(schema, "schema")
     if schema > SCHEMA:
         raise NewerLetterError(Line(whole["to"]), schema)
     kind = whole.get("kind")
-    member = _members().get(kind) if isinstance(kind, str) else None
+    members = _limit_members() if is_to_limit else _members()
+    member = members.get(kind) if isinstance(kind, str) else None
     if member is None:
         raise LetterFormError(f"kind is {_shown(kind)}")
     letter: dict[str, Json] = renewed_signal(whole)
@@ -112,6 +117,11 @@ def _check_size(body: str) -> None:
 @cache
 def _members() -> Mapping[str, type]:
     return {kind_of(member.__name__): member for member in get_args(Signal)}
+
+
+@cache
+def _limit_members() -> Mapping[str, type]:
+    return {kind_of(member.__name__): member for member in get_args(LimitSignal)}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The mailbox: SQS FIFO, one message group a line."""
+"""The mailbox: SQS FIFO, one message group a line, and one a limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from duckstring.adapters.aws.schemas import DeployedSchema
 from duckstring.engine.letters import Letter
 from duckstring.errors import TransientError
 from duckstring.model.limits import MOST_LETTER_BYTES
-from duckstring.model.names import Line
+from duckstring.model.names import Address
 
 _BATCH = 10
 _SECRET_BYTES = 16
@@ -23,7 +23,7 @@ _SECRET_BYTES = 16
 class _Batch:
     """Of one request: letters of different lines, and their bodies."""
 
-    bodies: dict[Line, tuple[Letter, str]] = field(default_factory=dict)
+    bodies: dict[Address, tuple[Letter, str]] = field(default_factory=dict)
     size: int = 0
 
     def has_room(self, letter: Letter, body: str) -> bool:

@@ -78,7 +78,7 @@ class DynamoStateStore:
         a chapter of the journal is written before it.
         """
         new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now, held.used)
-        item = _checked(_item(new), state.line)
+        item = checked(_item(new), state.line)
         if self._journal is not None and entry is not None:
             tail = self._journal.add(held, entry, size=size_of(item))
             new, item = replace(new, tail=tail), {**item, **tail_attributes(tail)}
@@ -164,17 +164,23 @@ class DynamoStateStore:
             item["positions"] = {"S": codec.positions_to_text(snapshot.positions)}
         if snapshot.held_f != NEVER:
             item["held_f"] = {"S": to_text(snapshot.held_f)}
-        return {"TableName": self._table, "Item": _checked(item, line)}
+        return {"TableName": self._table, "Item": checked(item, line)}
 
 
-def _checked(item: Item, line: Line) -> Item:
-    """The item, if DynamoDB takes it: a request that it refuses would be made again for hours."""
+def checked(
+    item: Item, of: str, hint: str = "Divide the Pond, or write fewer, larger tables."
+) -> Item:
+    """The item, if DynamoDB takes it: a request that it refuses would be made again for hours.
+
+    Raises:
+        StateTooLargeError: it has no room for all of it. ``of``: whose it is; ``hint``: what to do.
+    """
     size = size_of(item)
     if size > MOST_ITEM_BYTES:
         raise StateTooLargeError(
-            f"{item['sk']['S']} of {line} would have {size:,} bytes; there is room for "
+            f"{item['sk']['S']} of {of} would have {size:,} bytes; there is room for "
             f"{MOST_ITEM_BYTES:,}.",
-            hint="Divide the Pond, or write fewer, larger tables.",
+            hint=hint,
         )
     return item
 
