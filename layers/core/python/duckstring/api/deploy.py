@@ -20,7 +20,13 @@ from duckstring.api.conflicts import retry_conflicts
 from duckstring.api.in_flight import named, resumes, rows_of, runs_of
 from duckstring.api.ports import Artifacts, DeployPorts, Discovery
 from duckstring.api.requests import Uploaded
-from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
+from duckstring.engine.letters import (
+    Letter,
+    announcement,
+    hold_letter,
+    is_pending,
+    removal_letter,
+)
 from duckstring.engine.state import Health
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
 from duckstring.model import commands, graph
@@ -177,7 +183,9 @@ def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool)
         for line, seen in ports.states.read(before.keys() & {one.line for one in releases}).items()
     }
     ports.catalog.select(releases, overwrite=overwrite, revision=revision)
-    ports.mailbox.send([*_removal_letters(removals, ports), *map(announcement, releases)])
+    hold = ports.operated.hold()  # after the selection: see api/maintenance.py
+    holds = [hold_letter(one.line, hold) for one in releases] if hold.on else []
+    ports.mailbox.send([*_removal_letters(removals, ports), *holds, *map(announcement, releases)])
     return {
         "ponds": [
             _deployed_pond(choice, before, after, held.get(choice.release.line, Held()))

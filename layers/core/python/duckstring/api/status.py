@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from duckstring.api import windows
+from duckstring.api import tag, windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
 from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
@@ -26,21 +26,25 @@ from duckstring.engine.state import (
 )
 from duckstring.engine.why import short_sources
 from duckstring.errors import StateConflictError
+from duckstring.model import commands
+from duckstring.model.audits import short
 from duckstring.model.catalog import Release
 from duckstring.model.checks import warning_to_object
 from duckstring.model.find import find
 from duckstring.model.graph import in_order
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.said import Hold, Said
 from duckstring.model.values import replace
 from duckstring.model.windows import minute_in_words
-from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, StateReader
+from duckstring.ports import AttemptReader, Catalog, Clock, HistoryReader, Operated, StateReader
 
 if TYPE_CHECKING:
     from duckstring.model.answers import (
         AttemptRow,
         Demand,
         FailureRow,
+        HoldTold,
         LineState,
         LineStatus,
         LineStatusWord,
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
         RunningRipple,
         RunningRun,
         RunsOn,
+        SaidTold,
         SourceState,
         StatusAnswer,
         TriggerState,
@@ -64,13 +69,14 @@ _SOON = timedelta(seconds=2)
 """Clocks may disagree by as much."""
 
 
-def status(
+def status(  # noqa: PLR0913 - each is a port of its own
     asked: StatusRequest,
     *,
     catalog: Catalog,
     states: StateReader,
     history: HistoryReader,
     attempts: AttemptReader,
+    operated: Operated,
     clock: Clock,
 ) -> StatusAnswer:
     """Every line, or one (of a major, or of the highest), or some of all lines, Sources first.
@@ -86,7 +92,11 @@ def status(
     pond, only = asked.pond, asked.lines
     releases = catalog.releases()
     order = (find(releases, pond, asked.major).line,) if pond else in_order(releases)
-    lines = order if only is None else tuple(line for line in order if line in only)
+    set_by_operators = operated.read()
+    tags, ponds = set_by_operators.tags, tag.selected(set_by_operators.tags, asked.tags)
+    lines = tuple(
+        line for line in order if (only is None or line in only) and tag.is_of(line, ponds)
+    )
     now = clock.now()
 
     def told(part: Sequence[Line]) -> Iterator[LineStatus]:
@@ -98,9 +108,15 @@ def status(
         for line in part:
             rows = rows_of(held[line], attempts) if pond else None
             state = describe(held[line], releases.get(line), now, deployed=releases, rows=rows)
-            yield {**state, "last_run": last.get(line)}
+            its_tags = dict(tags.get(parse_line(line)[0], {}))
+            yield {**state, "last_run": last.get(line), "tags": its_tags}
 
-    answer: StatusAnswer = {"now": to_text(now), "lines": []}
+    hold = set_by_operators.hold
+    answer: StatusAnswer = {
+        "now": to_text(now),
+        "lines": [],
+        "maintenance": hold_told(hold) if hold.on else None,
+    }
     if only is not None:
         answer["order"] = list(order)
     _fill(answer, _from(lines, asked.after), told)
@@ -182,7 +198,40 @@ def describe(
         "older_tables": older_tables(state.line, state.tables, state.snapshot_f),
         "rows": sum(version.rows for version in state.tables.values()),
         "warnings": [warning_to_object(one) for one in state.warnings],
+        "held": hold_told(state.hold) if state.hold.on else None,
+        "said": {kind: _said(said) for kind, said in sorted(state.said.items())},
     }
+
+
+def hold_told(hold: Hold) -> HoldTold:
+    """A hold in the form of docs/protocol.md."""
+    return {"at": to_text(hold.at), "by": hold.by or None, "note": hold.note or None}
+
+
+def _said(said: Said) -> SaidTold:
+    return {"at": to_text(said.at), "by": said.by or None, "note": said.note or None}
+
+
+def hold_in_words(hold: Hold) -> str:
+    """``maintenance by alice@laptop since 2030-01-01 12:00 UTC: new warehouse``."""
+    by = f" by {short(hold.by)}" if hold.by else ""
+    since = minute_in_words(hold.at.replace(microsecond=0))
+    return f"maintenance{by} since {since}" + (f": {hold.note}" if hold.note else "")
+
+
+def in_words(said: Said, *, unknown: str = "an operator") -> str:
+    """``alice@laptop (new warehouse)``: who said something, and why."""
+    by = short(said.by) or unknown
+    return f"{by} ({said.note})" if said.note else by
+
+
+def held_warnings(state: PondState) -> list[str]:
+    """That what is asked of a line waits until new runs are no longer held."""
+    if not state.hold.on:
+        return []
+    why = hold_in_words(state.hold)
+    kept = f"What you ask for is kept, and runs after: {commands.MAINTENANCE_OFF}"
+    return [f"{state.line} starts no run now ({why}). {kept}"]
 
 
 def word_for(state: PondState, release: Release | None) -> LineStatusWord:
@@ -241,12 +290,21 @@ def _reason(
     )
     if word == "idle" and ahead and isinstance(state.trigger, Tide):
         return f"{ahead}: its Tide asks for nothing until then"
-    if word != "waiting":
-        return state.reason
+    if word != "waiting" or state.hold.on:
+        return f"held: {hold_in_words(state.hold)}" if word == "waiting" else _down_reason(state)
     short = [_wanting(view, deployed) for view in short_sources(state)]
     if short:
         return f"waits for {', '.join(short)}" + (f"; {ahead}" if ahead else "")
     return windows.why_waiting(state, now)
+
+
+def _down_reason(state: PondState) -> str:
+    """Why it is down; of a kill also who did it, and why."""
+    said = state.said.get("kill")
+    if state.health != "killed" or said is None:
+        return state.reason
+    by = f" by {short(said.by)}" if said.by else ""
+    return f"{state.reason}{by}" + (f": {said.note}" if said.note else "")
 
 
 def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:

@@ -19,6 +19,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.limits import REASON, REASON_ERROR, within
 from duckstring.model.names import Line
+from duckstring.model.said import NO_HOLD, Hold, Said
 from duckstring.model.values import Tagged, Value, replace
 from duckstring.model.windows import Window
 
@@ -234,6 +235,8 @@ class Tide(Tagged, frozen=True):
 
 
 Trigger = Wave | Tide
+SaidKind = Literal["trigger", "tap", "pulse", "wake", "force", "sleep", "kill", "clear"]
+"""What somebody said: each verb, a Tap, a Pulse, and the standing trigger."""
 Health = Literal["ok", "failed", "killed"]
 
 
@@ -261,7 +264,8 @@ class PondState(Value, frozen=True):
     the Catchment was last restored or moved, as far as the line has heard. ``former``: what the
     line counted its runs to when it was removed last; what it published up to then is not its own
     any more. ``positions``: how far each Ripple has taken tables of Sources, of what is published.
-    ``warnings``: of the checks of what is published.
+    ``warnings``: of the checks of what is published. ``said``: who used each verb last, and set the
+    trigger, if that is known. ``hold``: whether new runs are held, in the whole Catchment.
     """
 
     line: Line
@@ -317,6 +321,8 @@ class PondState(Value, frozen=True):
     former: int = 0
     restored: Instant = NEVER
     positions: Mapping[str, Positions] = field(default_factory=dict)
+    said: Mapping[SaidKind, Said] = field(default_factory=dict)
+    hold: Hold = NO_HOLD
 
     @property
     def blockers(self) -> tuple[SourceView, ...]:

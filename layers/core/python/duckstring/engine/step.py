@@ -7,7 +7,7 @@ sends the Sinks what has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
@@ -39,6 +39,7 @@ from duckstring.engine.signals import (
     Deployed,
     ExecutionEnded,
     GateReached,
+    HoldSet,
     Ordered,
     PullReceived,
     Removed,
@@ -60,6 +61,7 @@ from duckstring.engine.state import (
     Health,
     PondState,
     RippleState,
+    SaidKind,
     SourceReport,
     SourceView,
     Stamp,
@@ -72,6 +74,9 @@ from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.limits import MOST_SINKS
 from duckstring.model.names import Line
+from duckstring.model.said import Said
+from duckstring.model.said import bounded as bounded_words
+from duckstring.model.triggers import TriggerKind
 from duckstring.model.values import replace
 
 _SKEW = timedelta(seconds=2)
@@ -81,6 +86,10 @@ still was meant for an older date.
 
 _SOON = timedelta(seconds=1)
 """The shortest time to an alarm. A new alarm must not be mistaken for the previous one."""
+
+
+_NOTED: Mapping[TriggerKind, SaidKind] = {"tap": "tap", "pulse": "pulse"}
+"""Triggers that are asked for once. All others change the standing one."""
 
 
 class Step(NamedTuple):
@@ -156,6 +165,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             _take_release(turn, signal.release)
         case Ordered():
             verbs.obey(turn, signal)
+        case HoldSet():
+            verbs.hold(turn, signal)
         case BudgetSet():
             verbs.set_budgets(turn, signal)
         case ComputePinned():
@@ -223,6 +234,9 @@ def _take_report(turn: Turn, signal: SourceTold) -> None:
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
     runs.wake_up(turn, unless=asked.kind == "remove")
+    turn.note(
+        _NOTED.get(asked.kind, "trigger"), bounded_words(Said(asked.epoch, asked.by, asked.note))
+    )
     match asked.kind:
         case "tap":
             is_answered = (

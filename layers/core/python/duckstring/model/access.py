@@ -33,23 +33,49 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "doctor"
             | "cost"
             | "why"
+            | "audit"
         }:
             return "viewer"
-        case {"op": "window" | "arrival", "action": "list"} | {
-            "op": "remove" | "publish",
-            "dry": True,
-        }:
-            return "viewer"
-        case {"op": "compute"} if request.get("on") is None:
-            return "viewer"
-        case {"op": "failure-budget"} if (
-            request.get("immediate_retries") is None and request.get("source_retries") is None
+        case (
+            {"op": "window" | "arrival", "action": "list"}
+            | {
+                "op": "maintenance",
+                "action": "status",
+            }
+            | {
+                "op": "remove" | "publish",
+                "dry": True,
+            }
         ):
             return "viewer"
-        case {"op": "trigger" | "control" | "window" | "compute" | "failure-budget" | "publish"}:
+        case {"op": "compute" | "failure-budget" | "tag" as op} if _only_shows(op, request):
+            return "viewer"
+        case {
+            "op": "trigger"
+            | "control"
+            | "window"
+            | "compute"
+            | "failure-budget"
+            | "publish"
+            | "batch"
+            | "tag"
+            | "maintenance"
+        }:
             return "operator"
         case _:
             return "deployer"
+
+
+_SET: Mapping[str, tuple[str, ...]] = {
+    "compute": ("on",),
+    "failure-budget": ("immediate_retries", "source_retries"),
+    "tag": ("put", "remove"),
+}
+"""What these operations set. Without it they show what is set."""
+
+
+def _only_shows(op: str, request: Mapping[str, object]) -> bool:
+    return all(request.get(name) is None for name in _SET[op])
 
 
 def covers(level: Level, needed: Level) -> bool:

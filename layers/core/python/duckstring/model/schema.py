@@ -11,18 +11,19 @@ from collections.abc import Mapping
 
 from duckstring.errors import OperatorError, TransientError
 
-SCHEMA = 5
+SCHEMA = 6
 """What this release writes, and the newest that it reads.
 
 1: a Source's report lay flat in its holder. 2: it is one value, and a state's text says ``form``.
 3: items say ``schema``. Items without it are of 1 or 2 (``adapters/aws/older.py``). 4: a table may
 have parts, a Ripple positions, a snapshot warnings of checks. 5: a Window may be a calendar rule.
+6: a line may be held.
 """
 
 CALENDAR_SCHEMA = 5
 """What the reader of a calendar rule must know. An older one would take it for a plain rule."""
 
-KIND_SCHEMAS: Mapping[str, int] = {"republished": 4}
+KIND_SCHEMAS: Mapping[str, int] = {"republished": 4, "hold_set": 6}
 """The kinds of letters that readers of the schema before misread, and the schema that a reader
 must know.
 
@@ -43,6 +44,9 @@ CHANGES = frozenset(
         "arrival",
         "remove",
         "publish",
+        "batch",
+        "tag",
+        "maintenance",
     }
 )
 """The api's operations that change something. A command says which schema it knows, and an older

@@ -18,6 +18,7 @@ from duckstring.ports import (
     Clock,
     ExecutionReader,
     Mailbox,
+    Operated,
     Removals,
     StateReader,
 )
@@ -145,6 +146,7 @@ class SweepPorts:
     garbage: GarbageStore
     residence: Residence
     history: HistoryStore
+    operated: Operated
     lake: Lake
     iceberg: Iceberg
     lake_after: timedelta

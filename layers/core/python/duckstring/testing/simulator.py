@@ -38,7 +38,7 @@ from duckstring.engine.effects import (
     TellSink,
     TellSinks,
 )
-from duckstring.engine.letters import letters_of
+from duckstring.engine.letters import hold_signal, letters_of
 from duckstring.engine.signals import (
     AlarmRang,
     BudgetSet,
@@ -77,6 +77,7 @@ from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, table_key
+from duckstring.model.said import NO_HOLD, Hold
 from duckstring.model.values import replace
 from duckstring.model.windows import Window, next_opening
 
@@ -182,6 +183,7 @@ class World:
     watch: Callable[[PondState, PondState], None] | None = None
     _random: random.Random = field(init=False)
     _queue: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
+    held: Hold = NO_HOLD
     _count: int = 0
     _ticking: int = 0
     _rules: dict[tuple[Line, str], Window] = field(default_factory=dict)
@@ -200,7 +202,16 @@ class World:
     def deploy(self, *releases: Release) -> None:
         """Deploy Ponds."""
         for release in releases:
+            if self.held.on:
+                self.post("api", release.line, hold_signal(self.held))
             self.post("api", release.line, Deployed(replace(release, deployed=self.now)))
+
+    def hold(self, *, on: bool = True, by: str = "", note: str = "") -> None:
+        """Hold new runs in all lines, and in those that are deployed meanwhile; or no longer."""
+        self.now += _MOMENT
+        self.held = Hold(self.now, on, by, note)
+        for line in sorted(self.states):
+            self.post("api", line, hold_signal(self.held))
 
     def trigger(self, line: str, kind: str, **bound: timedelta) -> Instant:
         """Tap, Wave, Pulse, Tide or remove; returns the epoch."""
