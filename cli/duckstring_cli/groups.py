@@ -89,6 +89,17 @@ ENTRIES = (
         "control",
         "Operate one Pond: wake, force, sleep, kill, clear, retry budgets, where its Ripples run.",
     ),
+    Entry(
+        "tag",
+        "tag:tag",
+        "Set, remove or list tags of Ponds, such as team=sales; -t selects by them elsewhere.",
+        "Example: duckstring tag reports team=sales",
+    ),
+    Entry(
+        "maintenance",
+        "maintenance",
+        "Hold new runs in the whole Catchment, and let them start again.",
+    ),
     Entry("secret", "secret", "Passwords and tokens: each Pond sees its own, and those of all."),
     Entry(
         "status",
@@ -109,6 +120,12 @@ ENTRIES = (
         "Example: duckstring runs sales --status failed --limit 5",
     ),
     Entry("run", "runs", "One run closely."),
+    Entry(
+        "audit",
+        "audit:audit",
+        "Who did what: triggers, verbs, deploys and all other changes, newest first.",
+        "Example: duckstring audit sales --since 2d",
+    ),
     Entry(
         "cost",
         "cost:cost",
