@@ -210,26 +210,38 @@ def test_an_answer_that_names_nobody_is_nobodys(status, body):
         assert StsCallers(endpoint).who(proof_of(endpoint), "d") == ""
 
 
+class Spied(StsCallers):
+    """It would believe whoever is asked."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint)
+        self.hosts: list[str] = []
+
+    def _ask(self, host, headers):
+        self.hosts.append(host)
+        return 200, ANSWER
+
+
 def test_nothing_is_sent_to_another_host_nor_what_does_not_cover_the_request():
-    with sts() as (endpoint, asked):
-        good = proof_of(endpoint)
-        callers = StsCallers(endpoint)
-        host = good["host"]
-        unbound = str(good["authorization"]).replace(f";{HEADER}", "")
-        for bad in (
-            {"host": "127.0.0.1:1"},
-            {"host": "evil.example"},
-            {"host": f"{host}@evil.example"},
-            {"host": "sts.amazonaws.com.evil.example"},
-            {"host": ""},
-            {"authorization": unbound},
-            {"authorization": f"{good['authorization']}\r\nx: y"},
-            {"date": "now"},
-            {"token": "a\nb"},
-        ):
-            assert callers.who({**good, **bad}, "d") == ""
-        assert callers.who({}, "d") == ""
-        assert asked == []
+    endpoint = "http://127.0.0.1:4566"
+    good, callers = proof_of(endpoint), Spied(endpoint)
+    unbound = str(good["authorization"]).replace(f";{HEADER}", "")
+    for bad in (
+        {"host": "127.0.0.1:1"},
+        {"host": "evil.example"},
+        {"host": f"{good['host']}@evil.example"},
+        {"host": "sts.amazonaws.com.evil.example"},
+        {"host": ""},
+        {"authorization": unbound},
+        {"authorization": f"{good['authorization']}\r\nx: y"},
+        {"date": "now"},
+        {"token": "a\nb"},
+    ):
+        assert callers.who({**good, **bad}, "d") == ""
+    assert callers.who({}, "d") == ""
+    assert callers.hosts == []
+    assert callers.who(good, "d") == ARN
+    assert callers.hosts == ["127.0.0.1:4566"]
 
 
 def test_an_sts_that_does_not_answer_names_nobody():
