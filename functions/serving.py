@@ -22,7 +22,7 @@ def serve(
 ) -> Answered | Refused:
     """Answer one request. A bug is logged in full, and the caller gets the ``request``'s id."""
     try:
-        result = answer(event, ports, level)
+        result = answer(event, ports, level, number=request)
     except Exception:
         logger.exception("request broke", op=event.get("op"))
         return _broken(request)

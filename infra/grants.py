@@ -142,7 +142,7 @@ class Grants:
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
         read = _leading(
             *("LINE#*", "WORK#*", "TOKEN#*", "LIMITS"),
-            *("CATALOG", "POND#*", "PERMITS", "SCHEMA", "ALERTS"),
+            *("CATALOG", "POND#*", "PERMITS", "SCHEMA", "ALERTS", "OPERATED"),
         )
         _allow(role, _READ, [self.storage.table.table_arn], conditions=read)
         _allow(
@@ -212,16 +212,27 @@ class Grants:
         )
         table = self.storage.table.table_arn
         for role in (viewers, operators, api):
-            partitions = ("LINE#*", "WORK#*", "JOURNAL#*", "CATALOG", "POND#*", "LIMITS", "LAKE")
+            partitions = (
+                *("LINE#*", "WORK#*", "JOURNAL#*", "CATALOG", "POND#*", "LIMITS", "LAKE"),
+                *("OPERATED", "AUDIT#*"),
+            )
             shown = _leading(*partitions, *self._of_iceberg)
             _allow(role, _READ, [table], conditions=shown)
-            _allow(role, ["dynamodb:Query"], [f"{table}/index/gsi1"], conditions=_leading("RUNS#*"))
+            _allow(
+                role,
+                ["dynamodb:Query"],
+                [f"{table}/index/gsi1"],
+                conditions=_leading("RUNS#*", "AUDIT#*"),
+            )
             # Without it, an object that is not there would look like one that may not be read.
             _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
             _allow(role, ["s3:GetObject"], self._objects("errors/*.txt"))
             _allow(role, ["states:DescribeExecution"], [self._executions()])
         for role in (operators, api):
             _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
+            # Tags, maintenance, and who asked for what. Nobody deletes what was written down.
+            written = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+            _allow(role, written, [table], conditions=_leading("OPERATED", "AUDIT#*"))
         _allow(api, _WRITE, [table], conditions=_leading("CATALOG", "POND#*", "SCHEMA"))
         _allow(api, ["s3:GetObject"], self._objects("artifacts/*.zip"))
         # Discovery gets what it needs with its order, and has no rights itself.
@@ -231,7 +242,7 @@ class Grants:
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
-        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LIMITS", "LAKE")
+        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LIMITS", "LAKE", "OPERATED")
         read = _leading(*partitions, *self._of_iceberg)
         _allow(role, _READ, [table], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))

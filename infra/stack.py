@@ -210,7 +210,8 @@ class CatchmentStack(Stack):
             worker = replace(worker, secret=self._secret.secret_arn)
         _configure(self._doors.ripple, worker)
         self._tasks.configure(worker)
-        self._settings_of_people(config, replace(everyone, machine=machine))
+        people = replace(everyone, machine=machine, history_days=self._history)
+        self._settings_of_people(config, people)
         _configure(self._doors.discovery, Settings(catchment=self._name))
         lake = self._lake.queue.queue_url if self._lake else ""
         iceberg = self._iceberg.queue.queue_url if self._iceberg else ""
@@ -226,7 +227,7 @@ class CatchmentStack(Stack):
         has_iceberg = "true" if self._iceberg else ""
         operators = replace(operators, lake_seconds=_paced(config), iceberg=has_iceberg)
         _configure(self._doors.operators, operators)
-        _configure(self._doors.viewers, replace(operators, mailbox=""))
+        _configure(self._doors.viewers, replace(operators, mailbox="", history_days=""))
         api = replace(
             operators,
             discovery_function=self._doors.discovery.function_name,

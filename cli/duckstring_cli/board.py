@@ -15,13 +15,16 @@ from duckstring.model.answers import (
     ComputeAnswer,
     ComputeRow,
     FailureRow,
+    HoldTold,
     LineState,
     LineStatus,
     RippleStatus,
     RunningRipple,
     RunRow,
+    SaidTold,
     StatusAnswer,
 )
+from duckstring.model.audits import short
 from duckstring.model.names import Line, parse_line
 from duckstring_cli import checked, durations, limits_view, render
 from duckstring_cli.openings import window_view
@@ -216,9 +219,12 @@ def overview(
     )
     limits = limits_view.in_status(answer, named=named)[: None if height is None else _MOST_LIMITS]
     below = len(shown) * (_WHY_LINES + 1) + (len(limits) * _WHY_LINES + 1 if limits else 0)
-    room = None if height is None else max(height - 4 - below, 5)
+    above = 2 if answer.get("maintenance") else 0
+    room = None if height is None else max(height - 4 - above - below, 5)
     chosen, left_out = _fit(lines, room)
-    parts: list[RenderableType] = [_table(chosen, lines, answer["now"], width)]
+    hold = answer.get("maintenance")
+    parts: list[RenderableType] = [maintenance(hold), Text("")] if hold else []
+    parts.append(_table(chosen, lines, answer["now"], width))
     if left_out:
         parts.append(
             Text(
@@ -405,6 +411,9 @@ def _facts(line: LineStatus, now: str, limits: str) -> Table:
         "demand": _demand(line, now) or "none",
         "trigger": trigger(line) or "none",
         "reason": render.one_line(line["reason"]),
+        "asked by": _said(line),
+        "held": _held(line),
+        "tags": " ".join(f"{key}={value}" for key, value in (line.get("tags") or {}).items()),
         "deployed": _coming(line),
         "tables": (
             f"{line['tables']} published, {render.count(line['rows'])} "
@@ -431,6 +440,50 @@ def _facts(line: LineStatus, now: str, limits: str) -> Table:
         if value:
             facts.add_row(name, Text(value))
     return facts
+
+
+_SAID_OF = {
+    "kill": "killed",
+    "sleep": "put to sleep",
+    "wake": "woken",
+    "force": "forced",
+    "trigger": "its trigger set",
+}
+
+
+def _said(line: LineStatus) -> str:
+    """Who brought the line to where it is: one line for each word that still holds."""
+    said, demanded = line.get("said") or {}, line["demand"]
+    holds = {
+        "kill": line["status"] == "killed",
+        "sleep": line.get("asleep", False),
+        "wake": demanded["woken"],
+        "force": demanded["forced"],
+        "trigger": line["trigger"] is not None,
+    }
+    told = [
+        f"{_SAID_OF[kind]} {by_whom(said[kind])}" for kind in holds if holds[kind] and kind in said
+    ]
+    return "\n".join(told)
+
+
+def by_whom(said: SaidTold) -> str:
+    """``by alice@laptop at 12:00:00: wrong data``."""
+    by = f"by {short(said['by'])} " if said["by"] else ""
+    note = f": {said['note']}" if said["note"] else ""
+    return render.one_line(f"{by}at {render.moment(said['at'])}{note}")
+
+
+def _held(line: LineStatus) -> str:
+    held = line.get("held")
+    return f"no run starts: maintenance, {by_whom(held)}" if held else ""
+
+
+def maintenance(hold: HoldTold) -> Text:
+    """That new runs are held: above everything else."""
+    return Text.assemble(
+        ("Maintenance: no run starts", "bold yellow"), f", {by_whom(hold)}", overflow="fold"
+    )
 
 
 def _freshness(line: LineStatus, now: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, NotRequired, TypedDict
 from duckstring import __version__
 from duckstring.errors import DuckstringError
 from duckstring.model.access import Level
+from duckstring.model.answers import DoctorAnswer
 from duckstring.model.schema import UPGRADE_COMMAND
 from duckstring_cli import catchments, render
 from duckstring_cli.client import PEOPLE, Client
@@ -528,7 +529,16 @@ def _lines(diagnosis: Diagnosis) -> Checked:
     looked = f"{answer['lines']} lines, {answer['runs']} runs in flight" + (
         f" ({unseen} of them not looked at)" if unseen else ""
     )
-    return Checked("lines", looked, found)
+    return Checked("lines", looked, (*_maintenance(answer), *found))
+
+
+def _maintenance(answer: DoctorAnswer) -> Iterator[Finding]:
+    """Not a fault. But whoever asks why nothing runs is to read it here, first."""
+    from duckstring_cli.board import by_whom
+
+    if hold := answer.get("maintenance"):
+        what = f"No run starts: maintenance is on, {by_whom(hold)}."
+        yield Finding("lines", what, "When it is over: duckstring maintenance off")
 
 
 def _stores(diagnosis: Diagnosis) -> Checked:

@@ -15,6 +15,8 @@ from duckstring.model.access import LEVELS, Level, level_for, levels_from
 from duckstring.model.answers import (
     ArrivalAnswer,
     ArrivalRow,
+    AuditAnswer,
+    BatchAnswer,
     BudgetAnswer,
     ComputeAnswer,
     ControlAnswer,
@@ -26,6 +28,7 @@ from duckstring.model.answers import (
     LakeAnswer,
     LimitAnswer,
     LineageAnswer,
+    MaintenanceAnswer,
     PriorityAnswer,
     PublishAnswer,
     RemoveAnswer,
@@ -37,6 +40,7 @@ from duckstring.model.answers import (
     StaleAnswer,
     StatusAnswer,
     TablesAnswer,
+    TagAnswer,
     TraceAnswer,
     TriggerAnswer,
     WhyAnswer,
@@ -45,6 +49,7 @@ from duckstring.model.answers import (
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.schema import CHANGES, SCHEMA
 from duckstring_cli import catchments
+from duckstring_cli.calling import by_this_user, proven
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import (
     DENIED,
@@ -75,6 +80,9 @@ api function alone.
 PEOPLE = 'docs/aws.md, "People"'
 """Where the policies for people are explained."""
 
+MOST_LINES = 200
+"""In one request."""
+
 _LOGIN = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _UNKNOWN = {
     "UnrecognizedClientException",
@@ -89,21 +97,31 @@ _GONE = {"ResourceNotFoundException", "ValidationError", "NoSuchBucket"}
 
 class RunsWanted(TypedDict, total=False):
     """Which runs: of one status, begun at ``since`` or later and earlier than ``until``, older than
-    the run ``before``.
+    the run ``before``, of Ponds with all these ``tags``.
     """
 
     status: str | None
     since: Instant | None
     until: Instant | None
     before: str | None
+    tags: Mapping[str, str] | None
 
 
 class Client:
     """A Catchment's operations. Every refusal is an OperatorError with one clear line."""
 
-    def __init__(self, catchment: Catchment, *, invoke: Invoke | None = None) -> None:
+    def __init__(
+        self,
+        catchment: Catchment,
+        *,
+        invoke: Invoke | None = None,
+        note: str | None = None,
+        via: str = "",
+    ) -> None:
+        """``note``: why changes are made. ``via``: what asks for them, if it is not the command."""
         self.catchment = catchment
         self._invoke = invoke or open_door(catchment)
+        self._note, self.via = note, via
 
     def level(self) -> Level | None:
         """What the user's credentials may do here; None: not even look. The key of a Catchment on
@@ -132,6 +150,53 @@ class Client:
         return self._call(
             ControlAnswer, "control", pond=pond, major=major, verb=verb, upstream=upstream or None
         )
+
+    def batch(
+        self,
+        lines: Sequence[str],
+        *,
+        verb: str | None = None,
+        kind: str | None = None,
+        bound: float | None = None,
+    ) -> BatchAnswer:
+        """Use a verb on many lines, or send them one trigger. So many as one request takes go
+        together.
+        """
+        found: BatchAnswer = {"outcomes": []}
+        for first in range(0, len(lines), MOST_LINES):
+            some = list(lines[first : first + MOST_LINES])
+            answer = self._call(BatchAnswer, "batch", lines=some, verb=verb, kind=kind, bound=bound)
+            found["outcomes"] += answer["outcomes"]
+        return found
+
+    def tag(
+        self,
+        pond: str | None = None,
+        *,
+        put: Mapping[str, str] | None = None,
+        remove: Sequence[str] | None = None,
+    ) -> TagAnswer:
+        """Set and remove tags of a Pond, and show them; without a Pond, those of all."""
+        gone = list(remove) if remove else None
+        return self._call(TagAnswer, "tag", pond=pond, put=put or None, remove=gone)
+
+    def audit(
+        self,
+        pond: str | None = None,
+        *,
+        since: Instant | None = None,
+        before: str | None = None,
+        by: str | None = None,
+        limit: int = 50,
+    ) -> AuditAnswer:
+        """Who asked for which changes, newest first."""
+        from_then = to_text(since) if since else None
+        asked = {"since": from_then, "before": before, "by": by, "limit": limit}
+        return self._call(AuditAnswer, "audit", pond=pond, **asked)
+
+    def maintenance(self, action: str) -> MaintenanceAnswer:
+        """Hold new runs (``on``), let them start again (``off``), or only look (``status``)."""
+        return self._call(MaintenanceAnswer, "maintenance", action=action)
 
     def failure_budget(
         self,
@@ -206,16 +271,15 @@ class Client:
         *,
         major: int | None = None,
         lines: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> StatusAnswer:
-        """Every line, or one Pond's, or some of all ``lines`` and the names of all. What one
-        answer of the function has no room for is asked for again.
+        """Every line, or one Pond's, or some of all ``lines`` and the names of all, or those with
+        ``tags``. What one answer of the function has no room for is asked for again.
         """
-        asked = list(lines) if lines is not None else None
-        answer = self._call(StatusAnswer, "status", pond=pond, major=major, lines=asked)
+        which = {"lines": list(lines) if lines is not None else None, "tags": tags or None}
+        answer = self._call(StatusAnswer, "status", pond=pond, major=major, **which)
         while after := answer.pop("next", None):
-            more = self._call(
-                StatusAnswer, "status", pond=pond, major=major, lines=asked, after=after
-            )
+            more = self._call(StatusAnswer, "status", pond=pond, major=major, after=after, **which)
             limits = answer.get("limits", [])  # of the first answer
             both = [*answer["lines"], *more["lines"]]
             answer = {**more, "now": answer["now"], "lines": both, "limits": limits}
@@ -413,13 +477,13 @@ class Client:
 
     def _call(self, shape: type[Answer], op: str, **arguments: object) -> Answer:
         """The answer of one operation, which has this ``shape``."""
+        given = {name: value for name, value in arguments.items() if value is not None}
+        request = {"op": op, **given}
+        if level_for(request) != "viewer":
+            request |= {"note": self._note} if self._note else {}
+            request |= {"caller": {"via": self.via}} if self.via else {}
         try:
-            answer = self._invoke(
-                {
-                    "op": op,
-                    **{name: value for name, value in arguments.items() if value is not None},
-                }
-            )
+            answer = self._invoke(request)
         except KeyboardInterrupt as interrupt:
             if op not in CHANGES:  # a change goes on, once it was sent
                 raise
@@ -466,7 +530,7 @@ class LocalDoor:
 
         try:
             self._open = self._open or self._opened()
-            payload, is_broken = self._open.invoke(_signed(request))
+            payload, is_broken = self._open.invoke(_signed(by_this_user(request)))
         except UnansweredError as error:
             raise not_running(self._catchment) from error
         except RefusedError as error:
@@ -508,11 +572,16 @@ class LambdaDoor:
         """
         needed = level_for(request)
         with translated_errors(self._catchment, doing=f"{request['op']}", needed=needed):
-            answer = self._asked(needed, json.dumps(_signed(request)).encode())
+            answer = self._asked(needed, json.dumps(_signed(self._proven(request))).encode())
             payload = json.loads(answer["Payload"].read() or b"null")
         if answer.get("FunctionError"):
             raise _broken(self._catchment, payload)
         return _told(self._catchment, cast("Mapping[str, Any]", payload))
+
+    def _proven(self, request: Mapping[str, object]) -> Mapping[str, object]:
+        bucket = self._opened()[1].get("Bucket", "")
+        access = catchments.session(self._catchment)
+        return proven(request, access, region=self._catchment.region, bucket=bucket)
 
     def level(self) -> Level | None:
         """The highest level that this user has. Nothing is invoked to find it out.

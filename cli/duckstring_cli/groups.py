@@ -91,6 +91,17 @@ ENTRIES = (
     ),
     Entry("alert", "alert", "Tell people of failures and old data: once for each root cause."),
     Entry("limit", "limit", "How many attempts use something at once, over all Ponds."),
+    Entry(
+        "tag",
+        "tag:tag",
+        "Set, remove or list tags of Ponds, such as team=sales; -t selects by them elsewhere.",
+        "Example: duckstring tag reports team=sales",
+    ),
+    Entry(
+        "maintenance",
+        "maintenance",
+        "Hold new runs in the whole Catchment, and let them start again.",
+    ),
     Entry("secret", "secret", "Passwords and tokens: each Pond sees its own, and those of all."),
     Entry(
         "status",
@@ -117,6 +128,12 @@ ENTRIES = (
         "Example: duckstring runs sales --status failed --limit 5",
     ),
     Entry("run", "runs", "One run closely."),
+    Entry(
+        "audit",
+        "audit:audit",
+        "Who did what: triggers, verbs, deploys and all other changes, newest first.",
+        "Example: duckstring audit sales --since 2d",
+    ),
     Entry(
         "cost",
         "cost:cost",

@@ -25,6 +25,8 @@ class _Deferred:
         # Not given, text that is to be text, or a default of ours.
         if is_one and (value is None or type(value) is param.type_descriptor.annotation):
             return value
+        if not is_one and not value and param.default is None:  # a list that was not given
+            return None
         return self._build().coerce(value, param=param, ctx=ctx)
 
 

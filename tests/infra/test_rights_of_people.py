@@ -75,6 +75,13 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "publish", "pond": "sales", "at": "2020-01-01T12:00:00Z", "dry": True},
     {"op": "publish", "pond": "sales", "snapshot": 1},
     {"op": "doctor"},
+    {"op": "audit"},
+    {"op": "audit", "pond": "sales"},
+    {"op": "tag"},
+    {"op": "maintenance", "action": "status"},
+    {"op": "tag", "pond": "sales", "put": {"team": "shop"}},
+    {"op": "maintenance", "action": "on"},
+    {"op": "batch", "lines": ["sales@1", "nope@1"], "verb": "sleep"},
     {"op": "cost"},
     {"op": "cost", "pond": "sales"},
     {"op": "window", "pond": "sales", "action": "list"},
@@ -225,9 +232,30 @@ def test_what_serves_viewers_may_only_read(template):
     }
 
 
-def test_what_serves_operators_writes_letters_and_nothing_else(template):
+def test_what_serves_operators_writes_letters_tags_the_hold_and_who_asked_and_nothing_else(
+    template,
+):
     more = actions_of(template, "operators") - actions_of(template, "viewers")
-    assert more == {"sqs:SendMessage"}
+    assert more == {"sqs:SendMessage", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+
+
+@pytest.mark.parametrize("level", ["operator", "deployer"])
+@pytest.mark.parametrize(
+    ("action", "partition", "may"),
+    [
+        ("PutItem", "AUDIT#sales", True),
+        ("PutItem", "OPERATED", True),
+        ("DeleteItem", "AUDIT#sales", False),
+        ("DeleteItem", "OPERATED", False),
+        ("PutItem", "LINE#sales@1", False),
+        ("UpdateItem", "WORK#sales@1", False),
+    ],
+)
+def test_nobody_deletes_what_was_written_down_of_changes(template, level, action, partition, may):
+    role = function(template, FUNCTIONS[level])["Properties"]["Role"]["Fn::GetAtt"][0]
+    facts = {"dynamodb:LeadingKeys": [partition]}
+    request = Request(f"dynamodb:{action}", Places.of(template).table, facts)
+    assert bool(list(allowing(statements(template, role), request))) == may
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -84,6 +84,7 @@ KNOWS = {
     | KEEPS
     | {
         "machine",
+        "history_days",
         "discovery_function",
         "secret",
         "arrivals",
@@ -91,7 +92,7 @@ KNOWS = {
         "function_memory_mib",
         "function_timeout_seconds",
     },
-    "operators": EVERYONE | SIZES | KEEPS | {"machine", "lake_seconds"},
+    "operators": EVERYONE | SIZES | KEEPS | {"machine", "lake_seconds", "history_days"},
     "viewers": EVERYONE - {"mailbox"} | SIZES | KEEPS | {"machine", "lake_seconds"},
     "sweep": EVERYONE | KEEPS | {"delays", "machine", "history_days", "lake", "lake_seconds"},
     "exporter": EVERYONE - {"mailbox"},
@@ -450,11 +451,13 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
 @pytest.mark.parametrize(
     ("name", "action", "partitions"),
     [
-        ("api", "dynamodb:PutItem", ["CATALOG", "POND#*", "SCHEMA"]),
+        ("api", "dynamodb:PutItem", ["OPERATED", "AUDIT#*", "CATALOG", "POND#*", "SCHEMA"]),
+        ("operators", "dynamodb:PutItem", ["OPERATED", "AUDIT#*"]),
+        ("api", "dynamodb:DeleteItem", ["CATALOG", "POND#*", "SCHEMA"]),
         (
             "orchestrator",
             "dynamodb:PutItem",
-            ["LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "PERMITS", "SCHEMA", "ALERTS"],
+            ["LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "LIMITS", "PERMITS", "SCHEMA", "ALERTS"],
         ),
         ("attempt", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
         ("attempt", "dynamodb:UpdateItem", ["WORK#*"]),
@@ -468,13 +471,13 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
 def test_a_role_reaches_its_own_items_only(template, name, action, partitions):
     role = roles_of(template)[name]
     conditions = [
-        statement.get("Condition")
+        statement["Condition"]["ForAllValues:StringLike"]
         for statement in statements(template, role)
         if action in as_list(statement["Action"])
     ]
-    assert [one["ForAllValues:StringLike"] for one in conditions] == [
-        {"dynamodb:LeadingKeys": partitions}
-    ]
+    reached = [name for one in conditions for name in one["dynamodb:LeadingKeys"]]
+    assert all(one.keys() == {"dynamodb:LeadingKeys"} for one in conditions)
+    assert reached == partitions
 
 
 def test_a_ripple_writes_of_its_line_what_an_attempt_row_has_and_nothing_else(template):

@@ -59,13 +59,13 @@ def _without_alarms(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
 
 
 def _as_then(effect: Effect) -> Effect:
-    """As that release said it: a cause without the name of its error, a run without what it reads
-    and began for, and a snapshot without how far its Ripples have read.
+    """As that release said it: a cause without the name of its error, a run without what it reads,
+    began for and was asked for, and a snapshot without how far its Ripples have read.
     """
     if isinstance(effect, PublishSnapshot):
         return replace(effect, positions=None)
     if isinstance(effect, RecordRun):
-        return replace(effect, pins={}, wanted="")
+        return replace(effect, pins={}, wanted="", asked=())
     report, reason = getattr(effect, "report", None), getattr(effect, "reason", "")
     if report is not None and report.down is not None:
         return replace(effect, report=replace(report, down=replace(report.down, error="")))

@@ -79,7 +79,11 @@ class Living:
             getattr(self, f"_{self.draw(st.sampled_from(kinds))}")()
 
     def recover(self) -> None:
-        """Whatever is down is brought back, each line by one of the ways there are."""
+        """Whatever is down is brought back, each line by one of the ways there are. Nothing is held
+        any more.
+        """
+        if self.world.held.on:
+            self.world.hold(on=False)
         for line in self.releases:
             health = self.world.states[line].health
             if health == "failed" and self.draw(st.booleans()):
@@ -184,6 +188,10 @@ class Living:
     def _sleep(self) -> None:
         self.world.order(self.some_line(), "sleep")
 
+    def _hold(self) -> None:
+        """Maintenance begins, or ends."""
+        self.world.hold(on=not self.world.held.on)
+
     def _slip(self) -> None:
         """Killed, and let go on a moment later."""
         line = self.some_line()
@@ -242,6 +250,6 @@ class Living:
 EVERYTHING = (
     "nothing", "lose", "redeploy", "rewire", "reshape", "remove", "return",
     "pulse", "tap", "wake", "force", "kill", "clear", "budget", "window", "no_window",
-    "limited", "limit", "priority",
+    "limited", "limit", "priority", "hold",
 )  # fmt: skip
 """But for sleep, which makes a line forget what its Sinks still wait for."""

@@ -22,6 +22,7 @@ from duckstring.engine.causes import (
     Due,
     Failed,
     ForceWaits,
+    Held,
     Killed,
     NotAsked,
     NotDeployed,
@@ -46,7 +47,18 @@ from tests.property.worlds import Graph, graphs, looks
 
 MOST = 1000
 DEMANDS = ("pulse", "tap", "wave", "tide", "wake")
-TROUBLES = ("kill", "clear", "sleep", "force", "break", "mend", "redeploy", "remove", "budget")
+TROUBLES = (
+    "hold",
+    "kill",
+    "clear",
+    "sleep",
+    "force",
+    "break",
+    "mend",
+    "redeploy",
+    "remove",
+    "budget",
+)
 PASSES = NotReceived | DeployWaits | ForceWaits | RunFirst | Busy | Due
 """These end by themselves."""
 MOMENT = timedelta(microseconds=1)
@@ -109,6 +121,8 @@ class Played:
             case "remove":
                 world.remove(line)
                 self.gone.add(line)
+            case "hold":
+                world.hold()
             case "budget":
                 world.set_budgets(line, source=2)
             case "window":
@@ -161,6 +175,8 @@ class Played:
         match cause:
             case NotDeployed():
                 self.deploy(line)
+            case Held():
+                self.world.hold(on=False)
             case Killed():
                 self.world.order(line, "clear")
             case Failed(tries=tries):
@@ -229,7 +245,7 @@ def test_a_line_that_does_not_run_runs_when_the_named_causes_are_taken_away(
 def test_a_line_stays_where_it_is_while_one_of_its_lasting_causes_stays(
     graph: Graph, data: st.DataObject
 ) -> None:
-    kinds = (*DEMANDS, "kill", "break", "remove")
+    kinds = (*DEMANDS, "hold", "kill", "break", "remove")
     acts = data.draw(stories(graph, kinds, 8))
     line = data.draw(st.sampled_from(graph.lines))
     acts.append(Act(3.0, data.draw(st.sampled_from(("pulse", "tap", "kill"))), line))
@@ -238,7 +254,7 @@ def test_a_line_stays_where_it_is_while_one_of_its_lasting_causes_stays(
     if played.runs(line) or line in played.gone:
         return
     roots = played.why(line)
-    lasting = [root for root in roots if isinstance(root[1], Killed | Failed | NotDeployed)]
+    lasting = [root for root in roots if isinstance(root[1], Killed | Failed | NotDeployed | Held)]
     # A line that is brought back may run on what its Sources had published before they fell.
     lasting = [
         (of, one)

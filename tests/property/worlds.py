@@ -342,6 +342,7 @@ class Laws:
             after.release is None
             or after.next_release
             or after.force
+            or after.hold.on
             or any(run.forced for run in after.runs.values())
         )
         turn = Turn(after, self.world.now)

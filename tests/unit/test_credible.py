@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from duckstring.engine.letters import hold_signal
 from duckstring.engine.signals import (
+    HoldSet,
     PullReceived,
     RippleSucceeded,
     SinkAttached,
@@ -19,10 +22,12 @@ from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.checks import MOST_CHECKS, CheckWarning
 from duckstring.model.instants import NEVER, ZERO
 from duckstring.model.names import Line, file_of_key, location_of_key, table_key
+from duckstring.model.said import Hold
 from duckstring.model.values import replace
 from duckstring.orchestrator.credible import credible, possible
 from duckstring.orchestrator.ports import Received
 from duckstring.testing.simulator import START
+from tests.unit.api.world import NOON
 
 HERE, SINK, SOURCE = Line("sales@1"), Line("reports@1"), Line("orders@1")
 STATE = PondState(
@@ -180,3 +185,16 @@ def test_warnings_that_no_checks_can_have_are_refused():
     assert not warned(CheckWarning("Late", 3))
     assert not warned(CheckWarning("late", 2**50 + 1))
     assert not warned(*(CheckWarning(f"c{n}") for n in range(MOST_CHECKS + 1)))
+
+
+def test_a_hold_that_the_catchment_does_not_know_is_refused():
+    hold = Hold(NOON, on=True, by="alice@laptop", note="new warehouse")
+    register = SimpleNamespace(hold=lambda: hold)
+
+    def is_believed(signal):
+        return bool(credible(HERE, [Received(signal, (1, "1"))], register))
+
+    assert is_believed(hold_signal(hold))
+    assert not is_believed(HoldSet(NOON + timedelta(days=900)))
+    assert not is_believed(HoldSet(NOON, on=False, by="alice@laptop", note="new warehouse"))
+    assert not is_believed(HoldSet(NOON - timedelta(hours=1)))

@@ -13,6 +13,7 @@ from duckstring.engine.signals import (
     ClaimsAsked,
     Deployed,
     ExecutionEnded,
+    HoldSet,
     Removed,
     Restored,
 )
@@ -31,6 +32,7 @@ from duckstring.model.names import (
     table_key,
 )
 from duckstring.model.retention import KEPT, Retention
+from duckstring.model.said import Hold
 from duckstring.model.values import replace
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.orchestrator.ports import HeldLimit
@@ -44,6 +46,7 @@ from tests.unit.api.world import (
     AttemptRows,
     Executions,
     Garbage,
+    Operators,
     Post,
     Residence,
     ShelfCatalog,
@@ -112,7 +115,7 @@ class World:
             graph(*releases), gone={removal.line: removal for removal in removals}
         )
         self.catalog.versions |= {(parse_line(one.line)[0], one.version): one for one in versions}
-        clock = StillClock(NOW)
+        clock, self.operated = StillClock(NOW), Operators()
         self.ports = SweepPorts(
             self.catalog,
             Archive(self.catalog),
@@ -123,6 +126,7 @@ class World:
             self.garbage,
             Residence(),
             Shelf({}),
+            self.operated,
             SweptLake(is_there=False),
             SweptIceberg(is_there=False),
             MINUTE,
@@ -334,6 +338,28 @@ def test_a_selection_that_its_line_never_heard_of_is_posted_under_the_deploys_ow
     again.letters()
     assert again.post.letters[0].key == world.post.letters[0].key
     assert World(releases=(newer,)).letters() == [(SALES, Deployed(newer))]
+
+
+def test_a_line_that_has_not_heard_of_the_hold_is_told_before_its_release():
+    newer = replace(SELECTED, version="1.1.0", deployed=NOW - 2 * MINUTE)
+    on = Hold(NOW - 2 * MINUTE, on=True, by="alice@laptop")
+
+    def letters(state, hold):
+        world = World(Seen(state), releases=(newer,))
+        world.operated.held = hold
+        return [signal for _, signal in world.letters()], world.report["unheld"]
+
+    told = HoldSet(on.at, by="alice@laptop")
+    assert letters(pond(), on) == ([told, Deployed(newer)], ["sales@1"])
+    heard = pond(next_release=newer, hold=on)
+    assert letters(heard, on) == ([], [])
+    off = Hold(NOW - 2 * MINUTE)
+    assert letters(heard, off) == ([HoldSet(off.at, on=False)], ["sales@1"])
+    just_now = replace(on, at=NOW - MINUTE / 2)
+    assert letters(pond(next_release=newer), just_now) == ([], [])
+    world = World(releases=(newer,))
+    world.operated.held = on
+    assert world.letters() == [(SALES, told), (SALES, Deployed(newer))]
 
 
 def test_a_selection_just_made_or_heard_of_is_not_posted():

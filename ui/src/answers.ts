@@ -16,13 +16,13 @@ export type Kind = "stepfunctions_transitions" | "stepfunctions_requests" | "lam
 
 export type Reason = "published" | "last" | "young";
 
-export type FindingKind = "deploy" | "outbox" | "alarm" | "execution";
+export type FindingKind = "deploy" | "outbox" | "alarm" | "execution" | "hold";
 
 export type WantedBy = "force" | "wake" | "retry" | "tap" | "wave" | "tide" | "pulse" | "unknown";
 
 export type LineStatusWord = "undeployed" | "idle" | "waiting" | "running" | "failed" | "killed" | "blocked";
 
-export type CauseKind = "not_deployed" | "not_received" | "not_kept" | "killed" | "failed" | "retry_at" | "asleep" | "blocked" | "not_asked" | "tide_due" | "short" | "lags" | "window_closed" | "deploy_waits" | "force_waits" | "run_first" | "busy" | "waits_for_token" | "due";
+export type CauseKind = "not_deployed" | "not_received" | "not_kept" | "killed" | "failed" | "retry_at" | "held" | "asleep" | "blocked" | "not_asked" | "tide_due" | "short" | "lags" | "window_closed" | "deploy_waits" | "force_waits" | "run_first" | "busy" | "waits_for_token" | "due";
 
 export type Recorded = "yes" | "no" | "gone";
 
@@ -240,7 +240,8 @@ export interface CheckTold {
  * A row of run history. ``overflow``: where in S3 a message lies that is too long for a row.
  *
  * ``wanted``: what it began for. ``pins``: which snapshot of each Source it read. ``used``: what
- * the orchestrator and the state machine used for it. ``warnings``: of its checks.
+ * the orchestrator and the state machine used for it. ``warnings``: of its checks. ``by``,
+ * ``note`` and ``said_at``: who asked its line for it. ``asked``: the epochs asked for.
  */
 export interface RunRow {
   run: string;
@@ -262,6 +263,10 @@ export interface RunRow {
   pins?: Record<string, number> | null;
   used?: Record<Kind, number> | null;
   warnings?: WarningTold[];
+  by?: string | null;
+  note?: string | null;
+  said_at?: string | null;
+  asked?: string[] | null;
 }
 
 /**
@@ -397,13 +402,33 @@ export interface BoundTold {
 }
 
 /**
+ * Who asked for something, when, and why. Null: it is not known. ``by`` is an ARN that AWS has
+ * confirmed, what a machine calls its user (``alice@laptop``), or an event.
+ */
+export interface SaidTold {
+  at: string;
+  by: string | null;
+  note: string | null;
+}
+
+/**
+ * Who holds new runs in the whole Catchment: maintenance.
+ */
+export interface HoldTold {
+  at: string;
+  by: string | null;
+  note: string | null;
+}
+
+/**
  * Everything about one line except its last run.
  *
  * ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
  * ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
  * ``asleep``: it was put to sleep, and nobody has asked for it since.
  * ``warnings``: of the checks of what is published. ``bound``: how old the data may be.
- * ``priority``: of its claims at limits.
+ * ``priority``: of its claims at limits. ``held``: maintenance, as far as the line has
+ * heard. ``said``: who used each verb last, and set the trigger, as far as that is known.
  */
 export interface LineState {
   line: string;
@@ -436,6 +461,8 @@ export interface LineState {
   warnings?: WarningTold[];
   bound?: BoundTold | null;
   priority?: number;
+  held?: HoldTold | null;
+  said?: Record<string, SaidTold>;
 }
 
 /**
@@ -462,7 +489,7 @@ export interface LimitTold {
 }
 
 /**
- * A line and its last run.
+ * A line, its last run, and the tags of its Pond.
  */
 export interface LineStatus {
   line: string;
@@ -495,13 +522,17 @@ export interface LineStatus {
   warnings?: WarningTold[];
   bound?: BoundTold | null;
   priority?: number;
+  held?: HoldTold | null;
+  said?: Record<string, SaidTold>;
   last_run: RunRow | null;
+  tags?: Record<string, string>;
 }
 
 /**
  * ``status``. ``order``: all lines that there are, where some of them were asked for.
  * ``next``: there is more than one answer holds; ask again with it as ``after``. ``limits``: all,
  * of the first answer.
+ * ``maintenance``: who holds new runs in the Catchment, if somebody does.
  */
 export interface StatusAnswer {
   now: string;
@@ -509,6 +540,84 @@ export interface StatusAnswer {
   limits?: LimitTold[];
   order?: string[];
   next?: string;
+  maintenance?: HoldTold | null;
+}
+
+/**
+ * A Pond and its tags.
+ */
+export interface PondTags {
+  pond: string;
+  tags: Record<string, string>;
+}
+
+/**
+ * ``tag``: the Pond that was asked about, or all, by name.
+ */
+export interface TagAnswer {
+  ponds: PondTags[];
+}
+
+/**
+ * A change that somebody asked for. ``proven``: ``by`` is an ARN that AWS has confirmed.
+ * ``via``: ``page``, or null. ``what``: the operation and its arguments, in words. ``ponds``:
+ * which it was about; ``*``: the Catchment. ``request``: the id of the invocation that was asked.
+ * ``refused``: why nothing was changed; null: it was carried out.
+ */
+export interface AuditRow {
+  at: string;
+  by: string | null;
+  note: string | null;
+  proven: boolean;
+  via: string | null;
+  what: string;
+  ponds: string[];
+  request: string;
+  refused: string | null;
+}
+
+/**
+ * ``audit``, newest first. ``next``: there may be older ones; ask again with it as
+ * ``before``.
+ */
+export interface AuditAnswer {
+  entries: AuditRow[];
+  next: string | null;
+}
+
+/**
+ * ``maintenance``. ``lines``: how many are deployed; ``not_received``: those that have not
+ * heard it yet. ``runs``: what is in flight. ``waiting``: lines of which something is asked that
+ * waits until new runs are no longer held.
+ */
+export interface MaintenanceAnswer {
+  on: boolean;
+  hold: HoldTold | null;
+  lines: number;
+  not_received: string[];
+  runs: RunningRun[];
+  waiting: string[];
+}
+
+/**
+ * What a ``batch`` did to one line. ``error``: why it did nothing; ``runs``: those that it
+ * stopped. ``status`` and ``previous`` are null then.
+ */
+export interface LineOutcome {
+  line: string;
+  applied: boolean;
+  previous: LineStatusWord | null;
+  status: LineStatusWord | null;
+  reason: string;
+  runs: string[];
+  error: Fault | null;
+}
+
+/**
+ * ``batch``, in the order that was asked for.
+ */
+export interface BatchAnswer {
+  outcomes: LineOutcome[];
 }
 
 /**
@@ -694,12 +803,13 @@ export interface CostAnswer {
 }
 
 /**
- * ``run``.
+ * ``run``. ``asked_by``: what people asked for that this run answers, as far as it is known.
  */
 export interface RunAnswer {
   run: RunRow;
   attempts: AttemptRow[];
   older_tables: OlderTable[];
+  asked_by?: AuditRow[];
 }
 
 /**
@@ -1166,6 +1276,7 @@ export interface LineFinding {
 
 /**
  * ``doctor``: runs in flight, how many of them were looked at, and what was found.
+ * ``maintenance``: who holds new runs, if somebody does.
  */
 export interface DoctorAnswer {
   now: string;
@@ -1173,6 +1284,7 @@ export interface DoctorAnswer {
   runs: number;
   looked_at: number;
   findings: LineFinding[];
+  maintenance?: HoldTold | null;
 }
 
 /**

@@ -14,6 +14,7 @@ from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
+    Note,
     OfVersion,
     PondName,
     major_of,
@@ -77,6 +78,7 @@ def add(
     kind: Annotated[
         str, typer.Option("--kind", "-k", metavar="KIND", help=f"One of {', '.join(KINDS)}.")
     ] = KINDS[0],
+    note: Note = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -99,7 +101,7 @@ def add(
         "suffix": suffix,
         "kind": chosen,
     }
-    answer = open_client(catchment).add_arrival(context.obj, rule, major=picked)
+    answer = open_client(catchment, note=note).add_arrival(context.obj, rule, major=picked)
     _print(answer, f"arrival {name} added", as_json=as_json)
 
 
@@ -142,6 +144,7 @@ def remove(
             "--name", "-n", metavar="NAME", show_default=False, help="The same, as an option."
         ),
     ] = None,
+    note: Note = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -155,7 +158,7 @@ def remove(
             hint=f"For example: duckstring trigger arrival {context.obj} remove landing",
         )
     _print(
-        open_client(catchment).remove_arrival(context.obj, chosen, major=picked),
+        open_client(catchment, note=note).remove_arrival(context.obj, chosen, major=picked),
         f"arrival {chosen} removed",
         as_json=as_json,
     )

@@ -8,21 +8,28 @@ from typing import TYPE_CHECKING, Annotated, assert_never, get_args
 import typer
 
 from duckstring.errors import OperatorError, nearest
-from duckstring.model.answers import ComputeRow, ControlAnswer, LineState
+from duckstring.model.answers import ComputeRow, ControlAnswer, LineState, LineStatus
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.limits import MOST_PRIORITY, USUAL_PRIORITY
 from duckstring_cli import render
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
+    DryRun,
+    EveryPond,
     Major,
+    Note,
     OfVersion,
+    OnePond,
     PondName,
+    SureYes,
+    Tagged,
     major_of,
     open_client,
     repeated,
     typed,
 )
+from duckstring_cli.commands.selecting import Act, Asked, Selection, carry_out, select
 from duckstring_cli.commands.trigger import Watch, check_output, follow, not_received
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
@@ -40,7 +47,12 @@ _DOWN = {"failed", "killed"}
 
 @app.command(epilog="Example: duckstring control wake sales --watch")
 def wake(
-    pond: PondName,
+    pond: OnePond = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
@@ -52,12 +64,23 @@ def wake(
     As soon as its Sources hold something newer; they are asked for nothing. Ends a failure or a
     kill.
     """
-    _send(catchment, pond, "wake", major=major_of(major, version), watch=watch, as_json=as_json)
+    _send(
+        select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(watch, major, version)),
+        "wake",
+        Asked(catchment, note, as_json),
+        major=major_of(major, version),
+        watch=watch,
+    )
 
 
 @app.command(epilog="Example: duckstring control force sales --watch")
 def force(
-    pond: PondName,
+    pond: OnePond = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
@@ -68,18 +91,29 @@ def force(
 
     Waits for what is in flight. Its Sinks do not run. Ends a failure or a kill.
     """
-    _send(catchment, pond, "force", major=major_of(major, version), watch=watch, as_json=as_json)
+    _send(
+        select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(watch, major, version)),
+        "force",
+        Asked(catchment, note, as_json),
+        major=major_of(major, version),
+        watch=watch,
+    )
 
 
 @app.command(epilog="Example: duckstring control sleep reports --upstream")
 def sleep(
-    pond: PondName,
+    pond: OnePond = None,
     upstream: Annotated[
         bool,
         typer.Option(
             "--upstream", help="And everything that POND reads, itself or through others."
         ),
     ] = False,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     as_json: AsJson = False,
@@ -87,14 +121,22 @@ def sleep(
 ) -> None:
     """Forget what is wanted of POND, and its Wave or Tide. What runs already is finished."""
     _send(
-        catchment, pond, "sleep", major=major_of(major, version), upstream=upstream, as_json=as_json
+        select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(upstream, major, version)),
+        "sleep",
+        Asked(catchment, note, as_json),
+        major=major_of(major, version),
+        upstream=upstream,
     )
 
 
 @app.command(epilog="Example: duckstring control kill sales")
 def kill(
-    pond: PondName,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    pond: OnePond = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     as_json: AsJson = False,
@@ -106,26 +148,38 @@ def kill(
     goes on after that.
     """
     picked = major_of(major, version)
+    selection = select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(major, version))
     named = pond if picked is None else f"{pond}@{picked}"
     if (
-        not yes
+        pond is not None
+        and not yes
         and sys.stdin.isatty()
         and not typer.confirm(f"Kill {named}: stop its runs, and keep it down?", err=True)
     ):
         raise OperatorError("Nothing was killed.")
-    _send(catchment, pond, "kill", major=picked, as_json=as_json)
+    _send(selection, "kill", Asked(catchment, note, as_json), major=picked)
 
 
 @app.command(epilog="Example: duckstring control clear sales")
 def clear(
-    pond: PondName,
+    pond: OnePond = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """End a failure or a kill without running POND. It runs if something still wants it."""
-    _send(catchment, pond, "clear", major=major_of(major, version), as_json=as_json)
+    _send(
+        select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(major, version)),
+        "clear",
+        Asked(catchment, note, as_json),
+        major=major_of(major, version),
+    )
 
 
 @app.command(
@@ -154,6 +208,7 @@ def failure_budget(
             help="Fresh runs after a failure, as Sources move on.",
         ),
     ] = None,
+    note: Note = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -163,7 +218,7 @@ def failure_budget(
 
     pond.toml seeds them at the first deploy only. Runs in flight keep what they began with.
     """
-    answer = open_client(catchment).failure_budget(
+    answer = open_client(catchment, note=note).failure_budget(
         pond, major=major_of(major, version), immediate_retries=immediate, source_retries=source
     )
     if as_json:
@@ -238,6 +293,7 @@ def compute(
             help="Of a task: 8GB to 120GB. Otherwise as the line finds out.",
         ),
     ] = None,
+    note: Note = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -257,7 +313,7 @@ def compute(
         raise BadInputError(
             f"{ripple}: say where it runs.", hint="Give --on task, --on lambda or --on auto."
         )
-    answer = open_client(catchment).compute(
+    answer = open_client(catchment, note=note).compute(
         pond, ripple, major=major_of(major, version), on=place, memory_mib=mib
     )
     if as_json:
@@ -314,20 +370,23 @@ def _where(row: ComputeRow) -> str:
 
 
 def _send(
-    catchment: str | None,
-    pond: str,
+    selection: Selection,
     verb: Verb,
+    asked: Asked,
     *,
     major: int | None,
     watch: bool = False,
     upstream: bool = False,
-    as_json: bool = False,
 ) -> None:
-    check_output(watch=watch, as_json=as_json)
-    client, named = open_client(catchment), repeated(catchment)
+    check_output(watch=watch, as_json=asked.as_json)
+    client, named = open_client(asked.catchment, note=asked.note), repeated(asked.catchment)
+    if selection.pond is None:
+        act = Act(lambda line: _would(verb, line), verb=verb)
+        carry_out(client, selection, act, as_json=asked.as_json)
+        return
     before = client.status() if watch else None
-    answer = client.control(pond, verb, major=major, upstream=upstream)
-    if as_json:
+    answer = client.control(selection.pond, verb, major=major, upstream=upstream)
+    if asked.as_json:
         render.print_json(answer)
         return
     render.say(f"[bold]{', '.join(answer['lines'])}[/]: {escape(_outcome(verb, answer))}")
@@ -343,6 +402,29 @@ def _send(
         render.err().print(
             f"[dim]Watch it: duckstring status {escape(typed(answer['lines'][0]) + named)}[/]"
         )
+
+
+def _would(verb: Verb, line: LineStatus) -> str:
+    """What a verb does to a line, in a few words."""
+    from duckstring_cli import board
+
+    ends = f"ends that it {'was killed' if line['status'] == 'killed' else 'failed'}"
+    is_down = line["status"] in _DOWN
+    match verb:
+        case "wake":
+            return f"{ends}, and runs once, alone" if is_down else "runs once, alone"
+        case "force":
+            return f"{ends}, and runs again" if is_down else "runs again, as fresh as it is"
+        case "sleep":
+            dropped = [part for part in (board.demand(line), board.trigger(line)) if part]
+            return f"forgets {', '.join(dropped)}" if dropped else "nothing is wanted of it"
+        case "kill":
+            runs = [run["run"] for run in line["runs"]]
+            return f"stops run {', '.join(runs)}, and stays down" if runs else "stays down"
+        case "clear":
+            return ends if is_down else "nothing to clear"
+        case _:
+            assert_never(verb)
 
 
 def _outcome(verb: Verb, answer: ControlAnswer) -> str:

@@ -15,7 +15,14 @@ from duckstring.model.answers import DeployAnswer, DeployedPond
 from duckstring.model.names import Line
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated, typed
+from duckstring_cli.commands.options import (
+    AsJson,
+    CatchmentName,
+    Note,
+    open_client,
+    repeated,
+    typed,
+)
 from duckstring_cli.commands.plan import show_plan
 from duckstring_cli.render import escape
 
@@ -50,6 +57,7 @@ def deploy(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what it would change: duckstring plan.")
     ] = False,
+    note: Note = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -65,7 +73,7 @@ def deploy(
         show_plan(found, catchment, as_json=as_json, as_markdown=False)
         return
     projects = deploying.read(found)
-    client = open_client(catchment)
+    client = open_client(catchment, note=note)
     _confirm(
         client.catchment, [f"{project.name} {project.version}" for project in projects], yes=yes
     )

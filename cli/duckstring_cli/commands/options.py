@@ -61,6 +61,29 @@ RowsInParquet = Annotated[
 ]
 
 
+Note = Annotated[
+    str | None,
+    typer.Option(
+        "--note", metavar="TEXT", help="Why, for those who look later.", show_default=False
+    ),
+]
+Tagged = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        "-t",
+        metavar="KEY=VALUE",
+        help="Every Pond with this tag. Several: with all of them.",
+        show_default=False,
+    ),
+]
+EveryPond = Annotated[bool, typer.Option("--all", help="Every Pond.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="With --tag or --all: only show what it would do.")
+]
+SureYes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
 def _only_the_name(pond: str | None) -> str | None:
     if pond is None:
         return None
@@ -127,9 +150,20 @@ def major_of(major: int | None, version: str | None) -> int | None:
     return found
 
 
-def open_client(name: str | None) -> Client:
-    """The Catchment of that name, or the default one."""
-    return Client(catchments.find(name))
+OnePond = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="POND",
+        show_default=False,
+        callback=_only_the_name,
+        help="The Pond's name. Or give --tag or --all.",
+    ),
+]
+
+
+def open_client(name: str | None, *, note: str | None = None) -> Client:
+    """The Catchment of that name, or the default one. ``note``: why changes are made."""
+    return Client(catchments.find(name), note=note)
 
 
 _DIGITS = 11

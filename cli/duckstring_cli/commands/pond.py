@@ -21,6 +21,7 @@ from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
+    Note,
     PondName,
     major_of,
     open_client,
@@ -195,6 +196,7 @@ def remove(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    note: Note = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -210,7 +212,7 @@ def remove(
             "Give --table or --version, not both.",
             hint="A table belongs to the line: name that with --major.",
         )
-    client = open_client(catchment)
+    client = open_client(catchment, note=note)
     would = client.remove(pond, major=picked, version=version, table=table, dry=True)
     if would["removed"]:
         _confirm_removal(client.catchment, would, yes=yes)

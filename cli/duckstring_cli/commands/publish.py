@@ -15,6 +15,7 @@ from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
+    Note,
     OfVersion,
     PondName,
     major_of,
@@ -49,6 +50,7 @@ def publish(
     ] = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what it would change.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    note: Note = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -68,7 +70,7 @@ def publish(
     number = None
     if run is not None:
         picked, number = run_number(run, pond, picked)
-    client = open_client(catchment)
+    client = open_client(catchment, note=note)
     would = client.publish(pond, major=picked, at=when, snapshot=number, dry=True)
     if not dry:
         _confirm(client.catchment, would, yes=yes)

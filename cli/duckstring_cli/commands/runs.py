@@ -10,19 +10,22 @@ import typer
 
 from duckstring.errors import nearest
 from duckstring.model import instants, names
-from duckstring.model.answers import AttemptRow, RunRow
+from duckstring.model.answers import AttemptRow, AuditRow, RunRow
 from duckstring_cli import catchments, checked, costing, durations, moments, render, timeline
 from duckstring_cli.catchments import Catchment
+from duckstring_cli.commands.audit import who
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
     OfVersion,
     SomePond,
+    Tagged,
     major_of,
     open_client,
     repeated,
 )
+from duckstring_cli.commands.selecting import wanted
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
@@ -64,6 +67,7 @@ def runs(
             "--before", metavar="RUN", help="Older than this run: the next page of a list."
         ),
     ] = None,
+    tags: Tagged = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -76,6 +80,9 @@ def runs(
             hint=nearest(status, STATUSES),
         )
     picked = major_of(major, version)
+    only = wanted(tags)
+    if pond is not None and only:
+        raise BadInputError("Give POND or --tag, not both.", hint="Leave one of them out.")
     rows = open_client(catchment).runs(
         pond,
         major=picked,
@@ -84,6 +91,7 @@ def runs(
         since=_moment("--since", since),
         until=_moment("--until", until),
         before=before,
+        tags=only or None,
     )
     if as_json:
         render.print_json(rows)
@@ -91,7 +99,7 @@ def runs(
         named = f"{pond or 'POND'}{'' if picked is None else f' -m {picked}'}"
         render.say(
             "No such run."
-            if status or since or until or before
+            if status or since or until or before or only
             else (
                 f"Nothing has run yet. Try: [bold]duckstring trigger pulse {named} "
                 f"--watch{escape(repeated(catchment))}[/]"
@@ -143,6 +151,8 @@ def show(
         render.print_json({**answer, "attempts": attempts})
         return
     render.out().print(_heading(answer["run"]), soft_wrap=True)
+    for text in map(_asked_by, answer.get("asked_by") or ()):
+        render.out().print(Text(text), soft_wrap=True)
     if used := costing.used_of_run(answer["run"], attempts):
         usd = costing.dollars(costing.Prices().total(used))
         render.out().print(Text(f"cost {usd} at list prices of us-east-1", style="dim"))
@@ -153,14 +163,7 @@ def show(
         if checks := attempt.get("checks"):
             render.out().print(Text(f"\n{checked.totals(checks)}", style="dim"))
         _print_error(attempt, named=repeated(catchment))
-    if answer["run"].get("message") and not any(attempt.get("message") for attempt in attempts):
-        render.out().print(
-            Text(
-                f"\n{render.error_text(answer['run'].get('error'), answer['run'].get('message'))}",
-                style="red",
-            ),
-            soft_wrap=not render.out().is_terminal,
-        )
+    _print_message(answer["run"], attempts)
     if older := answer.get("older_tables"):
         now = instants.to_text(datetime.now(UTC))
         listed = "".join(f"\n  {render.table_age(table, now)}" for table in older)
@@ -168,6 +171,28 @@ def show(
             Text(f"\ncarried over, and older than this run:{listed}", style="yellow"),
             soft_wrap=True,
         )
+
+
+def _print_message(run: RunRow, attempts: list[AttemptRow]) -> None:
+    """Why the run failed, where no attempt says it."""
+    from rich.text import Text
+
+    if run.get("message") and not any(attempt.get("message") for attempt in attempts):
+        render.out().print(
+            Text(
+                f"\n{render.error_text(run.get('error'), run.get('message'))}",
+                style="red",
+            ),
+            soft_wrap=not render.out().is_terminal,
+        )
+
+
+def _asked_by(row: AuditRow) -> str:
+    """``asked for by alice@laptop: trigger pulse reports (new prices)``."""
+    note = f" ({row['note']})" if row["note"] else ""
+    return render.one_line(
+        f"asked for by {who(row)}: {row['what']} {render.first_of(row['ponds'])}{note}"
+    )
 
 
 def _heading(run: RunRow) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,16 +16,20 @@ from duckstring_cli.commands.options import (
     Major,
     OfVersion,
     SomePond,
+    Tagged,
     major_of,
     open_client,
     repeated,
 )
-from duckstring_cli.errors import BrokenOffError
+from duckstring_cli.commands.selecting import wanted
+from duckstring_cli.errors import BadInputError, BrokenOffError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _LAST_RUNS = 5
+Which = tuple[str | None, int | None, Mapping[str, str]]
+"""A Pond, its major, and tags."""
 
 
 def status(
@@ -32,6 +37,7 @@ def status(
     once: Annotated[
         bool, typer.Option("--once", help="Print once instead of redrawing every second.")
     ] = False,
+    tags: Tagged = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -43,26 +49,36 @@ def status(
     budgets and last runs.
     """
     picked = major_of(major, version)
+    only = wanted(tags)
+    if pond is not None and only:
+        raise BadInputError("Give POND or --tag, not both.", hint="Leave one of them out.")
     client = open_client(catchment)
     if as_json:
-        render.print_json(client.status(pond, major=picked))
+        render.print_json(client.status(pond, major=picked, tags=only))
     elif once or not render.is_live():
-        render.out().print(_view(client, pond, picked, whole=True, named=repeated(catchment)))
+        render.out().print(
+            _view(client, (pond, picked, only), whole=True, named=repeated(catchment))
+        )
     else:
         from duckstring_cli import live
 
         try:
-            live.watch(lambda: _view(client, pond, picked, whole=False, named=repeated(catchment)))
+            live.watch(
+                lambda: _view(client, (pond, picked, only), whole=False, named=repeated(catchment))
+            )
         except KeyboardInterrupt as error:
             raise BrokenOffError("Not watched any longer; the Catchment goes on.") from error
 
 
-def _view(
-    client: Client, pond: str | None, major: int | None, *, whole: bool, named: str
-) -> RenderableType:
+def _view(client: Client, which: Which, *, whole: bool, named: str) -> RenderableType:
+    from rich.text import Text
+
     from duckstring_cli import board
 
-    answer, console = client.status(pond, major=major), render.out()
+    pond, major, tags = which
+    answer, console = client.status(pond, major=major, tags=tags), render.out()
+    if pond is None and tags and not answer["lines"]:
+        return Text(f"No Pond has {' '.join(f'{key}={value}' for key, value in tags.items())}.")
     if pond is None:
         return board.overview(
             answer, width=console.width, height=None if whole else console.height, named=named

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from duckstring.errors import OperatorError
-from duckstring.model.answers import StatusAnswer
+from duckstring.model.answers import LineStatus, StatusAnswer
 from duckstring_cli import durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
+    DryRun,
+    EveryPond,
     Major,
+    Note,
     OfVersion,
-    PondName,
+    OnePond,
+    SureYes,
+    Tagged,
     major_of,
     open_client,
     repeated,
     typed,
 )
+from duckstring_cli.commands.selecting import Act, Asked, Selection, carry_out, select
 from duckstring_cli.errors import BadInputError, BrokenOffError
 from duckstring_cli.render import escape
 
@@ -45,7 +52,12 @@ Watch = Annotated[
 
 @app.command(epilog="Example: duckstring trigger tap reports --watch")
 def tap(
-    pond: PondName,
+    pond: OnePond = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
@@ -56,12 +68,23 @@ def tap(
 
     Runs POND with something newer from its Sources, and lets them prepare the next.
     """
-    _send(catchment, pond, "tap", major=major_of(major, version), watch=watch, as_json=as_json)
+    _send(
+        select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(watch, major, version)),
+        Act(_would("tap"), kind="tap"),
+        Asked(catchment, note, as_json),
+        major=major_of(major, version),
+        watch=watch,
+    )
 
 
 @app.command(epilog="Example: duckstring trigger pulse reports --watch")
 def pulse(
-    pond: PondName,
+    pond: OnePond = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
@@ -72,12 +95,23 @@ def pulse(
 
     Runs everything that POND needs, each once, in order, as of now.
     """
-    _send(catchment, pond, "pulse", major=major_of(major, version), watch=watch, as_json=as_json)
+    _send(
+        select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(watch, major, version)),
+        Act(_would("pulse"), kind="pulse"),
+        Asked(catchment, note, as_json),
+        major=major_of(major, version),
+        watch=watch,
+    )
 
 
 @app.command(epilog="Example: duckstring trigger wave reports")
 def wave(
-    pond: PondName,
+    pond: OnePond = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
@@ -88,18 +122,29 @@ def wave(
 
     Runs POND again each time it is done, as fast as its slowest Source allows.
     """
-    _send(catchment, pond, "wave", major=major_of(major, version), watch=watch, as_json=as_json)
+    _send(
+        select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(watch, major, version)),
+        Act(_would("wave"), kind="wave"),
+        Asked(catchment, note, as_json),
+        major=major_of(major, version),
+        watch=watch,
+    )
 
 
 @app.command(epilog="Example: duckstring trigger tide reports 1d")
 def tide(
-    pond: PondName,
+    pond: OnePond = None,
     bound: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="BOUND", show_default=False, help="The staleness allowed: 30s, 90m, 1d, 1h30m."
         ),
-    ],
+    ] = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     watch: Watch = False,
@@ -107,30 +152,47 @@ def tide(
     catchment: CatchmentName = None,
 ) -> None:
     """Keep POND no staler than BOUND."""
+    if bound is None and (tags or every):
+        pond, bound = None, pond
+    if bound is None:
+        raise BadInputError(
+            "BOUND is missing: the staleness allowed.", hint="duckstring trigger tide reports 1d"
+        )
     seconds = durations.parse(bound).total_seconds()
+    selection = select(
+        pond, tags, every=every, dry=dry_run, sure=yes, of_one=(watch, major, version)
+    )
     if seconds < _A_MINUTE:
         render.err().print(f"[dim]{_PRECISION}[/]", soft_wrap=True)
     _send(
-        catchment,
-        pond,
-        "tide",
+        selection,
+        Act(_would("tide"), kind="tide", bound=seconds),
+        Asked(catchment, note, as_json),
         major=major_of(major, version),
         watch=watch,
-        as_json=as_json,
-        bound=seconds,
     )
 
 
 @app.command(epilog="Example: duckstring trigger remove reports")
 def remove(
-    pond: PondName,
+    pond: OnePond = None,
+    tags: Tagged = None,
+    every: EveryPond = False,
+    dry_run: DryRun = False,
+    yes: SureYes = False,
+    note: Note = None,
     major: Major = None,
     version: OfVersion = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Remove POND's Wave or Tide. What runs already is finished."""
-    _send(catchment, pond, "remove", major=major_of(major, version), as_json=as_json)
+    _send(
+        select(pond, tags, every=every, dry=dry_run, sure=yes, of_one=(major, version)),
+        Act(_would("remove"), kind="remove"),
+        Asked(catchment, note, as_json),
+        major=major_of(major, version),
+    )
 
 
 def check_output(*, watch: bool, as_json: bool) -> None:
@@ -146,21 +208,45 @@ def check_output(*, watch: bool, as_json: bool) -> None:
         )
 
 
+def _would(kind: str) -> Callable[[LineStatus], str]:
+    """What a trigger does to a line, in a few words."""
+    from duckstring_cli import board
+
+    def would(line: LineStatus) -> str:
+        has = board.trigger(line)
+        if kind == "remove":
+            return f"loses its {has}" if has else "has no Wave or Tide"
+        instead = f", in the place of its {has}" if has and kind in {"wave", "tide"} else ""
+        return f"{_MEANS[kind]}{instead}"
+
+    return would
+
+
+_MEANS = {
+    "tap": "pulls once",
+    "pulse": "runs with all that it needs",
+    "wave": "runs always",
+    "tide": "is kept fresh",
+}
+
+
 def _send(
-    catchment: str | None,
-    pond: str,
-    kind: str,
+    selection: Selection,
+    act: Act,
+    asked: Asked,
     *,
     major: int | None,
     watch: bool = False,
-    as_json: bool = False,
-    bound: float | None = None,
 ) -> None:
-    check_output(watch=watch, as_json=as_json)
-    client = open_client(catchment)
+    kind, bound, catchment = act.name, act.bound, asked.catchment
+    check_output(watch=watch, as_json=asked.as_json)
+    client = open_client(catchment, note=asked.note)
+    if selection.pond is None:
+        carry_out(client, selection, act, as_json=asked.as_json)
+        return
     before = client.status() if watch else None
-    answer = client.trigger(pond, kind, major=major, bound=bound)
-    if as_json:
+    answer = client.trigger(selection.pond, kind, major=major, bound=bound)
+    if asked.as_json:
         render.print_json(answer)
         return
     # A Catchment of an older version does not say whether the line has received it.

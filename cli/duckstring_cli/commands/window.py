@@ -16,6 +16,7 @@ from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
+    Note,
     OfVersion,
     PondName,
     major_of,
@@ -134,6 +135,7 @@ def add(
             help="Nothing opens from then on: a date or an instant.",
         ),
     ] = None,
+    note: Note = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -169,7 +171,7 @@ def add(
     rule |= {"cron": _fields(cron)} if cron is not None else {}
     if faults:
         raise _all_of(faults, rule if period or cron else rule | {"duration": None})
-    answer = open_client(catchment).window(
+    answer = open_client(catchment, note=note).window(
         context.obj, "add", major=major_of(major, version), window=rule
     )
     if as_json:
@@ -282,6 +284,7 @@ def remove(
         str | None,
         typer.Option("--name", metavar="NAME", show_default=False, help="The same, as an option."),
     ] = None,
+    note: Note = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -294,7 +297,7 @@ def remove(
             "One rule at a time: give its name, once.",
             hint=f"For example: duckstring trigger window {context.obj} remove nightly",
         )
-    answer = open_client(catchment).window(
+    answer = open_client(catchment, note=note).window(
         context.obj, "remove", major=major_of(major, version), name=chosen
     )
     if as_json:

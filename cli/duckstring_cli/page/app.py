@@ -64,6 +64,7 @@ def make_app(
 class _Page:
     def __init__(self, client: Client, files: Path, *, read_only: bool) -> None:
         self._client, self._files, self._read_only = client, files.resolve(), read_only
+        client.via = "page"
         self._watch = StatusWatch(client.status, pace=_PACES[client.catchment.kind])
         self._data = Data(client)
 

@@ -18,6 +18,7 @@ CALLS = {
     "deploy": lambda client: client.deploy([], overwrite=False),
     "trigger": lambda client: client.trigger("sales", "tap"),
     "control": lambda client: client.control("sales", "wake"),
+    "batch": lambda client: client.batch(["sales@1"], verb="wake"),
     "failure-budget": lambda client: client.failure_budget("sales"),
     "priority": lambda client: client.priority("sales"),
     "limit": lambda client: client.limit("list"),
@@ -39,11 +40,14 @@ CALLS = {
     "publish": lambda client: client.publish("sales", snapshot=4),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),
+    "tag": lambda client: client.tag("sales"),
+    "audit": lambda client: client.audit("sales"),
+    "maintenance": lambda client: client.maintenance("status"),
     "doctor": lambda client: client.doctor(),
 }
 
 
-EMPTY = {"runs": [], "snapshots": [], "next": None}
+EMPTY = {"runs": [], "snapshots": [], "outcomes": [], "next": None}
 
 
 def test_the_command_knows_every_operation():

@@ -13,7 +13,16 @@ from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.ports import SOON, Seen
-from tests.unit.api.world import NOON, Executions, ShelfCatalog, States, StillClock, graph, release
+from tests.unit.api.world import (
+    NOON,
+    Executions,
+    Operators,
+    ShelfCatalog,
+    States,
+    StillClock,
+    graph,
+    release,
+)
 
 SALES = Line("sales@1")
 SELECTED = release(SALES)
@@ -28,6 +37,7 @@ def findings(seen, *, described=None, selected=SELECTED):
         catalog=ShelfCatalog(graph(selected)),
         states=States({SALES: seen} if seen else {}),
         executions=Executions(described or {}),
+        operated=Operators(),
         clock=StillClock(NOW),
     )
     assert answer["lines"] == 1
@@ -107,6 +117,7 @@ def test_what_could_not_be_looked_at_is_told_by_the_numbers(monkeypatch):
         catalog=ShelfCatalog(graph(SELECTED)),
         states=States({SALES: Seen(replace(STATE, runs={4: RUN}), mark=QUIET)}),
         executions=Executions(),
+        operated=Operators(),
         clock=StillClock(NOW),
     )
     assert (answer["runs"], answer["looked_at"], answer["findings"]) == (1, 0, [])

@@ -27,6 +27,7 @@ from tests.unit.api.world import (
     Archive,
     AttemptRows,
     Imports,
+    Operators,
     Packages,
     Post,
     ShelfCatalog,
@@ -49,7 +50,7 @@ class World:
             Imports(found or {}),
         )
         self.clock = StillClock(NOON + timedelta(hours=1))
-        self.states, self.attempts = States(), AttemptRows()
+        self.states, self.attempts, self.operated = States(), AttemptRows(), Operators()
         self.limits = MemoryLimits()
         self.ports = DeployPorts(
             catalog=self.catalog,
@@ -62,6 +63,7 @@ class World:
             mailbox=self.post,
             clock=self.clock,
             function=FunctionSize(2048, 900),
+            operated=self.operated,
         )
 
     def request(self, name, version="1.0.0", *, sha256=A, sources=None, **pond):

@@ -21,6 +21,7 @@ from duckstring.ports import Seen
 from tests.unit.api.world import (
     NOON,
     Archive,
+    Operators,
     Post,
     Rows,
     ShelfCatalog,
@@ -189,6 +190,7 @@ def ask_runs(pond, **asked):
         removals=Archive(world.catalog),
         states=States(),
         history=history,
+        operated=Operators(),
         clock=StillClock(),
     )
     return history.line

@@ -22,6 +22,7 @@ from duckstring.ports import RunFilter, Seen
 from tests.unit.api.test_status import Files
 from tests.unit.api.world import (
     NOON,
+    Ledger,
     Post,
     ShelfCatalog,
     States,
@@ -275,7 +276,9 @@ def test_a_run_is_shown_with_the_tables_that_it_carried_over():
         def attempts(self, line, number):
             return []
 
-    told = show_run("sales@1/7", history=Runs(), snapshots=Snapshots(), clock=StillClock())
+    told = show_run(
+        "sales@1/7", history=Runs(), snapshots=Snapshots(), audits=Ledger(), clock=StillClock()
+    )
     assert [(row["table"], row["written_in"], row["as_of"]) for row in told["older_tables"]] == [
         ("refunds", "sales@1/4", to_text(NOON - DAY))
     ]

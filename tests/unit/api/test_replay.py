@@ -37,6 +37,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
+from duckstring.model.said import Hold, Said
 from duckstring.model.staleness import StaleBound, Watch
 from duckstring.model.triggers import TriggerKind
 from duckstring.model.values import replace
@@ -342,6 +343,8 @@ _OTHERS: dict[str, object] = {
     "immediate_retries": 2,
     "source_retries": 2,
     "priority": 90,
+    "said": {"kill": Said(START, "alice@laptop", "wrong data")},
+    "hold": Hold(START, on=True),
     "delay": timedelta(hours=1),
     "held_f": START,
     "dropped": {"t": DroppedTable(3, "1.0.0")},

@@ -36,6 +36,8 @@ from tests.unit.api.world import (
     NOON,
     Archive,
     AttemptRows,
+    Ledger,
+    Operators,
     Rows,
     ShelfCatalog,
     States,
@@ -157,6 +159,8 @@ def test_a_line_that_nobody_spoke_to_yet_is_described_from_its_release():
         "rows": 0,
         "warnings": [],
         "priority": 50,
+        "held": None,
+        "said": {},
     }
 
 
@@ -325,6 +329,7 @@ def looked_at(state, row, **which):
         limits=MemoryLimits(),
         history=Rows(),
         attempts=rows,
+        operated=Operators(),
         clock=StillClock(),
     )
     line = next(line for line in found["lines"] if line["line"] == SALES)
@@ -410,6 +415,7 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
         limits=MemoryLimits(),
         history=Rows([row]),
         attempts=AttemptRows(),
+        operated=Operators(),
         clock=StillClock(),
     )
     assert found["now"] == "2030-01-01T12:00:00.000000Z"
@@ -430,6 +436,7 @@ def two_majors():
         "limits": MemoryLimits(),
         "history": Rows(),
         "attempts": AttemptRows(),
+        "operated": Operators(),
         "clock": StillClock(),
     }
 
@@ -452,7 +459,13 @@ def test_some_of_all_lines_are_told_with_the_names_of_all(two_majors):
     assert [line["line"] for line in some["lines"]] == ["sales@1", "sales@2"]
     assert some["order"] == order
     nothing = status(StatusRequest(lines=[]), **two_majors)
-    assert nothing == {"now": some["now"], "lines": [], "limits": [], "order": order}
+    assert nothing == {
+        "now": some["now"],
+        "lines": [],
+        "limits": [],
+        "order": order,
+        "maintenance": None,
+    }
 
 
 class NoSnapshots:
@@ -515,6 +528,7 @@ def test_runs_are_asked_for_of_a_pond_that_is_there():
         "removals": Archive(),
         "states": States(),
         "history": Rows([{"run": "sales@1/3"}]),
+        "operated": Operators(),
         "clock": StillClock(),
     }
     assert runs(RunsRequest("sales", limit=5), **world) == {"runs": [{"run": "sales@1/3"}]}
@@ -529,6 +543,7 @@ def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
         "removals": Archive(),
         "states": States(),
         "history": Rows([last]),
+        "operated": Operators(),
         "clock": StillClock(),
     }
     runs(
@@ -558,13 +573,15 @@ def test_spans_and_pages_that_make_no_sense_are_refused(asked, words):
             removals=Archive(),
             states=States(),
             history=Rows([{"run": "sales@1/3"}]),
+            operated=Operators(),
             clock=StillClock(),
         )
 
 
 def test_running_runs_are_those_that_the_states_have():
     def row(line, number, started, status="running"):
-        return {"run": f"{line}/{number}", "status": status, "started": to_text(started)}
+        of = {"run": f"{line}/{number}", "pond": line.partition("@")[0]}
+        return {**of, "status": status, "started": to_text(started)}
 
     rows = [
         row(SALES, 1, NOON),
@@ -584,6 +601,7 @@ def test_running_runs_are_those_that_the_states_have():
         "removals": Archive(),
         "states": states,
         "history": Rows(rows),
+        "operated": Operators({"orders": {"team": "x"}}),
         "clock": StillClock(),
     }
 
@@ -593,6 +611,7 @@ def test_running_runs_are_those_that_the_states_have():
 
     assert named() == ["sales@1/2", "orders@1/5", "sales@1/1"]
     assert named(limit=1) == ["sales@1/2"]
+    assert named(tags={"team": "x"}) == ["orders@1/5"]
     assert named(pond="sales") == ["sales@1/2", "sales@1/1"]
     assert named(before="sales@1/2") == ["orders@1/5", "sales@1/1"]
     assert named(since="2030-01-01T12:10Z", until="2030-01-01T13:00Z") == ["orders@1/5"]
@@ -607,12 +626,21 @@ def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():
             "sales@1/9",
             history=Rows([{"run": "sales@1/3"}]),
             snapshots=NoSnapshots(),
+            audits=Ledger(),
             clock=StillClock(),
         )
     with pytest.raises(RunNotFoundError, match="its line has not run yet"):
-        show_run("sales@1/9", history=Rows(), snapshots=NoSnapshots(), clock=StillClock())
+        show_run(
+            "sales@1/9",
+            history=Rows(),
+            snapshots=NoSnapshots(),
+            audits=Ledger(),
+            clock=StillClock(),
+        )
     with pytest.raises(OperatorError, match="write it as pond@major/number"):
-        show_run("sales", history=Rows(), snapshots=NoSnapshots(), clock=StillClock())
+        show_run(
+            "sales", history=Rows(), snapshots=NoSnapshots(), audits=Ledger(), clock=StillClock()
+        )
 
 
 def test_a_line_that_is_fresh_beyond_now_says_why_nothing_moves():
@@ -660,6 +688,7 @@ def test_an_attempt_that_no_worker_began_is_not_called_lost_unless_it_says_why()
         "sales@1/3",
         history=_Attempts([{"run": "sales@1/3", "status": "failed"}]),
         snapshots=NoSnapshots(),
+        audits=Ledger(),
         clock=StillClock(),
     )["attempts"]
     assert [attempt["status"] for attempt in told] == ["not begun", "lost", "lost", "killed"]

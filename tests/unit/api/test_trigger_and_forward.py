@@ -289,13 +289,26 @@ def test_an_event_on_the_bus_is_the_same_trigger_as_the_commands():
     _, (posted,) = ask("reports", "tide", bound=90)
     event = bus_event(pond="reports", kind="tide", bound=90, epoch="2030-01-01T12:00:00.000000Z")
     (letter,) = to_letters(event)
-    assert (letter.to, letter.signal) == (posted.to, posted.signal)
+    assert letter.to == posted.to
+    assert letter.signal == replace(posted.signal, by="event of someone")
     assert letter.key == "trigger:e-1"
 
 
 def test_an_event_without_an_epoch_gets_one_here_and_not_its_own_coarse_time():
     (letter,) = to_letters(bus_event(pond="sales", kind="tap"))
-    assert letter.signal == Triggered("tap", NOON)
+    assert letter.signal == Triggered("tap", NOON, by="event of someone")
+
+
+def test_a_trigger_of_an_event_says_whose_event_it_was_and_its_note_in_one_short_line():
+    event = bus_event(pond="sales", kind="tap", note="new\nprices " + "x" * 2000)
+    (letter,) = to_letters({**event, "account": "123456789012", "source": "shop.\x00orders"})
+    assert letter.signal.by.startswith("event of shop.")
+    assert letter.signal.by.endswith("orders in 123456789012")
+    assert "\x00" not in letter.signal.by
+    assert letter.signal.note.startswith("new prices x")
+    assert len(letter.signal.note) <= 600
+    (odd,) = to_letters({**bus_event(pond="sales", kind="tap", note=7), "account": 7})
+    assert (odd.signal.by, odd.signal.note) == ("event of someone", "")
 
 
 @pytest.mark.parametrize(
@@ -336,9 +349,9 @@ def arrived(bucket="inbox", key="in/2030.parquet", **more):
 def test_an_object_that_arrives_triggers_every_line_whose_rule_it_fits():
     letters = to_letters(arrived())
     assert [(letter.to, letter.signal) for letter in letters] == [
-        ("sales@1", Triggered("pulse", NOON)),
-        ("sales@1", Triggered("tap", NOON)),
-        ("reports@2", Triggered("pulse", NOON)),
+        ("sales@1", Triggered("pulse", NOON, by="arrival landing: in/2030.parquet")),
+        ("sales@1", Triggered("tap", NOON, by="arrival all: in/2030.parquet")),
+        ("reports@2", Triggered("pulse", NOON, by="arrival landing: in/2030.parquet")),
     ]
     assert len({letter.key for letter in letters}) == 3
     assert [letter.key for letter in to_letters(arrived())] == [letter.key for letter in letters], (

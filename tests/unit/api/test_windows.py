@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from duckstring.model.values import replace
 from duckstring.model.window_rules import WindowError, read
 from duckstring.model.windows import Window
 from duckstring.ports import Seen
-from tests.unit.api.world import NOON, ShelfCatalog, graph, release, source
+from tests.unit.api.world import NOON, Ledger, ShelfCatalog, graph, release, source
 
 SALES = Line("sales@1")
 INLET = release("sales@1", kind="inlet")
@@ -335,11 +336,14 @@ def test_the_door_knows_three_actions_and_an_undeployed_pond():
 
     actor = Actor()
 
+    @dataclasses.dataclass
     class ApiPorts:
+        audits: object
+        said: object = None
         catalog, mailbox, states, clock = ShelfCatalog(graph(INLET)), actor, actor, actor
 
     def ask(**request):
-        return answer({"op": "window", "pond": "sales", **request}, ApiPorts())
+        return answer({"op": "window", "pond": "sales", **request}, ApiPorts(Ledger()))
 
     assert "window" in OPERATIONS
     assert ask(action="add", window=NIGHTLY)["result"]["windows"] == [TOLD]

@@ -5,19 +5,21 @@ told.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from duckstring.engine.letters import Letter
 from duckstring.errors import AuthorError, StateConflictError
 from duckstring.model.answers import AttemptRow
 from duckstring.model.arrivals import Arrival
+from duckstring.model.audits import Audit, AuditFilter
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
 from duckstring.model.iceberg import Database, databases
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.lake import Exported, Listing
 from duckstring.model.names import Line, parse_line
-from duckstring.ports import EVERY_RUN, AttemptUsed, RunFilter, Seen
+from duckstring.model.said import NO_HOLD, Hold
+from duckstring.ports import EVERY_RUN, AttemptUsed, Operations, RunFilter, Seen
 
 Row = Mapping[str, object]
 
@@ -142,6 +144,62 @@ class Archive:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.catalog, name)
+
+
+@dataclass
+class Operators:
+    """``ports.Operated``."""
+
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    held: Hold = NO_HOLD
+    asked: int = 0
+
+    def read(self) -> Operations:
+        self.asked += 1
+        return Operations(self.tags, self.held)
+
+    def hold(self) -> Hold:
+        return self.held
+
+    def set_hold(self, hold: Hold) -> bool:
+        if hold.at <= self.held.at:
+            return False
+        self.held = hold
+        return True
+
+    def tag(self, pond: str, *, put: Mapping[str, str], remove: tuple[str, ...] = ()) -> None:
+        held = {**self.tags.get(pond, {}), **put}
+        self.tags[pond] = {key: value for key, value in held.items() if key not in remove}
+
+
+@dataclass
+class Ledger:
+    """``ports.Audits``."""
+
+    rows: list[Audit] = field(default_factory=list)
+
+    def record(self, audit: Audit) -> None:
+        self.rows.append(audit)
+
+    def refused(self, audit: Audit) -> None:
+        assert self.rows[-1] == replace(audit, refused="")
+        self.rows[-1] = audit
+
+    def _found(self, only: AuditFilter, pond: str = "") -> list[Audit]:
+        rows = [row for row in reversed(self.rows) if not pond or pond in row.ponds]
+        rows = [row for row in rows if only.by in row.said.by]
+        rows = [row for row in rows if only.since is None or row.said.at >= only.since]
+        rows = [row for row in rows if only.before is None or row.said.at < only.before]
+        return rows[: only.limit]
+
+    def of_pond(self, pond: str, only: AuditFilter) -> list[Audit]:
+        return self._found(only, pond)
+
+    def of_all(self, now: Instant, only: AuditFilter) -> list[Audit]:
+        return self._found(only)
+
+    def at(self, epochs: Sequence[Instant]) -> list[Audit]:
+        return [row for row in self.rows if row.said.at in epochs]
 
 
 @dataclass

@@ -21,7 +21,7 @@ from tests.unit.cli.made_up import FLIGHTS, Play, at, attempt_row, line_status, 
     [
         (["statsu"], 2, "error: No such command 'statsu'. Did you mean 'status'?"),
         (["trigger", "puls", "a"], 2, "Did you mean 'pulse'?"),
-        (["trigger", "tide", "reports"], 2, "error: Missing argument 'BOUND'."),
+        (["trigger", "tide", "reports"], 2, "error: BOUND is missing: the staleness allowed."),
         (["trigger", "tide", "reports", "1x"], 2, "error: '1x' is not a duration."),
         (
             ["trigger", "window", "sales"],

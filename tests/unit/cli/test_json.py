@@ -28,6 +28,8 @@ ELSEWHERE |= {"secret set", "secret ls", "secret rm", "contract"}
 """These need more than an api function that answers: their own tests read their JSON."""
 
 WORDS = {
+    **{f"control {verb}": ["sales"] for verb in ("wake", "force", "sleep", "kill", "clear")},
+    **{f"trigger {kind}": ["sales"] for kind in ("tap", "pulse", "wave", "remove")},
     "init": ["shop"],
     "simulate": ["--pulse", "a"],
     "pond check": ["a", "--offline"],

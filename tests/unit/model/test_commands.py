@@ -14,6 +14,8 @@ LINES = [
     commands.STATUS,
     commands.ALL_LINES,
     commands.START,
+    commands.MAINTENANCE_OFF,
+    commands.maintenance("on"),
     commands.TIDE_EXAMPLE,
     commands.WINDOW_HELP,
     commands.status(SALES),

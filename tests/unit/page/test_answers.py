@@ -271,11 +271,13 @@ ACTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_an_action_is_the_command_s_own_request(page: Served, act: str) -> None:
+def test_an_action_is_the_command_s_own_request_and_says_that_the_page_made_it(
+    page: Served, act: str
+) -> None:
     path, body, request = ACTS[act]
     page.answers = lambda _: {"line": "sales@1"}
     assert page.post(path, **body).json() == {"line": "sales@1"}
-    assert page.asked == [request]
+    assert page.asked == [{**request, "caller": {"via": "page"}}]
 
 
 BAD: list[tuple[str, dict[str, Any], str]] = [

@@ -284,6 +284,7 @@ def test_what_a_rollback_changes_is_told_before_it_and_only_that_is_published(
     assert page.post("publish", line="sales@1", snapshot=3, over=5).status_code == 200
     assert page.asked[-1] == {
         "op": "publish", "pond": "sales", "major": 1, "dry": False, "snapshot": 3, "over": 5,
+        "caller": {"via": "page"},
     }  # fmt: skip
 
 

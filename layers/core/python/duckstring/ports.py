@@ -5,7 +5,7 @@ implement them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +21,8 @@ from duckstring.model.compute import Place
 from duckstring.model.costs import Used
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
+from duckstring.model.said import NO_HOLD, Hold
+from duckstring.model.tags import Tags
 
 if TYPE_CHECKING:
     from duckstring.model.answers import AttemptRow, RunRow
@@ -100,6 +102,30 @@ class Removals(Protocol):
         """Record that this removal is finished. A newer one of the same line stays."""
 
 
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What operators have set: the tags of each Pond that has any, and the hold."""
+
+    tags: Mapping[str, Tags] = field(default_factory=dict)
+    hold: Hold = NO_HOLD
+
+
+class Operated(Protocol):
+    """What operators have set for Ponds and for the whole Catchment. Deploys leave it as it is."""
+
+    def read(self) -> Operations:
+        """All of it, in one request."""
+
+    def hold(self) -> Hold:
+        """Whether new runs are held."""
+
+    def set_hold(self, hold: Hold) -> bool:
+        """Replace it. False: a newer one is there."""
+
+    def tag(self, pond: str, *, put: Tags, remove: tuple[str, ...] = ()) -> None:
+        """Set and remove tags of a Pond."""
+
+
 class Arrivals(Protocol):
     """Which arriving objects trigger which lines."""
 
@@ -155,13 +181,14 @@ class LimitReader(Protocol):
 @dataclass(frozen=True)
 class RunFilter:
     """Which runs somebody wants: of one status, begun at ``since`` or later and earlier than
-    ``until``, older than the run ``before``. None: no such condition.
+    ``until``, older than the run ``before``, of these ``ponds``. None: no such condition.
     """
 
     status: str | None = None
     since: Instant | None = None
     until: Instant | None = None
     before: RunRow | None = None
+    ponds: frozenset[str] | None = None
 
     def admits(self, row: RunRow) -> bool:
         """Whether a run is wanted. Of ``before`` only that run itself is left out: what is older
@@ -169,6 +196,7 @@ class RunFilter:
         """
         return (
             self.status in {None, row["status"]}
+            and (self.ponds is None or row["pond"] in self.ponds)
             and (self.since is None or to_text(self.since) <= row["started"])
             and (self.until is None or row["started"] < to_text(self.until))
             and (self.before is None or row["run"] != self.before["run"])

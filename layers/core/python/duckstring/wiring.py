@@ -15,6 +15,7 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
 from duckstring.adapters.aws.limits import DynamoLimits
 from duckstring.adapters.aws.mailbox import SqsMailbox
+from duckstring.adapters.aws.operated import DynamoOperated
 from duckstring.adapters.aws.schemas import DeployedSchema
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.model.access import Level, covers
@@ -142,7 +143,9 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     """The api of the Catchment that ``env`` describes, for a function that serves ``level``: it
     was not told where the parts are that this level does not use.
     """
-    from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.audit import DynamoAudits  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.callers import StsCallers  # noqa: PLC0415
+    from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.iceberg_kept import IcebergDatabases  # noqa: PLC0415
     from duckstring.adapters.aws.journal import DynamoJournal  # noqa: PLC0415
@@ -186,6 +189,9 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         # Of the levels, only a deployer's function may write which schema is deployed.
         mailbox=SqsMailbox(clients, mailbox, DeployedSchema(clients, table) if discovery else None),
         clock=SystemClock(),
+        operated=DynamoOperated(clients, table),
+        audits=DynamoAudits(clients, table, settings.history_kept),
+        callers=StsCallers(env.get("AWS_ENDPOINT_URL_STS") or env.get("AWS_ENDPOINT_URL", "")),
     )
 
 
@@ -238,6 +244,7 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         garbage=AwsGarbageStore(clients, table, settings.need("bucket")),
         residence=DynamoResidence(clients, table, settings.need("machine")),
         history=DynamoExpiry(clients, table),
+        operated=DynamoOperated(clients, table),
         lake=SweptLake(clients, table, settings.need("bucket"), settings.lake),
         iceberg=SweptIceberg(
             clients,

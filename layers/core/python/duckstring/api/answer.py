@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 from duckstring import __version__
 from duckstring.api import (
     arrival,
+    audit,
+    auditing,
+    batch,
     checkup,
     compute,
     control,
@@ -19,6 +22,7 @@ from duckstring.api import (
     lake,
     limits,
     lineage,
+    maintenance,
     publish,
     remove,
     remove_table,
@@ -28,6 +32,7 @@ from duckstring.api import (
     stale,
     status,
     tables,
+    tag,
     trace,
     trigger,
     why,
@@ -52,6 +57,8 @@ if TYPE_CHECKING:
     from duckstring.model.answers import (
         Answered,
         ArrivalAnswer,
+        AuditAnswer,
+        BatchAnswer,
         BudgetAnswer,
         ComputeAnswer,
         ControlAnswer,
@@ -64,6 +71,7 @@ if TYPE_CHECKING:
         LakeAnswer,
         LimitAnswer,
         LineageAnswer,
+        MaintenanceAnswer,
         PriorityAnswer,
         PublishAnswer,
         Refused,
@@ -75,6 +83,7 @@ if TYPE_CHECKING:
         StaleAnswer,
         StatusAnswer,
         TablesAnswer,
+        TagAnswer,
         TraceAnswer,
         TriggerAnswer,
         WhyAnswer,
@@ -101,7 +110,11 @@ class NotPermittedError(OperatorError):
 
 
 def answer(
-    request: Mapping[str, object], ports: ApiPorts, level: Level = "deployer"
+    request: Mapping[str, object],
+    ports: ApiPorts,
+    level: Level = "deployer",
+    *,
+    number: str = "",
 ) -> Answered | Refused:
     """The result of one request, or its refusal, in the form of docs/protocol.md.
 
@@ -109,6 +122,7 @@ def answer(
         request: the operation ``op`` and its arguments.
         ports: of the function that answers.
         level: what that function serves.
+        number: of the invocation.
 
     Raises:
         Exception: a bug, or AWS is out of order; the handler logs it.
@@ -125,9 +139,13 @@ def answer(
             )
         check_command(str(request["op"]), request.get("schema"))
         asked = requests.read(operation.request, request)
-        return {"ok": True, "result": operation.answer(asked, ports)}
+        if needed == "viewer":
+            result = operation.answer(asked, ports)
+        else:
+            result = auditing.carried_out(asked, operation.answer, ports, request, number=number)
     except DuckstringError as error:
         return refusal(error)
+    return {"ok": True, "result": result}
 
 
 def refusal(error: DuckstringError) -> Refused:
@@ -164,6 +182,7 @@ def _deploy(asked: requests.DeployRequest, ports: ApiPorts) -> DeployAnswer:
         mailbox=ports.mailbox,
         clock=ports.clock,
         function=ports.settings.function,
+        operated=ports.operated,
     )
     return deploy.deploy(asked.ponds, needed, overwrite=asked.overwrite)
 
@@ -208,7 +227,29 @@ def _compute(asked: requests.ComputeRequest, ports: ApiPorts) -> ComputeAnswer:
 
 
 def _control_ports(ports: ApiPorts) -> ControlPorts:
-    return ControlPorts(ports.catalog, ports.states, ports.mailbox, ports.clock)
+    return ControlPorts(ports.catalog, ports.states, ports.mailbox, ports.clock, ports.said)
+
+
+def _batch(asked: requests.BatchRequest, ports: ApiPorts) -> BatchAnswer:
+    return batch.batch(asked, ports)
+
+
+def _tag(asked: requests.TagRequest, ports: ApiPorts) -> TagAnswer:
+    return tag.tag(asked, catalog=ports.catalog, operated=ports.operated)
+
+
+def _audit(asked: requests.AuditRequest, ports: ApiPorts) -> AuditAnswer:
+    return audit.audit(
+        asked,
+        catalog=ports.catalog,
+        removals=ports.removals,
+        audits=ports.audits,
+        clock=ports.clock,
+    )
+
+
+def _maintenance(asked: requests.MaintenanceRequest, ports: ApiPorts) -> MaintenanceAnswer:
+    return maintenance.maintenance(asked, ports)
 
 
 def _window(asked: requests.WindowRequest, ports: ApiPorts) -> WindowAnswer:
@@ -248,6 +289,7 @@ def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
         limits=ports.limits,
         history=ports.history,
         attempts=ports.attempts,
+        operated=ports.operated,
         clock=ports.clock,
     )
 
@@ -285,6 +327,7 @@ def _runs(asked: requests.RunsRequest, ports: ApiPorts) -> RunsAnswer:
         removals=ports.removals,
         states=ports.states,
         history=ports.history,
+        operated=ports.operated,
         clock=ports.clock,
     )
 
@@ -301,7 +344,11 @@ def _cost(asked: requests.CostRequest, ports: ApiPorts) -> CostAnswer:
 
 def _run(asked: requests.RunRequest, ports: ApiPorts) -> RunAnswer:
     return history.show_run(
-        asked.run, history=ports.history, snapshots=ports.snapshots, clock=ports.clock
+        asked.run,
+        history=ports.history,
+        snapshots=ports.snapshots,
+        audits=ports.audits,
+        clock=ports.clock,
     )
 
 
@@ -400,7 +447,11 @@ def _arrival(asked: requests.ArrivalRequest, ports: ApiPorts) -> ArrivalAnswer:
 
 def _doctor(asked: requests.NothingAsked, ports: ApiPorts) -> DoctorAnswer:
     return checkup.checkup(
-        catalog=ports.catalog, states=ports.states, executions=ports.executions, clock=ports.clock
+        catalog=ports.catalog,
+        states=ports.states,
+        executions=ports.executions,
+        operated=ports.operated,
+        clock=ports.clock,
     )
 
 
@@ -409,6 +460,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "deploy": Operation(requests.DeployRequest, _deploy),
     "trigger": Operation(requests.TriggerRequest, _trigger),
     "control": Operation(requests.ControlRequest, _control),
+    "batch": Operation(requests.BatchRequest, _batch),
     "failure-budget": Operation(requests.BudgetRequest, _failure_budget),
     "priority": Operation(requests.PriorityRequest, _priority),
     "limit": Operation(requests.LimitRequest, _limit),
@@ -430,5 +482,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "trace": Operation(requests.TraceRequest, _trace),
     "remove": Operation(requests.RemoveRequest, _remove),
     "arrival": Operation(requests.ArrivalRequest, _arrival),
+    "tag": Operation(requests.TagRequest, _tag),
+    "audit": Operation(requests.AuditRequest, _audit),
+    "maintenance": Operation(requests.MaintenanceRequest, _maintenance),
     "doctor": Operation(requests.NothingAsked, _doctor),
 }

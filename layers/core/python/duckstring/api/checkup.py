@@ -13,14 +13,17 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from duckstring.api.status import hold_told
 from duckstring.engine.state import Run
 from duckstring.errors import TransientError
+from duckstring.model import commands
 from duckstring.model.catalog import Release
 from duckstring.model.durations import duration_in_words
 from duckstring.model.graph import in_order
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, run_key
-from duckstring.ports import SOON, Catalog, Clock, ExecutionReader, Seen, StateReader
+from duckstring.model.said import Hold
+from duckstring.ports import SOON, Catalog, Clock, ExecutionReader, Operated, Seen, StateReader
 
 if TYPE_CHECKING:
     from duckstring.model.answers import DoctorAnswer, FindingKind, LineFinding
@@ -61,7 +64,12 @@ class Finding:
 
 
 def checkup(
-    *, catalog: Catalog, states: StateReader, executions: ExecutionReader, clock: Clock
+    *,
+    catalog: Catalog,
+    states: StateReader,
+    executions: ExecutionReader,
+    operated: Operated,
+    clock: Clock,
 ) -> DoctorAnswer:
     """Look at every line.
 
@@ -75,6 +83,8 @@ def checkup(
         0,
         [*_not_received(releases, seen, now), *_owing(seen, now), *_missed_alarms(seen, now)],
     )
+    hold = operated.hold()
+    found += _untold(hold, releases, seen, now)
     for held, run in islice(flights, MOST):
         try:
             found += _lost_executions(held, run, executions, now)
@@ -87,7 +97,20 @@ def checkup(
         "runs": len(flights),
         "looked_at": looked,
         "findings": [one.to_json() for one in found],
+        "maintenance": hold_told(hold) if hold.on else None,
     }
+
+
+def _untold(
+    hold: Hold, releases: Mapping[Line, Release], seen: Mapping[Line, Seen], now: Instant
+) -> Iterator[Finding]:
+    """Lines that have not heard whether new runs are held."""
+    for line in sorted(releases):
+        heard = seen[line].state.hold.on if line in seen else False
+        if heard != hold.on and now - hold.at > PATIENCE:
+            what = "has not heard that maintenance is on" if hold.on else "still holds its runs"
+            again = "on" if hold.on else "off"
+            yield Finding("hold", line, f"{what}.", f"Say it again: {commands.maintenance(again)}")
 
 
 def _not_received(

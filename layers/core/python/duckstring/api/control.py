@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api.ports import ControlPorts
 from duckstring.api.post import Posted, post_all_and_wait, post_and_wait
-from duckstring.api.status import describe
+from duckstring.api.status import describe, held_warnings
 from duckstring.engine.signals import BudgetSet, Ordered, Verb
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
@@ -52,11 +52,11 @@ def control(
     line = release.line
     before = _read(line, ports)
     if verb == "force":
-        _check_force(before)
+        check_force(before)
     lines = (line, *sorted(ancestors(line, releases)))
-    now = ports.clock.now()
+    said = ports.asked()
     posted = post_all_and_wait(
-        dict.fromkeys(lines, Ordered(verb, now)),
+        dict.fromkeys(lines, Ordered(verb, said.at, said.by, said.note)),
         mailbox=ports.mailbox,
         states=ports.states,
         clock=ports.clock,
@@ -64,12 +64,15 @@ def control(
     return {
         "lines": list(lines),
         "applied": all(held.applied for held in posted.values()),
-        "previous": describe(before, release, now)["status"],
+        "previous": describe(before, release, said.at)["status"],
         "status": describe(posted[line].state, release, ports.clock.now()),
-        "runs": [run_key(line, number) for number in _stopped(before, posted[line])]
+        "runs": [run_key(line, number) for number in stopped(before, posted[line])]
         if verb == "kill"
         else [],
-        "warnings": list(_still_wanted(posted, ports)) if verb == "sleep" else [],
+        "warnings": [
+            *(_still_wanted(posted, ports) if verb == "sleep" else ()),
+            *(held_warnings(posted[line].state) if verb in {"wake", "force", "clear"} else ()),
+        ],
     }
 
 
@@ -117,7 +120,12 @@ def ancestors(line: Line, releases: Mapping[Line, Release]) -> frozenset[Line]:
     return frozenset(found - {line})
 
 
-def _check_force(state: PondState) -> None:
+def check_force(state: PondState) -> None:
+    """Refuse to force a line that has nothing to run again, and nothing to start with.
+
+    Raises:
+        NothingToForceError: it has neither.
+    """
     if state.end_f != NEVER or not state.sources:
         return
     views = state.sources.values()
@@ -127,7 +135,7 @@ def _check_force(state: PondState) -> None:
         raise NothingToForceError(state.line, empty)
 
 
-def _stopped(before: PondState, posted: Posted) -> Iterator[int]:
+def stopped(before: PondState, posted: Posted) -> Iterator[int]:
     """The runs that are no longer in flight: they were before, or began since. A failed run is in
     flight as long as an attempt of it runs.
     """

@@ -22,7 +22,13 @@ from duckstring.api.limits import read as read_limits
 from duckstring.api.limits import unset, uses_of
 from duckstring.api.ports import Artifacts, DeployPorts, Discovery
 from duckstring.api.requests import Uploaded
-from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
+from duckstring.engine.letters import (
+    Letter,
+    announcement,
+    hold_letter,
+    is_pending,
+    removal_letter,
+)
 from duckstring.engine.state import Health
 from duckstring.errors import AuthorError, DuckstringError, OperatorError
 from duckstring.model import commands, graph
@@ -181,7 +187,9 @@ def _deploy(packages: Sequence[Package], ports: DeployPorts, *, overwrite: bool)
     limits = read_limits(ports.limits) if any(map(uses_of, releases)) else {}
     unbounded = unset([choice.release for choice in choices], limits)
     ports.catalog.select(releases, overwrite=overwrite, revision=revision)
-    ports.mailbox.send([*_removal_letters(removals, ports), *map(announcement, releases)])
+    hold = ports.operated.hold()  # after the selection: see api/maintenance.py
+    holds = [hold_letter(one.line, hold) for one in releases] if hold.on else []
+    ports.mailbox.send([*_removal_letters(removals, ports), *holds, *map(announcement, releases)])
     return {
         "ponds": [
             _deployed_pond(

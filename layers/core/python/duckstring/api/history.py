@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from duckstring.api import audit, tag
+from duckstring.api.ports import Audits
 from duckstring.api.requests import CostRequest, RunsRequest
 from duckstring.api.tables import older_tables
 from duckstring.errors import OperatorError
@@ -15,6 +18,7 @@ from duckstring.ports import (
     Catalog,
     Clock,
     HistoryReader,
+    Operated,
     Removals,
     RunFilter,
     Snapshots,
@@ -22,7 +26,7 @@ from duckstring.ports import (
 )
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunAnswer, RunRow, RunsAnswer
+    from duckstring.model.answers import AttemptRow, AuditRow, RunAnswer, RunRow, RunsAnswer
 
 NOT_BEGUN = "not begun"
 _PUBLISHED = frozenset({"success", "removal", "rollback"})
@@ -39,13 +43,14 @@ class RunNotFoundError(OperatorError):
         )
 
 
-def runs(
+def runs(  # noqa: PLR0913 - each is a port of its own
     asked: RunsRequest,
     *,
     catalog: Catalog,
     removals: Removals,
     states: StateReader,
     history: HistoryReader,
+    operated: Operated,
     clock: Clock,
 ) -> RunsAnswer:
     """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its
@@ -57,6 +62,8 @@ def runs(
     pond = asked.pond
     line = find_ever_deployed(catalog, removals, pond, asked.major) if pond else None
     only = run_filter(asked, line, history, clock, status=asked.status)
+    if asked.tags is not None:
+        only = replace(only, ponds=tag.selected(operated.read().tags, asked.tags))
     if asked.status == "running":
         lines = {line} if line else set(catalog.releases())
         return {"runs": _running(lines, states, history, only)[: asked.limit]}
@@ -131,9 +138,11 @@ def _found(line: Line, number: int, history: HistoryReader, clock: Clock) -> Run
     return row
 
 
-def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> RunAnswer:
-    """One run and its attempts, with their errors in full, and the tables that it published as they
-    were.
+def show_run(
+    run: str, *, history: HistoryReader, snapshots: Snapshots, audits: Audits, clock: Clock
+) -> RunAnswer:
+    """One run and its attempts, with their errors in full, the tables that it published as they
+    were, and who asked for it.
 
     Raises:
         OperatorError: the text does not name a run, or there is no such run.
@@ -146,6 +155,33 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
         "run": row,
         "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)],
         "older_tables": older,
+        "asked_by": _asked_by(row, audits),
+    }
+
+
+def _asked_by(row: RunRow, audits: Audits) -> list[AuditRow]:
+    """What people asked for that a run answers. A demand keeps its epoch on its way up, so those
+    who asked lines below are found by it. What an event asked for is in the row itself.
+    """
+    own, asked = row.get("said_at"), row.get("asked") or []
+    epochs = [from_text(text) for text in dict.fromkeys((own, *asked)) if text]
+    found = [audit.told(one) for one in audits.at(epochs)] if epochs else []
+    if own and (row.get("by") or row.get("note")) and not any(one["at"] == own for one in found):
+        found.insert(0, _of_event(row, own))
+    return found
+
+
+def _of_event(row: RunRow, at: str) -> AuditRow:
+    return {
+        "at": at,
+        "by": row.get("by"),
+        "proven": False,
+        "via": None,
+        "what": row.get("wanted") or "",
+        "ponds": [row["pond"]],
+        "note": row.get("note"),
+        "request": "",
+        "refused": None,
     }
 
 

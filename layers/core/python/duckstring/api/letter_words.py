@@ -41,6 +41,7 @@ from duckstring.engine.signals import (
     ExecutionEnded,
     GateOutcome,
     GateReached,
+    HoldSet,
     Ordered,
     PrioritySet,
     PullReceived,
@@ -63,6 +64,7 @@ from duckstring.engine.signals import (
 )
 from duckstring.engine.state import SourceReport
 from duckstring.model import staleness
+from duckstring.model.audits import short
 from duckstring.model.catalog import Release
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import Failure
@@ -92,9 +94,9 @@ def said(line: Line, signal: Signal) -> Said:  # noqa: C901, PLR0911, PLR0912, P
         case Deployed(release):
             return Said("a deploy", f"Version {release.version} was deployed.")
         case Triggered():
-            return Said(ASKED, _triggered(signal))
+            return Said(_by(signal.by, signal.note, ASKED), _triggered(signal))
         case Ordered(verb, epoch):
-            return Said(OPERATOR, f"control {verb}, at {at_of(epoch)}.")
+            return Said(_by(signal.by, signal.note), f"control {verb}, at {at_of(epoch)}.")
         case BudgetSet():
             return Said(OPERATOR, _budgets(signal))
         case ComputePinned(ripple, on, mib):
@@ -103,6 +105,9 @@ def said(line: Line, signal: Signal) -> Said:  # noqa: C901, PLR0911, PLR0912, P
             return Said(OPERATOR, f"Window {window.name} was added: {in_words(window)}.")
         case WindowRemoved(name):
             return Said(OPERATOR, f"Window {name} was removed.")
+        case HoldSet(at, on):
+            held = "held" if on else "held no longer"
+            return Said(_by(signal.by, signal.note), f"New runs are {held}, from {at_of(at)} on.")
         case PrioritySet(priority):
             return Said(OPERATOR, f"Its claims at limits have the priority {priority}.")
         case TokensGranted(limit, claims):
@@ -197,6 +202,11 @@ def done(line: Line, effect: Effect) -> str:  # noqa: C901, PLR0911, PLR0912 - o
             return f"Put the event {event} on the bus{why}."
         case _:
             assert_never(effect)
+
+
+def _by(by: str, note: str, unknown: str = OPERATOR) -> str:
+    """Who asked, and why, as far as it is known."""
+    return f"{short(by) or unknown}{f', {note!r}' if note else ''}"
 
 
 def _claims(claims: tuple[Claim, ...]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.journal import Chapter
 from duckstring.model.as_of import Kept
+from duckstring.model.audits import Audit, AuditFilter
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import FunctionSize
 from duckstring.model.iceberg import Database
@@ -19,6 +20,7 @@ from duckstring.model.lake import Exported
 from duckstring.model.lineage import Lineage
 from duckstring.model.names import Line
 from duckstring.model.permits import AttemptName
+from duckstring.model.said import NOBODY, Said
 from duckstring.model.settings import Settings
 from duckstring.ports import (
     Arrivals,
@@ -29,6 +31,7 @@ from duckstring.ports import (
     HistoryReader,
     LimitReader,
     Mailbox,
+    Operated,
     Removals,
     Snapshots,
     StateReader,
@@ -137,9 +140,35 @@ class IcebergReader(Protocol):
         """What is known of them, by name."""
 
 
+class Audits(Protocol):
+    """What is written down of changes that somebody asked for."""
+
+    def record(self, audit: Audit) -> None:
+        """Write one down, before the change is made."""
+
+    def refused(self, audit: Audit) -> None:
+        """Add to one why nothing was changed."""
+
+    def of_pond(self, pond: str, only: AuditFilter) -> Sequence[Audit]:
+        """What was asked of a Pond, newest first."""
+
+    def of_all(self, now: Instant, only: AuditFilter) -> Sequence[Audit]:
+        """What was asked of anything, newest first (as far back as 14 months)."""
+
+    def at(self, epochs: Sequence[Instant]) -> Sequence[Audit]:
+        """What was asked at exactly these instants."""
+
+
+class Callers(Protocol):
+    """Who sends a request."""
+
+    def who(self, proof: Mapping[str, object], bound_to: str) -> str:
+        """The ARN of who has signed a proof that is bound to a request. Empty: it is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiPorts:
-    """What the api needs from outside."""
+    """What the api needs from outside. ``said``: who asks for the change that is made now."""
 
     settings: Settings
     catalog: Catalog
@@ -161,6 +190,10 @@ class ApiPorts:
     executions: ExecutionReader
     mailbox: Mailbox
     clock: Clock
+    operated: Operated
+    audits: Audits
+    callers: Callers
+    said: Said = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +210,7 @@ class DeployPorts:
     mailbox: Mailbox
     clock: Clock
     function: FunctionSize
+    operated: Operated
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +226,17 @@ class RemovePorts:
 
 @dataclass(frozen=True, slots=True)
 class ControlPorts:
-    """What an operator's verb needs from outside."""
+    """What an operator's verb needs from outside. ``said``: who uses it; None: nobody is known."""
 
     catalog: Catalog
     states: StateReader
     mailbox: Mailbox
     clock: Clock
+    said: Said | None = None
+
+    def asked(self) -> Said:
+        """Who asks, and when: the epoch of what is asked."""
+        return self.said or Said(self.clock.now())
 
 
 @dataclass(frozen=True, slots=True)

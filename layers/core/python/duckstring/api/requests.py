@@ -28,6 +28,7 @@ MOST_STEPS = 5000
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
 Action = Literal["add", "list", "remove"]
 LimitAction = Literal["set", "list", "remove"]
+Switch = Literal["on", "off", "status"]
 Asked = TypeVar("Asked", bound=Struct)
 
 _RETRIES = f"whole numbers from 0 to {MOST_RETRIES}"
@@ -54,6 +55,15 @@ Lines = Annotated[
     list[Text],
     Meta(max_length=MOST_LINES, description=f"a list of at most {MOST_LINES} lines"),
 ]
+SomeLines = Annotated[
+    list[Text],
+    Meta(
+        min_length=1,
+        max_length=MOST_LINES,
+        description=f"a list of 1 to {MOST_LINES} lines, such as sales@1",
+    ),
+]
+TagMap = Annotated[dict[str, str], Meta(description="an object of texts")]
 Schemas = Annotated[
     list[Text],
     Meta(
@@ -94,6 +104,43 @@ class DeployRequest(Struct, frozen=True):
 
     ponds: Annotated[list[Uploaded], Meta(description=_PACKAGES)]
     overwrite: bool = False
+
+
+class BatchRequest(Struct, frozen=True):
+    """``batch``: a verb or a trigger for many lines."""
+
+    lines: SomeLines
+    verb: Verb | None = None
+    kind: Text | None = None
+    bound: object = None
+
+
+class TagRequest(Struct, frozen=True):
+    """``tag``. Without ``put`` and ``remove`` it only shows the tags; without a Pond, those of
+    all.
+    """
+
+    pond: Text | None = None
+    put: TagMap | None = None
+    remove: list[Text] | None = None
+
+
+class AuditRequest(Struct, frozen=True):
+    """``audit``. ``since`` and ``before`` are instants: the second is the ``next`` of the answer
+    before.
+    """
+
+    pond: Text | None = None
+    since: Text | None = None
+    before: Text | None = None
+    by: Text | None = None
+    limit: Limit = 50
+
+
+class MaintenanceRequest(Struct, frozen=True):
+    """``maintenance``."""
+
+    action: Switch
 
 
 class TriggerRequest(Struct, frozen=True):
@@ -173,16 +220,21 @@ class StaleRequest(Struct, frozen=True):
 
 
 class StatusRequest(Struct, frozen=True):
-    """``status``. ``lines``: only these of all. ``after``: the ``next`` of the answer before."""
+    """``status``. ``lines``: only these of all. ``tags``: only lines of Ponds that have all these.
+    ``after``: the ``next`` of the answer before.
+    """
 
     pond: str | None = None
     major: Major | None = None
     lines: Lines | None = None
+    tags: TagMap | None = None
     after: Text | None = None
 
 
 class RunsRequest(Struct, frozen=True):
-    """``runs``. ``since`` and ``until`` are instants, ``before`` is a run."""
+    """``runs``. ``since`` and ``until`` are instants, ``before`` is a run. ``tags``: only runs of
+    Ponds that have all these.
+    """
 
     pond: str | None = None
     major: Major | None = None
@@ -190,6 +242,7 @@ class RunsRequest(Struct, frozen=True):
     since: str | None = None
     until: str | None = None
     before: str | None = None
+    tags: TagMap | None = None
     limit: Limit = 20
 
 

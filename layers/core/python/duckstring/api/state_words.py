@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from duckstring.api.letter_words import at_of, failure_of, release_of, report_of
 from duckstring.api.status import word_for
 from duckstring.engine.state import PondState, RippleState, Run, SourceView, Tide, Trigger
+from duckstring.model.audits import short
 from duckstring.model.durations import duration_in_words
 from duckstring.model.instants import NEVER, ZERO, Instant
+from duckstring.model.said import Said
 from duckstring.model.staleness import Watch
 from duckstring.model.staleness import in_words as age_in_words
 from duckstring.model.windows import in_words
@@ -97,6 +99,8 @@ def _wanted(state: PondState) -> Iterator[_Fact]:
         ("asked for as of", ", ".join(at_of(one) for one in sorted(state.targets))),
         ("forced", "yes" if state.force else ""),
         ("asleep", "yes" if state.asleep else ""),
+        ("new runs", f"held since {at_of(state.hold.at)}" if state.hold.on else ""),
+        *((f"last {kind}", _said(one)) for kind, one in sorted(state.said.items())),
     )
     yield from _dates(
         ("newer output is asked for since", state.pull),
@@ -119,6 +123,11 @@ def _trouble(state: PondState) -> Iterator[_Fact]:
         ("tries again at", state.retry_at),
         ("too old since", state.watch.stale if state.watch else None),
     )
+
+
+def _said(said: Said) -> str:
+    note = f", {said.note!r}" if said.note else ""
+    return f"at {at_of(said.at)} by {short(said.by) or 'somebody'}{note}"
 
 
 def _watch(watch: Watch) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from duckstring.api import stale, windows
+from duckstring.api import stale, tag, windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
 from duckstring.api.limits import read as read_limits
 from duckstring.api.limits import told as told_limits
@@ -29,12 +29,15 @@ from duckstring.engine.state import (
 from duckstring.engine.tokens import awaited
 from duckstring.engine.why import short_sources
 from duckstring.errors import StateConflictError
+from duckstring.model import commands
+from duckstring.model.audits import short
 from duckstring.model.catalog import Release
 from duckstring.model.checks import warning_to_object
 from duckstring.model.find import find
 from duckstring.model.graph import in_order
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
+from duckstring.model.said import Hold, Said
 from duckstring.model.values import replace
 from duckstring.model.windows import minute_in_words
 from duckstring.ports import (
@@ -43,6 +46,7 @@ from duckstring.ports import (
     Clock,
     HistoryReader,
     LimitReader,
+    Operated,
     StateReader,
 )
 
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
         AttemptRow,
         Demand,
         FailureRow,
+        HoldTold,
         LineState,
         LineStatus,
         LineStatusWord,
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
         RunningRipple,
         RunningRun,
         RunsOn,
+        SaidTold,
         SourceState,
         StatusAnswer,
         TriggerState,
@@ -82,6 +88,7 @@ def status(  # noqa: PLR0913 - each is a port of its own
     limits: LimitReader,
     history: HistoryReader,
     attempts: AttemptReader,
+    operated: Operated,
     clock: Clock,
 ) -> StatusAnswer:
     """Every line, or one (of a major, or of the highest), or some of all lines, Sources first.
@@ -97,7 +104,11 @@ def status(  # noqa: PLR0913 - each is a port of its own
     pond, only = asked.pond, asked.lines
     releases = catalog.releases()
     order = (find(releases, pond, asked.major).line,) if pond else in_order(releases)
-    lines = order if only is None else tuple(line for line in order if line in only)
+    set_by_operators = operated.read()
+    tags, ponds = set_by_operators.tags, tag.selected(set_by_operators.tags, asked.tags)
+    lines = tuple(
+        line for line in order if (only is None or line in only) and tag.is_of(line, ponds)
+    )
     now = clock.now()
 
     def told(part: Sequence[Line]) -> Iterator[LineStatus]:
@@ -109,9 +120,15 @@ def status(  # noqa: PLR0913 - each is a port of its own
         for line in part:
             rows = rows_of(held[line], attempts) if pond else None
             state = describe(held[line], releases.get(line), now, deployed=releases, rows=rows)
-            yield {**state, "last_run": last.get(line)}
+            its_tags = dict(tags.get(parse_line(line)[0], {}))
+            yield {**state, "last_run": last.get(line), "tags": its_tags}
 
-    answer: StatusAnswer = {"now": to_text(now), "lines": []}
+    hold = set_by_operators.hold
+    answer: StatusAnswer = {
+        "now": to_text(now),
+        "lines": [],
+        "maintenance": hold_told(hold) if hold.on else None,
+    }
     if asked.after is None:
         answer["limits"] = told_limits(read_limits(limits), releases)
     if only is not None:
@@ -197,7 +214,40 @@ def describe(
         "rows": sum(version.rows for version in state.tables.values()),
         "warnings": [warning_to_object(one) for one in state.warnings],
         "priority": state.priority,
+        "held": hold_told(state.hold) if state.hold.on else None,
+        "said": {kind: _said(said) for kind, said in sorted(state.said.items())},
     }
+
+
+def hold_told(hold: Hold) -> HoldTold:
+    """A hold in the form of docs/protocol.md."""
+    return {"at": to_text(hold.at), "by": hold.by or None, "note": hold.note or None}
+
+
+def _said(said: Said) -> SaidTold:
+    return {"at": to_text(said.at), "by": said.by or None, "note": said.note or None}
+
+
+def hold_in_words(hold: Hold) -> str:
+    """``maintenance by alice@laptop since 2030-01-01 12:00 UTC: new warehouse``."""
+    by = f" by {short(hold.by)}" if hold.by else ""
+    since = minute_in_words(hold.at.replace(microsecond=0))
+    return f"maintenance{by} since {since}" + (f": {hold.note}" if hold.note else "")
+
+
+def in_words(said: Said, *, unknown: str = "an operator") -> str:
+    """``alice@laptop (new warehouse)``: who said something, and why."""
+    by = short(said.by) or unknown
+    return f"{by} ({said.note})" if said.note else by
+
+
+def held_warnings(state: PondState) -> list[str]:
+    """That what is asked of a line waits until new runs are no longer held."""
+    if not state.hold.on:
+        return []
+    why = hold_in_words(state.hold)
+    kept = f"What you ask for is kept, and runs after: {commands.MAINTENANCE_OFF}"
+    return [f"{state.line} starts no run now ({why}). {kept}"]
 
 
 def word_for(state: PondState, release: Release | None) -> LineStatusWord:
@@ -256,12 +306,21 @@ def _reason(
     )
     if word == "idle" and ahead and isinstance(state.trigger, Tide):
         return f"{ahead}: its Tide asks for nothing until then"
-    if word != "waiting":
-        return state.reason
+    if word != "waiting" or state.hold.on:
+        return f"held: {hold_in_words(state.hold)}" if word == "waiting" else _down_reason(state)
     short = [_wanting(view, deployed) for view in short_sources(state)]
     if short:
         return f"waits for {', '.join(short)}" + (f"; {ahead}" if ahead else "")
     return windows.why_waiting(state, now)
+
+
+def _down_reason(state: PondState) -> str:
+    """Why it is down; of a kill also who did it, and why."""
+    said = state.said.get("kill")
+    if state.health != "killed" or said is None:
+        return state.reason
+    by = f" by {short(said.by)}" if said.by else ""
+    return f"{state.reason}{by}" + (f": {said.note}" if said.note else "")
 
 
 def _wanting(view: SourceView, deployed: Collection[Line] | None) -> str:

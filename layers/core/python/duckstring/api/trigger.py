@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from duckstring.api.in_flight import named, runs_of, waiting_release
 from duckstring.api.ports import ControlPorts
 from duckstring.api.post import post_and_wait
+from duckstring.api.status import held_warnings
 from duckstring.engine.signals import Triggered
 from duckstring.engine.state import Down, PondState
 from duckstring.model import commands, graph
@@ -42,17 +43,17 @@ def trigger(
     line = release.line
     seen = ports.states.read([line]).get(line)
     before = seen.state if seen else PondState(line)
-    epoch = ports.clock.now()
+    said = ports.asked()
     posted = post_and_wait(
         line,
-        Triggered(known, epoch, window),
+        Triggered(known, said.at, window, said.by, said.note),
         mailbox=ports.mailbox,
         states=ports.states,
         clock=ports.clock,
     )
     return {
         "line": line,
-        "epoch": to_text(epoch),
+        "epoch": to_text(said.at),
         "warnings": _warnings(known, before, release, ports.catalog),
         "applied": posted.applied,
     }
@@ -64,6 +65,7 @@ def _warnings(kind: TriggerKind, state: PondState, release: Release, catalog: Ca
             *_kept(state, catalog),
             *_waiting_warnings(state, release),
             *_absent(release, catalog),
+            *held_warnings(state),
         ]
     return [] if state.trigger else [f"{state.line} had no Wave or Tide."]
 

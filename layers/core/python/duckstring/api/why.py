@@ -28,6 +28,7 @@ from duckstring.engine.causes import (
     DeployWaits,
     Failed,
     ForceWaits,
+    Held,
     LineCauses,
     NotReceived,
     RetryAt,
@@ -228,6 +229,8 @@ def _cause(state: PondState, cause: Cause, now: Instant, row: RunRow | None) -> 
 def _since(cause: Cause, row: RunRow | None) -> Instant | None:
     """When it began. ``row``: of a run of the line, perhaps of the one that failed."""
     match cause:
+        case Held(hold):
+            return hold.at
         case Failed(run) if row and row["number"] == run and row["finished"]:
             return from_text(row["finished"])
         case Busy(_, _, since) | NotReceived(since) | WaitsForToken(since=since):

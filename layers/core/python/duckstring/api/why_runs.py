@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from duckstring.api import why_words
+from duckstring.api.status import in_words
 from duckstring.engine.causes import Origin
 from duckstring.engine.state import PondState, Run, Tide
 from duckstring.model.durations import duration_in_words
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
+from duckstring.model.said import Said
 
 if TYPE_CHECKING:
     from duckstring.model.answers import DemandTold, RunningRipple, RunRow
@@ -43,12 +45,35 @@ def demand_of(
     )
     return {
         "kind": origin.kind,
-        "text": f"{_demand(state, origin, of, now)}{unsure}{via}.{_BY_WHOM.get(origin.kind, '')}",
+        "text": f"{_demand(state, origin, of, now)}{unsure}{via}.{_by_whom(origin, of)}",
         "line": origin.line,
         "at": to_text(origin.at) if origin.at else None,
         "via": list(origin.via),
         "sure": origin.sure,
     }
+
+
+def _said(origin: Origin, of: PondState) -> Said | None:
+    """Who asked, by the line's own word. Its last Tap or Pulse may be another one than this."""
+    match origin.kind:
+        case "wave" | "tide":
+            return of.said.get("trigger")
+        case "tap" | "pulse":
+            said = of.said.get(origin.kind)
+            return said if said and said.at == origin.at else None
+        case "force" | "wake":
+            return of.said.get(origin.kind)
+        case "retry" | "unknown":
+            return None
+
+
+def _by_whom(origin: Origin, of: PondState) -> str:
+    if origin.kind in {"force", "wake"}:
+        return ""
+    if said := _said(origin, of):
+        did = "set it" if origin.kind in {"wave", "tide"} else "asked for it"
+        return f" {in_words(said)} {did}."
+    return _BY_WHOM.get(origin.kind, "")
 
 
 def _demand(state: PondState, origin: Origin, of: PondState, now: Instant) -> str:
@@ -57,7 +82,8 @@ def _demand(state: PondState, origin: Origin, of: PondState, now: Instant) -> st
         case "force" | "wake":
             woke = "woke" if state.end_f > NEVER else "woke (or forced)"  # never run: it is woken
             did = "forced" if origin.kind == "force" else woke
-            return f"An operator {did} {origin.line}"
+            said = _said(origin, of)
+            return f"{in_words(said) if said else 'An operator'} {did} {origin.line}"
         case "retry":
             failed = run_key(state.line, state.failed_run) if state.failed_run else "a run"
             return f"It tries again after {failed} failed"

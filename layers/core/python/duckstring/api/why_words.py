@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from duckstring.api.in_flight import named
+from duckstring.api.status import hold_in_words, in_words
 from duckstring.engine.causes import (
     Asleep,
     Blocked,
@@ -19,6 +20,7 @@ from duckstring.engine.causes import (
     Due,
     Failed,
     ForceWaits,
+    Held,
     Killed,
     Lags,
     NotAsked,
@@ -32,7 +34,7 @@ from duckstring.engine.causes import (
     WaitsForToken,
     WindowClosed,
 )
-from duckstring.engine.state import PondState, Tide
+from duckstring.engine.state import PondState, SaidKind, Tide
 from duckstring.model import commands
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.durations import duration_in_words
@@ -64,7 +66,9 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
         case NotKept():
             return f"What {line} was like then is not kept."
         case Killed():
-            return f"{line} was killed by an operator."
+            return f"{line} was killed by {_whose(state, 'kill')}."
+        case Held(hold):
+            return f"New runs of {line} are held: {hold_in_words(hold)}."
         case Failed():
             return _failed(line, cause, f" {duration(now - since)} ago" if since else "")
         case RetryAt(at, asks=False):
@@ -74,7 +78,9 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
                 f"{line} asks its Sources {_future(at, now)} for something newer to try again with."
             )
         case Asleep():
-            return f"{line} was put to sleep, and nobody has asked for it since."
+            slept = _whose(state, "sleep", unknown="")
+            by = f" by {slept}" if slept else ""
+            return f"{line} was put to sleep{by}, and nobody has asked for it since."
         case Blocked(source, down):
             how = f"was {down.why}" if down.why != "failed" else "failed"
             if down.root == source:
@@ -111,6 +117,12 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
             assert_never(cause)
 
 
+def _whose(state: PondState, kind: SaidKind, *, unknown: str = "an operator") -> str:
+    """``alice@laptop (new warehouse)``."""
+    said = state.said.get(kind)
+    return in_words(said, unknown=unknown) if said else unknown
+
+
 _fresh = "its output is fresh enough"
 
 
@@ -121,6 +133,8 @@ def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, P
     match cause:
         case NotDeployed():
             return [_way(f"Deploy {pond}", commands.DEPLOY)]
+        case Held():
+            return [_way("Let new runs start again", commands.MAINTENANCE_OFF)]
         case NotReceived() | Due():
             return [_way("It takes seconds. If it lasts, see whether something is lost", _DOCTOR)]
         case Killed():

@@ -11,6 +11,7 @@ from duckstring.engine.state import Down
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
+from duckstring.model.said import Hold
 from duckstring.model.values import Tagged, Value
 from duckstring.model.windows import Occurrence
 
@@ -51,6 +52,12 @@ class RetryAt(Tagged, frozen=True):
 
     at: Instant
     asks: bool
+
+
+class Held(Tagged, frozen=True):
+    """New runs are held in the whole Catchment, as the line has heard: maintenance."""
+
+    hold: Hold
 
 
 class Asleep(Tagged, frozen=True):
@@ -167,6 +174,7 @@ Cause = (
     | Killed
     | Failed
     | RetryAt
+    | Held
     | Asleep
     | Blocked
     | NotAsked

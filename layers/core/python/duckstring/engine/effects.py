@@ -19,6 +19,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.limits import USUAL_PRIORITY
 from duckstring.model.names import Line
+from duckstring.model.said import Said
 from duckstring.model.shares import Wanted
 from duckstring.model.values import Tagged, Value
 from duckstring.model.windows import Window
@@ -209,7 +210,8 @@ class RecordRun(Tagged, frozen=True):
 
     ``pins`` and ``wanted``: what a run that begins reads, and what it began for. ``used``: what the
     orchestrator's work for the line has used until the run ended. The orchestrator puts it in.
-    ``warnings``: of its checks.
+    ``warnings``: of its checks. ``said``: who asked this very line for it. ``asked``: the epochs
+    that it was asked for, by which those who asked other lines are found.
     """
 
     run: int
@@ -225,6 +227,8 @@ class RecordRun(Tagged, frozen=True):
     wanted: Wanted | Literal[""] = ""
     used: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[CheckWarning, ...] = ()
+    said: Said | None = None
+    asked: tuple[Instant, ...] = ()
 
 
 class RecordAttempt(Tagged, frozen=True):
@@ -242,7 +246,7 @@ class RecordAttempt(Tagged, frozen=True):
 
 class Announce(Tagged, frozen=True):
     """Put an event of this line on the Catchment's bus. ``warnings``: the checks that warn of what
-    the run has published.
+    the run has published. ``by`` and ``note``: who did it, and why.
     """
 
     event: PondEvent
@@ -251,6 +255,8 @@ class Announce(Tagged, frozen=True):
     run: int = 0
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    by: str = ""
+    note: str = ""
 
 
 Effect = (

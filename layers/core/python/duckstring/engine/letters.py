@@ -18,6 +18,7 @@ from duckstring.engine.effects import (
 from duckstring.engine.limits import GrantTokens, LimitSignal, LimitState, TokensClaimed
 from duckstring.engine.signals import (
     Deployed,
+    HoldSet,
     PullReceived,
     Removed,
     Signal,
@@ -30,7 +31,8 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import PondState, Stamp, bounded
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import to_text
-from duckstring.model.names import Address, limit_address
+from duckstring.model.names import Address, Line, limit_address
+from duckstring.model.said import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,16 @@ def announcement(release: Release) -> Letter:
     """The ``Deployed`` letter of one selected release."""
     key = f"deployed:{release.line}:{release.version}:{release.sha256}:{to_text(release.deployed)}"
     return Letter(release.line, Deployed(release), key)
+
+
+def hold_signal(hold: Hold) -> HoldSet:
+    """The signal that tells a line of the Catchment's hold."""
+    return HoldSet(hold.at, hold.on, hold.by, hold.note)
+
+
+def hold_letter(line: Line, hold: Hold) -> Letter:
+    """The letter with that signal."""
+    return Letter(line, hold_signal(hold), f"hold:{line}:{to_text(hold.at)}")
 
 
 def removal_letter(removal: Removal) -> Letter:

@@ -17,6 +17,7 @@ from duckstring.model.checks import CHECK_FAILED
 from duckstring.model.events import PondEvent
 from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import NEVER, ZERO, Instant, just_after
+from duckstring.model.said import Said
 from duckstring.model.shares import Wanted
 from duckstring.model.values import replace
 from duckstring.model.windows import next_opening, open_now
@@ -68,7 +69,7 @@ def start_run(turn: Turn) -> bool:
     """Start a Pond Run if it is wanted and supplied."""
     if turn.pull is None and not turn.targets and turn.woken is None and turn.health == "ok":
         return False
-    if turn.release is None or turn.next_release is not None or turn.health == "killed":
+    if not _may_start(turn):
         return False
     if is_forcing(turn) or len(turn.runs) >= MOST_RUNS:
         return False
@@ -83,6 +84,16 @@ def start_run(turn: Turn) -> bool:
         return False
     _begin(turn, f)
     return True
+
+
+def _may_start(turn: Turn) -> bool:
+    """Whether any run may start. Nothing that is asked for is dropped if not."""
+    return (
+        turn.release is not None
+        and turn.next_release is None
+        and turn.health != "killed"
+        and not turn.hold.on
+    )
 
 
 def room(turn: Turn) -> tuple[bool, bool]:
@@ -143,13 +154,7 @@ def start_forced(turn: Turn) -> bool:
     """Run again at the published freshness, once nothing is in flight. The freshness does not
     advance, and no Sink runs because of it.
     """
-    if (
-        not turn.force
-        or turn.runs
-        or turn.release is None
-        or turn.next_release is not None
-        or turn.health == "killed"
-    ):
+    if not turn.force or turn.runs or not _may_start(turn):
         return False
     turn.force = False
     abandon_failure(turn)
@@ -262,8 +267,31 @@ def _launch(turn: Turn, run: Run) -> None:
             for name, ripple in turn.ripples.items()
         }
     )
-    row = RecordRun(run.number, run.f, run.version, "running", run.started)
-    turn.emit(replace(row, pins=run.pins, wanted=_wanted(turn, run)))
+    turn.emit(
+        _with_why(turn, run, RecordRun(run.number, run.f, run.version, "running", run.started))
+    )
+
+
+def _with_why(turn: Turn, run: Run, row: RecordRun) -> RecordRun:
+    """The row of a run that begins, with what it reads, what it began for, and who asked."""
+    wanted = _wanted(turn, run)
+    asked = {at for at in (run.pull, run.target) if at is not None and at > NEVER}
+    said = _who_said(turn, run, wanted)
+    return replace(row, pins=run.pins, wanted=wanted, said=said, asked=tuple(sorted(asked)))
+
+
+def _who_said(turn: Turn, run: Run, wanted: Wanted) -> Said | None:
+    """Who asked this very line. None: nobody did, or who it was is not known."""
+    match wanted:
+        case "tide" | "wave":
+            return turn.said.get("trigger")
+        case "push":
+            said = turn.said.get("pulse")
+            return said if said and said.at == run.target else None
+        case "pull":
+            return None
+        case _:
+            return turn.said.get(wanted)
 
 
 def _wanted(turn: Turn, run: Run) -> Wanted:
@@ -304,7 +332,7 @@ def _pass(turn: Turn, run: Run) -> None:
         turn.put_ripple(replace(ripple, start_f=run.f, end_f=run.f, pull=False, targets=()))
     _advance(turn, run, changed=False)
     row = RecordRun(run.number, run.f, run.version, "pass", run.started, turn.now, changed=False)
-    turn.emit(replace(row, pins=run.pins, wanted=_wanted(turn, run)))
+    turn.emit(_with_why(turn, run, row))
     pull_again(turn)
 
 

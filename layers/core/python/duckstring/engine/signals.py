@@ -36,12 +36,14 @@ class Deployed(Tagged, frozen=True):
 
 class Triggered(Tagged, frozen=True):
     """An operator or an event asked for something. ``epoch`` was minted where the request was
-    made.
+    made. ``by`` and ``note``: who asked, and why.
     """
 
     kind: TriggerKind
     epoch: Instant
     bound: timedelta | None = None
+    by: str = ""
+    note: str = ""
 
 
 class PullReceived(Tagged, frozen=True):
@@ -159,10 +161,25 @@ class AlarmRang(Tagged, frozen=True):
 
 
 class Ordered(Tagged, frozen=True):
-    """An operator used a verb on this line. ``epoch`` was minted where the request was made."""
+    """An operator used a verb on this line. ``epoch`` was minted where the request was made.
+    ``by`` and ``note``: who did, and why.
+    """
 
     verb: Verb
     epoch: Instant
+    by: str = ""
+    note: str = ""
+
+
+class HoldSet(Tagged, frozen=True):
+    """New runs are held from ``at`` on, or no longer (``on`` False). Of two such facts the one with
+    the newer ``at`` counts.
+    """
+
+    at: Instant
+    on: bool = True
+    by: str = ""
+    note: str = ""
 
 
 class BudgetSet(Tagged, frozen=True):
@@ -278,6 +295,7 @@ Signal = (
     Deployed
     | Triggered
     | Ordered
+    | HoldSet
     | BudgetSet
     | PrioritySet
     | ComputePinned

@@ -19,6 +19,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, ZERO, Instant
 from duckstring.model.limits import REASON, REASON_ERROR, USUAL_PRIORITY, within
 from duckstring.model.names import Line
+from duckstring.model.said import NO_HOLD, Hold, Said
 from duckstring.model.staleness import StaleBound, Watch
 from duckstring.model.values import Tagged, Value, replace
 from duckstring.model.windows import Window
@@ -241,6 +242,8 @@ class Tide(Tagged, frozen=True):
 
 
 Trigger = Wave | Tide
+SaidKind = Literal["trigger", "tap", "pulse", "wake", "force", "sleep", "kill", "clear"]
+"""What somebody said: each verb, a Tap, a Pulse, and the standing trigger."""
 Health = Literal["ok", "failed", "killed"]
 
 
@@ -271,7 +274,8 @@ class PondState(Value, frozen=True):
     ``warnings``: of the checks of what is published. ``stale_bound``: an operator's, for how old
     the data may be; None: the Tide's counts, if there is one. ``watch``: the bound that counts.
     ``priority``: of its claims at limits, the highest first. ``claims_made``: the number of the
-    last claim.
+    last claim. ``said``: who used each verb last, and set the
+    trigger, if that is known. ``hold``: whether new runs are held, in the whole Catchment.
     """
 
     line: Line
@@ -331,6 +335,8 @@ class PondState(Value, frozen=True):
     positions: Mapping[str, Positions] = field(default_factory=dict)
     priority: int = USUAL_PRIORITY
     claims_made: int = 0
+    said: Mapping[SaidKind, Said] = field(default_factory=dict)
+    hold: Hold = NO_HOLD
 
     @property
     def blockers(self) -> tuple[SourceView, ...]:

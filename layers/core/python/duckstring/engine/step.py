@@ -7,7 +7,7 @@ sends the Sinks what has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import NamedTuple, assert_never
 
@@ -42,6 +42,7 @@ from duckstring.engine.signals import (
     Deployed,
     ExecutionEnded,
     GateReached,
+    HoldSet,
     Ordered,
     PrioritySet,
     PullReceived,
@@ -66,6 +67,7 @@ from duckstring.engine.state import (
     Health,
     PondState,
     RippleState,
+    SaidKind,
     SourceReport,
     SourceView,
     Stamp,
@@ -78,6 +80,9 @@ from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.instants import NEVER, Instant, just_after
 from duckstring.model.limits import MOST_PRIORITY, MOST_SINKS
 from duckstring.model.names import Line
+from duckstring.model.said import Said
+from duckstring.model.said import bounded as bounded_words
+from duckstring.model.triggers import TriggerKind
 from duckstring.model.values import replace
 
 _SKEW = timedelta(seconds=2)
@@ -87,6 +92,10 @@ still was meant for an older date.
 
 _SOON = timedelta(seconds=1)
 """The shortest time to an alarm. A new alarm must not be mistaken for the previous one."""
+
+
+_NOTED: Mapping[TriggerKind, SaidKind] = {"tap": "tap", "pulse": "pulse"}
+"""Triggers that are asked for once. All others change the standing one."""
 
 
 class Step(NamedTuple):
@@ -167,6 +176,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             _take_release(turn, signal.release)
         case Ordered():
             verbs.obey(turn, signal)
+        case HoldSet():
+            verbs.hold(turn, signal)
         case BudgetSet():
             verbs.set_budgets(turn, signal)
         case PrioritySet():
@@ -240,6 +251,9 @@ def _take_report(turn: Turn, signal: SourceTold) -> None:
 
 def _trigger(turn: Turn, asked: Triggered) -> None:
     runs.wake_up(turn, unless=asked.kind == "remove")
+    turn.note(
+        _NOTED.get(asked.kind, "trigger"), bounded_words(Said(asked.epoch, asked.by, asked.note))
+    )
     match asked.kind:
         case "tap":
             is_answered = (

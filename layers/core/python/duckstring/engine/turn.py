@@ -20,6 +20,7 @@ from duckstring.engine.state import (
     Positions,
     RippleState,
     Run,
+    SaidKind,
     SourceView,
     Stamp,
     Trigger,
@@ -30,6 +31,7 @@ from duckstring.model.compute import Pin
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.said import Hold, Said
 from duckstring.model.staleness import StaleBound, Watch
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
@@ -110,6 +112,8 @@ class Turn:
     positions: Mapping[str, Positions]
     priority: int
     claims_made: int
+    said: Mapping[SaidKind, Said]
+    hold: Hold
 
     def __init__(self, state: PondState, now: Instant) -> None:
         """Start to work on ``state``."""
@@ -125,6 +129,13 @@ class Turn:
         self.__dict__ = asdict(state)
         self.starved = _starved(self.sources)
         self.voice = self.may_ask
+
+    def note(self, kind: SaidKind, said: Said) -> None:
+        """Remember who said something last. Words of nobody make those before them forgotten."""
+        if said.by or said.note:
+            self.said = {**self.said, kind: said}
+        elif kind in self.said:
+            self.said = {held: one for held, one in self.said.items() if held != kind}
 
     def start_over(self, state: PondState) -> None:
         """Forget everything that is not in ``state``, which must be a new state that nothing else

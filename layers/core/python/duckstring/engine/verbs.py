@@ -23,11 +23,12 @@ from duckstring.engine.effects import (
 )
 from duckstring.engine.ripples import call_on_kill
 from duckstring.engine.runs import abandon_failure
-from duckstring.engine.signals import BudgetSet, Ordered
+from duckstring.engine.signals import BudgetSet, HoldSet, Ordered
 from duckstring.engine.state import Down, PondState, Run, SourceReport
 from duckstring.engine.turn import Turn
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, just_after
+from duckstring.model.said import Hold, Said, bounded
 from duckstring.model.values import replace
 from duckstring.model.windows import MOST_WINDOWS, Window, overlap
 
@@ -37,6 +38,7 @@ def obey(turn: Turn, order: Ordered) -> None:
     if turn.release is None:
         return
     turn.asleep = False
+    turn.note(order.verb, bounded(Said(order.epoch, order.by, order.note)))
     match order.verb:
         case "wake":
             _wake(turn, order.epoch)
@@ -95,7 +97,9 @@ def _kill(turn: Turn) -> None:
     _stop_runs(turn, "An operator killed it.")
     _drop_demand(turn)
     turn.health, turn.failure, turn.retry_at = "killed", None, None
-    turn.emit(Announce("killed", previous, turn.end_f, reason=f"{turn.line} was killed"))
+    said = turn.said.get("kill", Said())
+    reason = f"{turn.line} was killed"
+    turn.emit(Announce("killed", previous, turn.end_f, reason=reason, by=said.by, note=said.note))
 
 
 def _stop_runs(turn: Turn, why: str) -> None:
@@ -129,6 +133,13 @@ def _record_kills(turn: Turn, run: Run, why: str) -> None:
         # undone.
         if last := attempt.number if attempt.dispatched else attempt.number - 1:
             call_on_kill(turn, run, ripple.name, last, tried=attempt.tried)
+
+
+def hold(turn: Turn, held: HoldSet) -> None:
+    """Hold new runs, or let them start again. What is asked for meanwhile is kept."""
+    if held.at > turn.hold.at:
+        said = bounded(Said(held.at, held.by, held.note))
+        turn.hold = Hold(held.at, held.on, said.by, said.note)
 
 
 def set_budgets(turn: Turn, budgets: BudgetSet) -> None:

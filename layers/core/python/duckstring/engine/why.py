@@ -20,6 +20,7 @@ from duckstring.engine.causes import (
     Due,
     Failed,
     ForceWaits,
+    Held,
     Holder,
     Killed,
     Lags,
@@ -105,7 +106,11 @@ def hindrances(state: PondState, selected: Release | None, now: Instant) -> tupl
         return (NotReceived(selected.deployed),)
     if turn.health == "killed":
         return (Killed(), *_for_good(turn))
-    return _held(turn) or tuple(_after_failure(turn) if turn.health == "failed" else _healthy(turn))
+    if turn.hold.on and turn.health == "ok" and (turn.force or _is_wanted_now(turn)):
+        return (Held(turn.hold),)
+    found = _first(turn) or (_after_failure(turn) if turn.health == "failed" else _healthy(turn))
+    held = Held(turn.hold) if turn.hold.on else None
+    return tuple(held if held and isinstance(cause, Due) else cause for cause in found)
 
 
 def token_waits(state: PondState, limits: Mapping[str, LimitState]) -> Iterator[WaitsForToken]:
@@ -140,7 +145,7 @@ def _is_wanted(turn: Turn) -> bool:
     return _is_wanted_now(turn) or turn.kept is not None or turn.trigger is not None
 
 
-def _held(turn: Turn) -> tuple[Cause, ...]:
+def _first(turn: Turn) -> tuple[Cause, ...]:
     """What comes before any other run."""
     flying = tuple(sorted(turn.runs))
     if turn.next_release is not None and flying:

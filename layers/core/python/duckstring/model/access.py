@@ -33,6 +33,7 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "doctor"
             | "cost"
             | "why"
+            | "audit"
             | "replay"
         }:
             return "viewer"
@@ -40,17 +41,17 @@ def level_for(request: Mapping[str, object]) -> Level:
             {"op": "window" | "arrival" | "limit", "action": "list"}
             | {"op": "stale", "action": "show"}
             | {
+                "op": "maintenance",
+                "action": "status",
+            }
+            | {
                 "op": "remove" | "publish",
                 "dry": True,
             }
         ):
             return "viewer"
-        case {"op": "compute" | "priority"} if (
-            request.get("on") is None and request.get("priority") is None
-        ):
-            return "viewer"
-        case {"op": "failure-budget"} if (
-            request.get("immediate_retries") is None and request.get("source_retries") is None
+        case {"op": "compute" | "failure-budget" | "priority" | "tag" as op} if _only_shows(
+            op, request
         ):
             return "viewer"
         case {
@@ -63,10 +64,26 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "publish"
             | "priority"
             | "limit"
+            | "batch"
+            | "tag"
+            | "maintenance"
         }:
             return "operator"
         case _:
             return "deployer"
+
+
+_SET: Mapping[str, tuple[str, ...]] = {
+    "compute": ("on",),
+    "failure-budget": ("immediate_retries", "source_retries"),
+    "priority": ("priority",),
+    "tag": ("put", "remove"),
+}
+"""What these operations set. Without it they show what is set."""
+
+
+def _only_shows(op: str, request: Mapping[str, object]) -> bool:
+    return all(request.get(name) is None for name in _SET[op])
 
 
 def covers(level: Level, needed: Level) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from duckstring.model.retention import Reason
 
 
-FindingKind = Literal["deploy", "outbox", "alarm", "execution"]
+FindingKind = Literal["deploy", "outbox", "alarm", "execution", "hold"]
 WantedBy = Literal["force", "wake", "retry", "tap", "wave", "tide", "pulse", "unknown"]
 LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
 
@@ -226,7 +226,8 @@ class RunRow(TypedDict):
     """A row of run history. ``overflow``: where in S3 a message lies that is too long for a row.
 
     ``wanted``: what it began for. ``pins``: which snapshot of each Source it read. ``used``: what
-    the orchestrator and the state machine used for it. ``warnings``: of its checks.
+    the orchestrator and the state machine used for it. ``warnings``: of its checks. ``by``,
+    ``note`` and ``said_at``: who asked its line for it. ``asked``: the epochs asked for.
     """
 
     run: str
@@ -248,6 +249,10 @@ class RunRow(TypedDict):
     pins: NotRequired[Mapping[str, int] | None]
     used: NotRequired[Mapping[Kind, float] | None]
     warnings: NotRequired[list[WarningTold]]
+    by: NotRequired[str | None]
+    note: NotRequired[str | None]
+    said_at: NotRequired[str | None]
+    asked: NotRequired[list[str] | None]
 
 
 class Invocation(TypedDict):
@@ -371,6 +376,20 @@ class BoundTold(TypedDict):
     due: str | None
 
 
+class SaidTold(TypedDict):
+    """Who asked for something, when, and why. Null: it is not known. ``by`` is an ARN that AWS has
+    confirmed, what a machine calls its user (``alice@laptop``), or an event.
+    """
+
+    at: str
+    by: str | None
+    note: str | None
+
+
+class HoldTold(SaidTold):
+    """Who holds new runs in the whole Catchment: maintenance."""
+
+
 class LineState(TypedDict):
     """Everything about one line except its last run.
 
@@ -378,7 +397,8 @@ class LineState(TypedDict):
     ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
     ``asleep``: it was put to sleep, and nobody has asked for it since.
     ``warnings``: of the checks of what is published. ``bound``: how old the data may be.
-    ``priority``: of its claims at limits.
+    ``priority``: of its claims at limits. ``held``: maintenance, as far as the line has
+    heard. ``said``: who used each verb last, and set the trigger, as far as that is known.
     """
 
     line: str
@@ -411,6 +431,8 @@ class LineState(TypedDict):
     warnings: NotRequired[list[WarningTold]]
     bound: NotRequired[BoundTold | None]
     priority: NotRequired[int]
+    held: NotRequired[HoldTold | None]
+    said: NotRequired[dict[str, SaidTold]]
 
 
 class TokenTold(TypedDict):
@@ -436,15 +458,17 @@ class LimitTold(TypedDict):
 
 
 class LineStatus(LineState):
-    """A line and its last run."""
+    """A line, its last run, and the tags of its Pond."""
 
     last_run: RunRow | None
+    tags: NotRequired[dict[str, str]]
 
 
 class StatusAnswer(TypedDict):
     """``status``. ``order``: all lines that there are, where some of them were asked for.
     ``next``: there is more than one answer holds; ask again with it as ``after``. ``limits``: all,
     of the first answer.
+    ``maintenance``: who holds new runs in the Catchment, if somebody does.
     """
 
     now: str
@@ -452,6 +476,78 @@ class StatusAnswer(TypedDict):
     limits: NotRequired[list[LimitTold]]
     order: NotRequired[list[str]]
     next: NotRequired[str]
+    maintenance: NotRequired[HoldTold | None]
+
+
+class PondTags(TypedDict):
+    """A Pond and its tags."""
+
+    pond: str
+    tags: dict[str, str]
+
+
+class TagAnswer(TypedDict):
+    """``tag``: the Pond that was asked about, or all, by name."""
+
+    ponds: list[PondTags]
+
+
+class AuditRow(SaidTold):
+    """A change that somebody asked for. ``proven``: ``by`` is an ARN that AWS has confirmed.
+    ``via``: ``page``, or null. ``what``: the operation and its arguments, in words. ``ponds``:
+    which it was about; ``*``: the Catchment. ``request``: the id of the invocation that was asked.
+    ``refused``: why nothing was changed; null: it was carried out.
+    """
+
+    proven: bool
+    via: str | None
+    what: str
+    ponds: list[str]
+    request: str
+    refused: str | None
+
+
+class AuditAnswer(TypedDict):
+    """``audit``, newest first. ``next``: there may be older ones; ask again with it as
+    ``before``.
+    """
+
+    entries: list[AuditRow]
+    next: str | None
+
+
+class MaintenanceAnswer(TypedDict):
+    """``maintenance``. ``lines``: how many are deployed; ``not_received``: those that have not
+    heard it yet. ``runs``: what is in flight. ``waiting``: lines of which something is asked that
+    waits until new runs are no longer held.
+    """
+
+    on: bool
+    hold: HoldTold | None
+    lines: int
+    not_received: list[str]
+    runs: list[RunningRun]
+    waiting: list[str]
+
+
+class LineOutcome(TypedDict):
+    """What a ``batch`` did to one line. ``error``: why it did nothing; ``runs``: those that it
+    stopped. ``status`` and ``previous`` are null then.
+    """
+
+    line: str
+    applied: bool
+    previous: LineStatusWord | None
+    status: LineStatusWord | None
+    reason: str
+    runs: list[str]
+    error: Fault | None
+
+
+class BatchAnswer(TypedDict):
+    """``batch``, in the order that was asked for."""
+
+    outcomes: list[LineOutcome]
 
 
 CauseKind = Literal[
@@ -461,6 +557,7 @@ CauseKind = Literal[
     "killed",
     "failed",
     "retry_at",
+    "held",
     "asleep",
     "blocked",
     "not_asked",
@@ -653,11 +750,12 @@ class CostAnswer(TypedDict):
 
 
 class RunAnswer(TypedDict):
-    """``run``."""
+    """``run``. ``asked_by``: what people asked for that this run answers, as far as it is known."""
 
     run: RunRow
     attempts: list[AttemptRow]
     older_tables: list[OlderTable]
+    asked_by: NotRequired[list[AuditRow]]
 
 
 class DroppedTable(TypedDict):
@@ -1100,13 +1198,16 @@ class LineFinding(TypedDict):
 
 
 class DoctorAnswer(TypedDict):
-    """``doctor``: runs in flight, how many of them were looked at, and what was found."""
+    """``doctor``: runs in flight, how many of them were looked at, and what was found.
+    ``maintenance``: who holds new runs, if somebody does.
+    """
 
     now: str
     lines: int
     runs: int
     looked_at: int
     findings: list[LineFinding]
+    maintenance: NotRequired[HoldTold | None]
 
 
 class HelloAnswer(TypedDict):

@@ -15,9 +15,15 @@ DOCTOR = "duckstring doctor"
 ALL_LINES = "duckstring status --once"
 LIMITS = "duckstring limit list"
 REMOVE_LIMIT = "duckstring limit rm NAME"
+MAINTENANCE_OFF = "duckstring maintenance off"
 START = "duckstring catchment start"
 TIDE_EXAMPLE = "duckstring trigger tide reports 1d"
 WINDOW_HELP = "duckstring trigger window POND add --help"
+
+
+def maintenance(switch: str) -> str:
+    """Hold new runs, or let them start again."""
+    return f"duckstring maintenance {switch}"
 
 
 def status(line: Line) -> str:

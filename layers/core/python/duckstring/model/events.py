@@ -37,6 +37,8 @@ class PondDetail(TypedDict):
         run: the run, such as ``sales@1/42``, where it is about one.
         error: the failure's text, or why the line is blocked.
         warnings: the names of the checks that warn of what the run has published, if any does.
+        by: who did it, such as the ARN of who killed the line, if that is known.
+        note: why, in the words of who did it.
     """
 
     catchment: str
@@ -50,6 +52,8 @@ class PondDetail(TypedDict):
     run: NotRequired[str]
     error: NotRequired[str]
     warnings: NotRequired[list[str]]
+    by: NotRequired[str]
+    note: NotRequired[str]
 
 
 class TriggerDetail(TypedDict):
@@ -63,6 +67,7 @@ class TriggerDetail(TypedDict):
         bound: a Tide's, in seconds.
         epoch: when it was asked for, an instant in UTC that is not in the future; without it the
             time at which the event comes.
+        note: why, for those who look later.
     """
 
     pond: str
@@ -70,6 +75,7 @@ class TriggerDetail(TypedDict):
     major: NotRequired[int]
     bound: NotRequired[float]
     epoch: NotRequired[str]
+    note: NotRequired[str]
 
 
 Alert = Literal["failed", "killed", "stale", "recovered", "test"]

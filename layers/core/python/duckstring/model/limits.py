@@ -71,6 +71,8 @@ FOREIGN_TEXTS: Mapping[tuple[str, str], int] = {
     ("Down", "error"): 2_048,
     ("ExecutionEnded", "cause"): 65_536,
     ("CheckWarning", "message"): 2_048,
+    **{(kind, "by"): 1_024 for kind in ("Triggered", "Ordered", "HoldSet")},
+    **{(kind, "note"): 2_048 for kind in ("Triggered", "Ordered", "HoldSet")},
 }
 """UTF-8 bytes of the texts of others, by class and field: more than anybody of ours says. A
 worker's error has 200 characters and its message 6,000 bytes; the state machine cuts what AWS says
@@ -97,6 +99,11 @@ LAST_WORDS = 8_000
 """Kept of a failure in the row of an attempt whose worker could not write it: what AWS says of a
 crash.
 """
+
+BY = 300
+"""Kept of who asked for something. A session's ARN has 2 x 64 characters of names in it."""
+NOTE = 600
+"""Kept of the note that goes with it, and allowed of one."""
 
 MOST_SINKS = 1_500
 """That a line knows, of up to 100 bytes each. Each sends letters of its own."""

@@ -17,7 +17,7 @@ SCHEMA = 6
 1: a Source's report lay flat in its holder. 2: it is one value, and a state's text says ``form``.
 3: items say ``schema``. Items without it are of 1 or 2 (``adapters/aws/older.py``). 4: a table may
 have parts, a Ripple positions, a snapshot warnings of checks. 5: a Window may be a calendar rule.
-6: a line may have a declared bound of staleness, and a Ripple may use limits.
+6: a line may have a declared bound of staleness, and be held; a Ripple may use limits.
 """
 
 CALENDAR_SCHEMA = 5
@@ -29,6 +29,7 @@ LIMIT_SCHEMA = 6
 KIND_SCHEMAS: Mapping[str, int] = {
     "republished": 4,
     "stale_bound_set": 6,
+    "hold_set": 6,
     "tokens_claimed": 6,
     "tokens_granted": 6,
     "claims_asked": 6,
@@ -59,6 +60,9 @@ CHANGES = frozenset(
         "stale",
         "priority",
         "limit",
+        "batch",
+        "tag",
+        "maintenance",
     }
 )
 """The api's operations that change something. A command says which schema it knows, and an older

@@ -16,11 +16,13 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from duckstring.engine.letters import hold_signal
 from duckstring.engine.signals import (
     ClaimsAsked,
     ComputePinned,
     Deployed,
     GateReached,
+    HoldSet,
     PrioritySet,
     PullReceived,
     Removed,
@@ -441,4 +443,6 @@ def _contradicted(line: Line, signal: Signal, register: Register) -> str:
         one.line == line and one.at >= signal.at for one in register.removed(pond)
     ):
         return f"the catalog knows of no removal as of {to_text(signal.at)}"
+    if isinstance(signal, HoldSet) and signal != hold_signal(register.hold()):
+        return f"the Catchment's hold is another than that of {to_text(signal.at)}"
     return ""

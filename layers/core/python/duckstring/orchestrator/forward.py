@@ -19,8 +19,9 @@ from duckstring.errors import OperatorError
 from duckstring.model.events import TRIGGER_TYPE
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import Instant, from_text
-from duckstring.model.limits import LAST_WORDS, within
+from duckstring.model.limits import BY, LAST_WORDS, NOTE, within
 from duckstring.model.names import read_execution_name
+from duckstring.model.said import one_line
 from duckstring.model.triggers import read_trigger
 from duckstring.ports import Arrivals, Catalog, Clock
 
@@ -72,7 +73,7 @@ def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> L
     to = find_deployed(catalog, pond, major).line
     return Letter(
         to,
-        Triggered(kind, _epoch(detail.get("epoch"), now), bound),
+        Triggered(kind, _epoch(detail.get("epoch"), now), bound, _by(event), _note(detail)),
         key=f"trigger:{_identity(event)}",
         is_of_event=True,
     )
@@ -85,13 +86,25 @@ def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> l
     return [
         Letter(
             to,
-            Triggered(arrival.kind, now),
+            Triggered(arrival.kind, now, by=one_line(f"arrival {arrival.name}: {key}", BY)),
             key=f"arrival:{_identity(event)}:{to}:{arrival.name}",
             is_of_event=True,
         )
         for to, arrival in arrivals.of_bucket(bucket)
         if arrival.matches(key)
     ]
+
+
+def _by(event: Mapping[str, object]) -> str:
+    """``event of shop.orders in 123456789012``. Whoever puts an event chooses its source."""
+    account = event.get("account")
+    where = f" in {account}" if isinstance(account, str) and account else ""
+    return one_line(f"event of {event.get('source') or 'nobody'}{where}", BY)
+
+
+def _note(detail: Mapping[str, object]) -> str:
+    note = detail.get("note")
+    return one_line(note, NOTE) if isinstance(note, str) else ""
 
 
 def _part(detail: Mapping[str, object], part: str, name: str) -> str:

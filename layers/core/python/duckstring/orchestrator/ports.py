@@ -30,6 +30,7 @@ from duckstring.model.costs import Used
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.said import Hold
 from duckstring.model.windows import Window
 from duckstring.ports import Mailbox, Mark
 
@@ -254,6 +255,9 @@ class Register(Protocol):
 
     def removed(self, pond: str | None = None) -> Sequence[Removal]:
         """The lines of a Pond that were ever removed."""
+
+    def hold(self) -> Hold:
+        """Whether new runs are held in the whole Catchment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from duckstring.ports import (
     ExecutionReader,
     LimitReader,
     Mailbox,
+    Operated,
     Removals,
     StateReader,
 )
@@ -147,6 +148,7 @@ class SweepPorts:
     garbage: GarbageStore
     residence: Residence
     history: HistoryStore
+    operated: Operated
     lake: Lake
     iceberg: Iceberg
     lake_after: timedelta

@@ -19,6 +19,7 @@ class Report:
     owing: list[Line] = field(default_factory=list)
     woken: list[Line] = field(default_factory=list)
     untold: list[Line] = field(default_factory=list)
+    unheld: list[Line] = field(default_factory=list)
     removed: list[Line] = field(default_factory=list)
     misheard: list[Line] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)

@@ -12,7 +12,13 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from duckstring.engine.letters import Letter, announcement, is_pending, removal_letter
+from duckstring.engine.letters import (
+    Letter,
+    announcement,
+    hold_letter,
+    is_pending,
+    removal_letter,
+)
 from duckstring.engine.signals import AlarmRang, ExecutionEnded, Restored
 from duckstring.engine.state import PondState, Run
 from duckstring.engine.tokens import awaited
@@ -23,6 +29,7 @@ from duckstring.model.graph import in_order
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.limits import LAST_WORDS, within
 from duckstring.model.names import Line, run_key
+from duckstring.model.said import Hold
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Seen
 from duckstring.sweep.expire import expire
@@ -66,6 +73,7 @@ def sweep(ports: SweepPorts) -> Json:
         return report.to_json()
     letters = list(_restored(seen, came, now, report))
     letters += _removal_letters(removals, seen, now, report)
+    letters += _holds(ports.operated.hold(), releases, seen, now, report)
     for line in sorted({*seen, *releases}):
         letters += _deployment(line, seen.get(line), releases.get(line), now, report)
     for line, held in sorted(seen.items()):
@@ -118,6 +126,23 @@ def _deployment(
         return
     report.untold.append(line)
     yield announcement(release)
+
+
+def _holds(
+    hold: Hold,
+    releases: Mapping[Line, Release],
+    seen: Mapping[Line, Seen],
+    now: Instant,
+    report: Report,
+) -> Iterator[Letter]:
+    """Lines that have not heard whether new runs are held: what told them died."""
+    if now - hold.at < GRACE:
+        return
+    for line in sorted(releases):
+        heard = seen[line].state.hold.on if line in seen else False
+        if heard != hold.on:
+            report.unheld.append(line)
+            yield hold_letter(line, hold)
 
 
 def _endings(

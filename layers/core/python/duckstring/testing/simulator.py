@@ -39,7 +39,7 @@ from duckstring.engine.effects import (
     TellSink,
     TellSinks,
 )
-from duckstring.engine.letters import grant_letters, letters_of
+from duckstring.engine.letters import grant_letters, hold_signal, letters_of
 from duckstring.engine.limits import LimitRemoved, LimitSet, LimitSignal, LimitState
 from duckstring.engine.limits import step as limit_step
 from duckstring.engine.signals import (
@@ -84,6 +84,7 @@ from duckstring.model.compute import PinnedPlace
 from duckstring.model.failures import Failure
 from duckstring.model.instants import Instant
 from duckstring.model.names import Address, Line, limit_address, limit_of, table_key
+from duckstring.model.said import NO_HOLD, Hold
 from duckstring.model.staleness import StaleBound
 from duckstring.model.values import replace
 from duckstring.model.windows import Window, next_opening
@@ -198,6 +199,7 @@ class World:
     watch_limit: Callable[[LimitState, LimitState], None] | None = None
     _random: random.Random = field(init=False)
     _queue: list[tuple[Instant, int, Callable[[], None]]] = field(default_factory=list)
+    held: Hold = NO_HOLD
     _count: int = 0
     _ticking: int = 0
     _rules: dict[tuple[Line, str], Window] = field(default_factory=dict)
@@ -216,7 +218,16 @@ class World:
     def deploy(self, *releases: Release) -> None:
         """Deploy Ponds."""
         for release in releases:
+            if self.held.on:
+                self.post("api", release.line, hold_signal(self.held))
             self.post("api", release.line, Deployed(replace(release, deployed=self.now)))
+
+    def hold(self, *, on: bool = True, by: str = "", note: str = "") -> None:
+        """Hold new runs in all lines, and in those that are deployed meanwhile; or no longer."""
+        self.now += _MOMENT
+        self.held = Hold(self.now, on, by, note)
+        for line in sorted(self.states):
+            self.post("api", line, hold_signal(self.held))
 
     def trigger(self, line: str, kind: str, **bound: timedelta) -> Instant:
         """Tap, Wave, Pulse, Tide or remove; returns the epoch."""

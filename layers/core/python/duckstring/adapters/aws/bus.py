@@ -47,6 +47,10 @@ class EventBus:
             detail["error"] = within(readable(event.reason), MESSAGE)
         if event.warnings:
             detail["warnings"] = list(event.warnings)
+        if event.by:
+            detail["by"] = event.by
+        if event.note:
+            detail["note"] = event.note
         self._put(POND_TYPE, detail, line)
 
     def page(self, detail: AlertDetail) -> None:

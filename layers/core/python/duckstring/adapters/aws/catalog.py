@@ -15,11 +15,13 @@ from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.arrivals import DynamoArrivals
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import Item, code_of, to_item, update
+from duckstring.adapters.aws.operated import DynamoOperated
 from duckstring.adapters.aws.schemas import readable
 from duckstring.errors import StateConflictError
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import from_text, to_text
 from duckstring.model.names import Line, parse_line
+from duckstring.model.said import Hold
 from duckstring.model.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -142,6 +144,10 @@ class DynamoCatalog:
             Removal(Line(item["line"]["S"]), from_text(item["at"]["S"]), "cleared" in item)
             for item in items
         ]
+
+    def hold(self) -> Hold:
+        """Whether new runs are held, for ``orchestrator.ports.Register``."""
+        return DynamoOperated(self._clients, self._table).hold()
 
     def mark_cleared(self, removal: Removal) -> None:
         """Record that this removal is finished."""

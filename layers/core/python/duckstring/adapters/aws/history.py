@@ -116,9 +116,13 @@ class DynamoHistory:
             "pins": json.dumps(row.pins, separators=(",", ":")) if row.pins else None,
             "used": used_to_text(cast("Used", row.used)) if row.used else None,
             "warnings": codec.warnings_to_text(row.warnings) if row.warnings else None,
+            "asked": [to_text(at) for at in row.asked] or None,
             "gsi1pk": shard_of(line),
             "gsi1sk": f"{started}#{key}",
         }
+        if row.said:
+            said = {"by": row.said.by or None, "note": row.said.note or None}
+            values |= {**said, "said_at": to_text(row.said.at)}
         if failure:
             where = f"errors/{line}/{row.run}-{failure.ripple}-{failure.attempt}-run.txt"
             values |= {"ripple": failure.ripple, "error": _error(failure)} | self._message(
@@ -294,7 +298,8 @@ class DynamoHistoryReader:
         last = run_sort_key(only.before["number"] - 1) if only.before else f"RUN#{_LAST}"
         query = self._between(line_partition(line), run_sort_key(0), last)
         since = to_text(only.since - _SKEW) if only.since else ""
-        found = self._rows(query, each_counts=only.status is None and only.until is None)
+        each = only.status is None and only.until is None and not only.ponds
+        found = self._rows(query, each_counts=each)
         return filter(only.admits, takewhile(lambda row: row["started"] >= since, found))
 
     def _marked(
@@ -338,7 +343,7 @@ class DynamoHistoryReader:
         first, last = _span(now, only)
         if first > last:  # DynamoDB refuses a range that ends before it begins
             return
-        each = only.status is None
+        each = only.status is None and only.ponds is None
         parts = [
             self._rows(self._indexed(shard, first, last), each_counts=each, most=_RECENT_OF_SHARD)
             for shard in shards()

@@ -1,0 +1,93 @@
+"""``duckstring audit``: who asked for which change, when, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from duckstring.model.audits import short
+from duckstring_cli import durations, moments, render
+from duckstring_cli.commands.options import AsJson, CatchmentName, SomePond, open_client
+from duckstring_cli.errors import BadInputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from duckstring.model.answers import AuditRow
+
+_UNKNOWN = "not known"
+
+
+def audit(
+    pond: SomePond = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="Then or later: 2d (ago), 02:00, 2030-01-31. UTC."
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="TEXT", help="Of those whose name has this in it."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, max=1000, help="How many.")
+    ] = 20,
+    before: Annotated[
+        str | None,
+        typer.Option("--before", metavar="INSTANT", help="Older than that: the next page."),
+    ] = None,
+    as_json: AsJson = False,
+    catchment: CatchmentName = None,
+) -> None:
+    """Who did what: triggers, verbs, deploys and all other changes, newest first.
+
+    Also those that were refused. Who invoked the Catchment is proven where it is an ARN.
+    """
+    answer = open_client(catchment).audit(
+        pond, since=_moment(since), before=before, by=by, limit=limit
+    )
+    if as_json:
+        render.print_json(answer)
+        return
+    if not answer["entries"]:
+        render.say(
+            "No such change." if pond or since or by or before else "Nobody changed anything."
+        )
+        return
+    console = render.out()
+    console.print(_table(answer["entries"], narrow=console.width < render.NARROW))
+    if answer["next"]:
+        render.note(f"Older ones: --before {answer['next']}, or -n for more at once.")
+
+
+def _table(entries: list[AuditRow], *, narrow: bool) -> Table:
+    now = datetime.now(UTC)
+    table = render.table(
+        "WHEN", "WHO", "WHAT", *([] if narrow else ["POND"]), "NOTE", last="wrapped"
+    )
+    for one in entries:
+        at = render.read_instant(one["at"])
+        ago = f"{durations.age((now - at).total_seconds())} ago" if at else ""
+        ponds = render.first_of(one["ponds"])
+        what = f"{one['what']} {ponds}" if narrow else one["what"]
+        refused = f"refused: {one['refused']}" if one["refused"] else ""
+        note = render.one_line(" · ".join(filter(None, (one["note"], refused))))
+        cells = [ago, who(one), render.one_line(what)]
+        table.add_row(*cells, *([] if narrow else [ponds]), note)
+    return table
+
+
+def who(row: AuditRow) -> str:
+    """``user/alice``, ``alice@laptop``, and whether it was by the page."""
+    name = short(row["by"]) if row["by"] else _UNKNOWN
+    return f"{name} (page)" if row["via"] else name
+
+
+def _moment(since: str | None) -> datetime | None:
+    try:
+        return None if since is None else moments.ago(since, now=datetime.now(UTC))
+    except BadInputError as error:
+        raise BadInputError(f"--since: {error.message}", hint=error.hint) from error
