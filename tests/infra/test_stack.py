@@ -454,7 +454,7 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
         (
             "orchestrator",
             "dynamodb:PutItem",
-            ["LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "PERMITS", "SCHEMA", "ALERTS"],
+            ["LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "LIMITS", "PERMITS", "SCHEMA", "ALERTS"],
         ),
         ("attempt", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
         ("attempt", "dynamodb:UpdateItem", ["WORK#*"]),
