@@ -18,6 +18,7 @@ from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.orchestrator.ports import Held
+from duckstring.testing.fakes import MemoryLimits
 from duckstring.testing.simulator import START, seconds
 from tests.unit.api.shapes import faults
 from tests.unit.api.test_replay import DELAYS, RELEASES, SALES, Lived
@@ -33,7 +34,7 @@ def explained(
     catalog = ShelfCatalog(RELEASES)
     ports = WhyPorts(
         catalog, catalog, States(), Rows(rows), AttemptRows(attempts), lived.journals,
-        StillClock(lived.world.now),
+        MemoryLimits(), StillClock(lived.world.now),
     )  # fmt: skip
     answer = why(WhyRequest(pond, None, to_text(at)), ports)
     assert list(faults(answer, WhyAnswer)) == []
