@@ -19,7 +19,16 @@ from bench.table import Figure
 from duckstring.model.settings import Settings
 from duckstring.model.values import replace
 
-FUNCTIONS = ("orchestrator", "ripple", "vendor", "api", "sweep", "exporter", "iceberg")
+FUNCTIONS = (
+    "orchestrator",
+    "ripple",
+    "vendor",
+    "api",
+    "sweep",
+    "exporter",
+    "iceberg",
+    "openlineage",
+)
 _RUNS = 9
 _ROOT = Path(__file__).parents[1]
 _SAY = """

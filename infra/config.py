@@ -11,6 +11,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.arrivals import parse_buckets
 from duckstring.model.durations import seconds_of
 from duckstring.model.environment import parse_environment
+from duckstring.model.openlineage import parse_receiver
 from duckstring.model.retention import DAYS_RULE, KEPT, MOST_SNAPSHOTS, Retention, days_of
 
 _CATCHMENT = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
@@ -91,7 +92,8 @@ class Config:
     policy that limits every role. ``tags`` are on every resource. ``attached`` are stores that
     outlived another stack, or were restored. ``dashboard``: whether there is one, which costs $3 a
     month. ``lake_seconds``: how long the exporter waits for more to be published; None: there is no
-    lake. ``iceberg``: whether published tables are Iceberg tables in Glue, too.
+    lake. ``iceberg``: whether published tables are Iceberg tables in Glue, too. ``openlineage``:
+    the address that gets events of lineage; empty: nobody does.
     """
 
     catchment: str = "dev"
@@ -123,6 +125,7 @@ class Config:
     dashboard: bool = True
     lake_seconds: int | None = 60
     iceberg: bool = False
+    openlineage: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -212,6 +215,7 @@ class Config:
             == "yes",
             lake_seconds=_lake(text("lake", "1m")),
             iceberg=_iceberg(text("iceberg", "false"), text("lake", "1m")),
+            openlineage=parse_receiver(text("openlineage", ""), where="-c openlineage="),
             environment=parse_environment(
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
             ),

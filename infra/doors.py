@@ -22,6 +22,8 @@ from infra.resources import resource_of
 ORCHESTRATOR_TIMEOUT = Duration.seconds(60)
 EXPORTER_TIMEOUT = Duration.minutes(15)
 """Its first export is of all tables."""
+OPENLINEAGE_TIMEOUT = Duration.minutes(5)
+"""Of ten runs with many Ripples, by a slow receiver."""
 _BASIC = "AWSLambdaBasicExecutionRole"
 """What the CDK gives the role of a function."""
 _INTERFACES = (
@@ -40,6 +42,7 @@ whatever this has.
 _EXPORTER_MIB = 1024
 _ICEBERG_MIB = 2048
 _ICEBERG_SCRATCH_MIB = 4096
+_OPENLINEAGE_MIB = 512
 _VENDOR_MIB = 1024
 """Every attempt waits for it: with half of that it would take twice as long for the same price."""
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
@@ -113,6 +116,9 @@ class Doors(Construct):
         exporter = _Kind("exporter", timeout=EXPORTER_TIMEOUT, memory_mib=_EXPORTER_MIB)
         self.exporter = self._function(exporter, authors) if config.lake_seconds else None
         self.iceberg = self._for_iceberg(layers)
+        # It reads the columns of tables with DuckDB.
+        telling = _Kind("openlineage", timeout=OPENLINEAGE_TIMEOUT, memory_mib=_OPENLINEAGE_MIB)
+        self.openlineage = self._function(telling, authors) if config.openlineage else None
 
     def _for_iceberg(self, layers: Sequence[lambda_.ILayerVersion]) -> lambda_.Function | None:
         """It copies tables that Iceberg cannot have as they are: by DuckDB, which spills."""

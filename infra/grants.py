@@ -26,6 +26,7 @@ from infra.glue import KINDS, glue_arns
 from infra.isolation import Isolation
 from infra.lake import Lake
 from infra.messaging import Messaging
+from infra.run_news import RunNews
 from infra.storage import TABLES, Storage
 from infra.tasks import Tasks
 
@@ -110,6 +111,7 @@ class Grants:
     isolation: Isolation | None
     lake: Lake | None = None
     iceberg: Lake | None = None
+    run_news: RunNews | None = None
     policies: Sequence[iam.IManagedPolicy] = ()
 
     def apply(self) -> None:
@@ -136,6 +138,10 @@ class Grants:
             self._exporter(_role(self.doors.exporter.role))
         if self.doors.iceberg:
             self._iceberg(_role(self.doors.iceberg.role))
+        if self.doors.openlineage and self.run_news:
+            self._openlineage(_role(self.doors.openlineage.role))
+            told = [self.run_news.queue.queue_arn]
+            _allow(_role(self.doors.orchestrator.role), ["sqs:SendMessage"], told)
 
     def _orchestrator(self) -> None:
         role = _role(self.doors.orchestrator.role)
@@ -286,6 +292,17 @@ class Grants:
         _allow(
             role, _GLUE, glue_arns(Stack.of(self.machine), prefix_of(self.doors.catchment), *KINDS)
         )
+
+    def _openlineage(self, role: iam.IRole) -> None:
+        """To read history, manifests, and the columns of tables. The key of the receiver is in the
+        Catchment's secret.
+        """
+        table = self.storage.table.table_arn
+        _allow(role, _READ, [table], conditions=_leading("LINE#*", "WORK#*"))
+        _allow(role, ["s3:GetObject"], self._objects(*TABLES, "errors/*.txt"))
+        # Without it, an object that is not there would look like one that may not be read.
+        _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
+        _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
     @property
     def _of_iceberg(self) -> Sequence[str]:

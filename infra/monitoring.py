@@ -20,9 +20,11 @@ from constructs import Construct
 
 from infra.doors import Doors
 from infra.messaging import Messaging
+from infra.run_news import RunNews
 
 _STEP = Duration.minutes(5)
 _OLD_LETTER = Duration.minutes(15)
+_OLD_NEWS = Duration.hours(1)
 _NO_SWEEP = Duration.minutes(15)
 _AGAIN = 3
 """Of ``_STEP``: one failure is tried again, and needs nobody."""
@@ -115,6 +117,7 @@ class Monitoring(Construct):
         machine: sfn.StateMachine,
         task_logs: logs.ILogGroup,
         recipients: Recipients,
+        run_news: RunNews | None = None,
         has_dashboard: bool,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -135,6 +138,7 @@ class Monitoring(Construct):
             self._missing(doors.sweep),
             *([self._fails("ExporterFailsAlarm", doors.exporter)] if doors.exporter else []),
             *([self._fails("IcebergFailsAlarm", doors.iceberg)] if doors.iceberg else []),
+            *(self._untold(run_news, doors.openlineage) if run_news and doors.openlineage else ()),
         ]
         for alarm in alarms:
             recipients.hear_of(alarm)
@@ -205,6 +209,30 @@ class Monitoring(Construct):
                 "Letters that no delivery could handle: read them, repair the cause, then "
                 "redrive the queue."
             ),
+        )
+
+    def _untold(
+        self, run_news: RunNews, function: lambda_.Function
+    ) -> tuple[cloudwatch.Alarm, ...]:
+        """Lineage that nobody gets: nothing of the Catchment stands still for it."""
+        late = run_news.queue.metric_approximate_age_of_oldest_message(
+            period=Duration.minutes(1), statistic="max"
+        ).create_alarm(
+            self,
+            "OldRunNewsAlarm",
+            threshold=_OLD_NEWS.to_seconds(),
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=(
+                "The receiver of OpenLineage has not taken an event for an hour: the openlineage "
+                "function's log says why. It is tried again for a day."
+            ),
+        )
+        return (
+            late,
+            self._dead("DeadRunNewsAlarm", run_news.dead),
+            self._fails("OpenLineageFailsAlarm", function),
         )
 
     def _fails(self, construct_id: str, function: lambda_.Function) -> cloudwatch.Alarm:
@@ -334,6 +362,7 @@ def _functions(doors: Doors) -> tuple[cloudwatch.GraphWidget, cloudwatch.GraphWi
         **({"vendor": doors.vendor} if doors.vendor else {}),
         **({"exporter": doors.exporter} if doors.exporter else {}),
         **({"iceberg": doors.iceberg} if doors.iceberg else {}),
+        **({"openlineage": doors.openlineage} if doors.openlineage else {}),
     }
     return (
         cloudwatch.GraphWidget(

@@ -23,6 +23,7 @@ from infra.alerts import Alerts
 from infra.doors import Doors
 from infra.glue import glue_arns
 from infra.messaging import Messaging
+from infra.run_news import RunNews
 from infra.storage import TABLES, Storage
 from infra.tasks import Tasks
 
@@ -246,6 +247,7 @@ class People(Construct):
         messaging: Messaging,
         tasks: Tasks,
         alerts: Alerts,
+        run_news: RunNews | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
@@ -257,6 +259,9 @@ class People(Construct):
             tasks=tasks,
             alerts=_alert_places(stack, messaging, alerts),
         )
+        if run_news:
+            dead, queues = run_news.dead.queue_arn, run_news.queue.queue_arn
+            to = replace(to, dead=[*to.dead, dead], queues=[*to.queues, queues])
         if doors.iceberg:
             prefix = prefix_of(doors.catchment)
             to = replace(to, glue=glue_arns(stack, prefix, "database", "table"))
@@ -326,6 +331,7 @@ def _places(
         *((doors.vendor,) if doors.vendor else ()),
         *((doors.exporter,) if doors.exporter else ()),
         *((doors.iceberg,) if doors.iceberg else ()),
+        *((doors.openlineage,) if doors.openlineage else ()),
         *(doors.api, doors.operators, doors.viewers),
     )
     return Places(

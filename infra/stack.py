@@ -28,6 +28,7 @@ from infra.messaging import Messaging
 from infra.monitoring import Monitoring, Recipients
 from infra.people import People
 from infra.routing import Routing
+from infra.run_news import RunNews
 from infra.storage import Storage
 from infra.tasks import Tasks
 
@@ -112,6 +113,7 @@ class CatchmentStack(Stack):
             messaging=self._messaging,
             machine=self._runs.machine,
             task_logs=self._tasks.log_group,
+            run_news=self._run_news,
             recipients=Recipients(
                 self, "Recipients", topic=config.alarm_topic, emails=config.alarm_emails
             ),
@@ -147,6 +149,8 @@ class CatchmentStack(Stack):
             encrypt(self, config.kms_key)
 
     def _wire(self, config: Config) -> None:
+        teller = self._doors.openlineage
+        self._run_news = RunNews(self, "RunNews", function=teller) if teller else None
         self._settings(config)
         Grants(
             doors=self._doors,
@@ -158,6 +162,7 @@ class CatchmentStack(Stack):
             tasks=self._tasks,
             lake=self._lake,
             iceberg=self._iceberg,
+            run_news=self._run_news,
             isolation=self._isolation,
             policies=self._policies,
         ).apply()
@@ -199,6 +204,7 @@ class CatchmentStack(Stack):
             ripple_function=self._doors.ripple.function_name,
             attempt_role_id=self._isolation.role_id if self._isolation else "",
             journal_days=self._journal,
+            run_news=self._run_news.queue.queue_url if self._run_news else "",
             **self._function,
         )
         _configure(self._doors.orchestrator, orchestrator)
@@ -220,6 +226,11 @@ class CatchmentStack(Stack):
         _configure(self._doors.sweep, replace(sweep, **self._retention))
         for exporter in filter(None, (self._doors.exporter, self._doors.iceberg)):
             _configure(exporter, replace(everyone, mailbox=""))
+        if self._doors.openlineage:
+            place = f"duckstring://{self.account}/{self.region}/{self._name}"
+            telling = replace(everyone, mailbox="", secret=self._secret.secret_arn)
+            telling = replace(telling, openlineage=config.openlineage, openlineage_namespace=place)
+            _configure(self._doors.openlineage, telling)
 
     def _settings_of_people(self, config: Config, everyone: Settings) -> None:
         """What serves the command and the page."""
@@ -274,6 +285,7 @@ class CatchmentStack(Stack):
             "SweepFunction": self._doors.sweep.function_name,
             **({"VendorFunction": self._doors.vendor.function_name} if self._doors.vendor else {}),
             **self._lake_outputs(),
+            **self._lineage_outputs(),
             "Secret": self._secret.secret_arn,
             "Version": version("duckstring-aws"),
             **more,
@@ -295,6 +307,15 @@ class CatchmentStack(Stack):
             found["IcebergQueue"] = self._iceberg.queue.queue_url
         return found
 
+    def _lineage_outputs(self) -> Mapping[str, str]:
+        if self._run_news is None or self._doors.openlineage is None:
+            return {}
+        return {
+            "OpenLineageFunction": self._doors.openlineage.function_name,
+            "RunNews": self._run_news.queue.queue_url,
+            "DeadRunNews": self._run_news.dead.queue_url,
+        }
+
     def _write_policies(self) -> None:
         people = People(
             self,
@@ -304,6 +325,7 @@ class CatchmentStack(Stack):
             messaging=self._messaging,
             tasks=self._tasks,
             alerts=self._alerts,
+            run_news=self._run_news,
         )
         for name, policy in people.policies.items():
             key = f"{name.title()}Policy"

@@ -20,7 +20,7 @@ from duckstring.model.answers import DoctorAnswer
 from duckstring.model.schema import UPGRADE_COMMAND
 from duckstring_cli import catchments, render
 from duckstring_cli.client import PEOPLE, Client
-from duckstring_cli.dead import OUTPUTS, QUEUES, Dead, DeadLetterQueues
+from duckstring_cli.dead import ALWAYS, OUTPUTS, QUEUES, Dead, DeadLetterQueues
 from duckstring_cli.errors import DENIED, AccessError, aws_code
 from duckstring_cli.logbook import Logbook
 
@@ -34,6 +34,7 @@ FUNCTIONS = {
     "viewers": "ViewerFunction",
     "sweep": "SweepFunction",
     "exporter": "ExporterFunction",
+    "openlineage": "OpenLineageFunction",
 }
 _KNOWN = {
     "DUCKSTRING_TABLE": "Table",
@@ -45,6 +46,7 @@ _KNOWN_TO: Mapping[str, Collection[str]] = {
     "vendor": ("Table",),
     "viewers": ("Table", "Bucket"),
     "exporter": ("Table", "Bucket"),
+    "openlineage": ("Table", "Bucket"),
 }
 """Functions that know of no more than these."""
 _ACCESS: Mapping[Level | None, str] = {
@@ -238,7 +240,7 @@ def _versions(diagnosis: Diagnosis) -> Checked:
         "this command": command,
     }
     missing = sorted(
-        {output for pair in OUTPUTS.values() for output in pair} - diagnosis.outputs.keys()
+        {output for queue in ALWAYS for output in OUTPUTS[queue]} - diagnosis.outputs.keys()
     )
     found = []
     if len(set(versions.values())) > 1:
@@ -267,15 +269,11 @@ def _is_older(version: str, other: str) -> bool:
 
 
 def _functions(diagnosis: Diagnosis) -> Checked:
-    found = [
-        finding
-        for word, output in FUNCTIONS.items()
-        if output in diagnosis.outputs
-        for finding in _function(diagnosis, word)
-    ]
+    known = [word for word, output in FUNCTIONS.items() if output in diagnosis.outputs]
+    found = [finding for word in known for finding in _function(diagnosis, word)]
     return Checked(
         "functions",
-        f"{', '.join(FUNCTIONS)}: active, none failing or throttled in the last hour",
+        f"{', '.join(known)}: active, none failing or throttled in the last hour",
         tuple(found),
     )
 
@@ -406,6 +404,10 @@ def _oldest(diagnosis: Diagnosis) -> int:
     return int(points[-1]["Maximum"]) if points else 0
 
 
+_TAKERS = {"orchestrator": "OrchestratorFunction", "openlineage": "OpenLineageFunction"}
+"""Who takes letters of queues, and the output that names it."""
+
+
 def _dead_letters(diagnosis: Diagnosis) -> Checked:
     queues = DeadLetterQueues(diagnosis.open, diagnosis.outputs)
     found = [
@@ -414,7 +416,8 @@ def _dead_letters(diagnosis: Diagnosis) -> Checked:
         if queues.knows(queue)
         for finding in _dead_queue(diagnosis, queues, queue)
     ]
-    return Checked("dead letters", f"none ({', '.join(QUEUES)})", tuple(found))
+    known = ", ".join(filter(queues.knows, QUEUES))
+    return Checked("dead letters", f"none ({known})", tuple(found))
 
 
 def _dead_queue(diagnosis: Diagnosis, queues: DeadLetterQueues, queue: str) -> Iterator[Finding]:
@@ -435,6 +438,10 @@ def _dead_queue(diagnosis: Diagnosis, queues: DeadLetterQueues, queue: str) -> I
             f"{_letters(count, 'event')} that the orchestrator could not take: triggers, "
             "arrivals, or ends of runs."
         ),
+        "lineage": (
+            f"{_letters(count, 'message')} about runs that the receiver of OpenLineage has not "
+            "taken for a day. Nothing else waits for them."
+        ),
     }[queue]
     hint = f"Repair the cause, then: duckstring doctor redrive {queue}"
     yield Finding("dead letters", what, hint, tuple(details), tuple(dead))
@@ -447,17 +454,20 @@ def _letters(count: int, word: str = "letter") -> str:
 def _described(diagnosis: Diagnosis, dead: Dead) -> Iterator[str]:
     sent = datetime.fromtimestamp(dead.sent / 1000, UTC)
     yield f"{dead.line or '?'}  {dead.kind}  sent {sent:%Y-%m-%d %H:%M:%SZ}"
-    error = dead.error or _last_error(
-        diagnosis, _orchestrator_group(diagnosis), dead.id, since=sent
-    )
-    yield f"    last error: {error}" if error else "    the orchestrator's log does not name it"
+    who = "openlineage" if dead.queue == "lineage" else "orchestrator"
+    group = _group_of(diagnosis, _TAKERS[who])
+    error = dead.error or _last_error(diagnosis, group, dead.id, since=sent)
+    yield f"    last error: {error}" if error else f"    the {who}'s log does not name it"
 
 
 def _orchestrator_group(diagnosis: Diagnosis) -> str:
+    return _group_of(diagnosis, _TAKERS["orchestrator"])
+
+
+def _group_of(diagnosis: Diagnosis, output: str) -> str:
+    """The log group of the function that the stack's output names."""
     return _group(
-        diagnosis.open("lambda").get_function_configuration(
-            FunctionName=diagnosis.outputs["OrchestratorFunction"]
-        )
+        diagnosis.open("lambda").get_function_configuration(FunctionName=diagnosis.outputs[output])
     )
 
 

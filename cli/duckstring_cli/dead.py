@@ -14,11 +14,14 @@ from typing import Any
 
 from duckstring.errors import OperatorError
 
-QUEUES = ("mailbox", "delays", "events")
+QUEUES = ("mailbox", "delays", "events", "lineage")
+ALWAYS = ("mailbox", "delays", "events")
+"""Those that every Catchment has. The queue of lineage has one that tells of it."""
 OUTPUTS = {
     "mailbox": ("DeadLetters", "Mailbox"),
     "delays": ("DeadDelays", "Delays"),
     "events": ("DeadEvents", "OrchestratorFunction"),
+    "lineage": ("DeadRunNews", "RunNews"),
 }
 """Where each lies dead, and where it goes back to."""
 
@@ -61,7 +64,9 @@ class DeadLetterQueues:
         self._client, self._outputs = client, outputs
 
     def knows(self, queue: str) -> bool:
-        """Whether the stack names it: one that is older than this command does not."""
+        """Whether the stack names it: one that is older than this command does not, and not every
+        one tells of lineage.
+        """
         return all(output in self._outputs for output in OUTPUTS[queue])
 
     def count(self, queue: str) -> int:
@@ -114,7 +119,7 @@ class DeadLetterQueues:
     def _revive(self, queue: str, message: Mapping[str, Any]) -> None:
         body, attributes = message["Body"], message.get("Attributes", {})
         match queue:
-            case "mailbox":
+            case "mailbox" | "lineage":
                 # Of its own id, not its old one: SQS would swallow that for five minutes.
                 self._sqs.send_message(
                     QueueUrl=self._to(queue),
@@ -152,6 +157,11 @@ class DeadLetterQueues:
         return self._output(OUTPUTS[queue][1])
 
     def _output(self, name: str) -> str:
+        if name not in self._outputs and name in OUTPUTS["lineage"]:
+            raise OperatorError(
+                "The Catchment tells nobody of lineage: it has no such queue.",
+                hint="See -c openlineage= in docs/lineage.md.",
+            )
         if name not in self._outputs:
             raise OperatorError(
                 f"The Catchment's stack has no output {name}: it is older than this command.",
@@ -168,6 +178,9 @@ def _read(queue: str, message: Mapping[str, Any]) -> Dead:
     except ValueError:
         return Dead(queue, message["MessageId"], "", "unreadable", sent, body)
     record = record if isinstance(record, dict) else {}
+    if queue == "lineage":
+        of, kind = str(record.get("run", "")), str(record.get("status", "unreadable"))
+        return Dead(queue, message["MessageId"], of, kind, sent, body)
     if queue != "events":
         return Dead(
             queue,

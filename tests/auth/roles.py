@@ -20,6 +20,8 @@ FUNCTIONS = (
 )
 ICEBERG = "iceberg"
 """A function that only some Catchments have (``-c iceberg=true``)."""
+OPENLINEAGE = "openlineage"
+"""Another one (``-c openlineage=``)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Where:
         """The logical id of the role of a function, of tasks, of attempts, or of the state
         machine.
         """
-        if who in {*FUNCTIONS, ICEBERG}:
+        if who in {*FUNCTIONS, ICEBERG, OPENLINEAGE}:
             (found,) = [
                 one["Properties"]["Role"]["Fn::GetAtt"][0]
                 for one in self.deployed.template["Resources"].values()
@@ -433,3 +435,24 @@ MAY_ELSE_OF_ICEBERG = frozenset(
     {"read a line's state", "read the catalog", "read a table", "list the bucket"}
 )
 """What the function for Iceberg may do of ``PROBES``."""
+
+OPENLINEAGE_PROBES: Mapping[str, Probe] = {
+    "tell of a run": _letter("RunNewsQueue"),
+    "take messages about runs": _takes("RunNewsQueue"),
+    "take dead messages about runs": _takes("RunNewsDead"),
+}
+"""Of a Catchment that tells of lineage, besides ``PROBES``."""
+
+MAY_OF_OPENLINEAGE: Mapping[str, frozenset[str]] = {
+    "orchestrator": frozenset({"tell of a run"}),
+    OPENLINEAGE: frozenset({"take messages about runs"}),
+}
+"""Who may make them."""
+
+MAY_ELSE_OF_OPENLINEAGE = frozenset(
+    {
+        *("read a line's state", "read an attempt", "read a table", "read an error"),
+        *("list the bucket", "read the secret"),
+    }
+)
+"""What the function that tells of lineage may do of ``PROBES``."""

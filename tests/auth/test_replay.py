@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.auth.deployed import Deployed, Made, Statement, requests_in, used
-from tests.auth.roles import FUNCTIONS, ICEBERG, Where
+from tests.auth.roles import FUNCTIONS, ICEBERG, OPENLINEAGE, Where
 from tests.infra.test_stack import as_list
 
 WHOLE = "DUCKSTRING_WHOLE" in os.environ
@@ -60,12 +60,16 @@ def made() -> list[tuple[Deployed, list[Made]]]:
         pytest.skip("no requests are recorded: make e2e, or make auth")
     found = [(one, Deployed.read(one)) for one in folders]
     # The first one says which rights there are: one without what only some Catchments have.
-    found.sort(key=lambda one: has_iceberg(one[1]))
+    found.sort(key=lambda one: has_iceberg(one[1]) or has_openlineage(one[1]))
     return [(deployed, list(requests_in(one, deployed))) for one, deployed in found]
 
 
 def has_iceberg(deployed: Deployed) -> bool:
     return any("DoorsIceberg" in name for name in deployed.names)
+
+
+def has_openlineage(deployed: Deployed) -> bool:
+    return any("DoorsOpenlineage" in name for name in deployed.names)
 
 
 def test_the_template_allows_what_was_allowed_and_refuses_what_was_refused(made):
@@ -100,6 +104,8 @@ def unused(made: list[tuple[Deployed, list[Made]]]) -> Iterator[str]:
     needed = {
         (one.role, number)
         for deployed, requests in made
+        # There the orchestrator's statements are others, so that their numbers are, too.
+        if not has_openlineage(deployed)
         for one in requests
         for number in used(deployed, one)
     }
@@ -133,6 +139,22 @@ def test_an_excuse_is_about_a_right_that_there_is(made):
         for action in as_list(statement["Action"])
     }
     assert UNUSED.keys() <= given
+
+
+def test_what_tells_of_lineage_uses_all_its_rights(made):
+    found = [(deployed, requests) for deployed, requests in made if has_openlineage(deployed)]
+    if not found:
+        assert not WHOLE, "no Catchment that tells of lineage was recorded"
+        pytest.skip("no Catchment that tells of lineage is recorded")
+    deployed, requests = found[0]
+    role = Where(deployed).role(OPENLINEAGE)
+    needed = {number for one in requests if one.role == role for number in used(deployed, one)}
+    unused = [
+        one
+        for number, one in enumerate(deployed.roles[role])
+        if number not in needed and not UNUSED_BY_ICEBERG.keys() & set(as_list(one["Action"]))
+    ]
+    assert unused == []
 
 
 def test_the_export_to_iceberg_uses_all_its_rights(made):

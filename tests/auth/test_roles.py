@@ -10,14 +10,18 @@ from tests.auth.roles import (
     ICEBERG_PROBES,
     MAY,
     MAY_ELSE_OF_ICEBERG,
+    MAY_ELSE_OF_OPENLINEAGE,
     MAY_OF_ICEBERG,
+    MAY_OF_OPENLINEAGE,
+    OPENLINEAGE,
+    OPENLINEAGE_PROBES,
     PROBES,
     Where,
 )
-from tests.infra.conftest import template, with_iceberg
+from tests.infra.conftest import template, with_iceberg, with_openlineage
 from tests.infra.policies import allowing
 
-__all__ = ["template", "with_iceberg"]
+__all__ = ["template", "with_iceberg", "with_openlineage"]
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +69,20 @@ def test_with_iceberg_tables_too_a_role_may_do_what_the_table_says_and_nothing_e
     probes = {**PROBES, **ICEBERG_PROBES}
     may = {name for name, probe in probes.items() if list(allowing(statements, probe.request(icy)))}
     assert may == MAY.get(who, MAY_ELSE_OF_ICEBERG) | MAY_OF_ICEBERG.get(who, frozenset())
+
+
+@pytest.fixture(scope="module")
+def telling(with_openlineage) -> Where:
+    names = {name: name for name in with_openlineage["Resources"]}
+    return Where(Deployed(with_openlineage, names))
+
+
+@pytest.mark.parametrize("who", [*MAY, OPENLINEAGE])
+def test_where_lineage_is_told_too_a_role_may_do_what_the_table_says_and_nothing_else(telling, who):
+    statements = telling.deployed.roles[telling.role(who)]
+    probes = {**PROBES, **OPENLINEAGE_PROBES}
+    may = {
+        name for name, probe in probes.items() if list(allowing(statements, probe.request(telling)))
+    }
+    more = MAY_OF_OPENLINEAGE.get(who, frozenset())
+    assert may == MAY.get(who, MAY_ELSE_OF_OPENLINEAGE) | more

@@ -67,6 +67,13 @@ def with_iceberg(tmp_path_factory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def with_openlineage(tmp_path_factory) -> dict[str, Any]:
+    """A stack that tells of lineage."""
+    config = Config(catchment="test", openlineage="https://marquez.example.com/api/v1/lineage")
+    return synthesize(tmp_path_factory.mktemp("openlineage"), config)
+
+
+@pytest.fixture(scope="session")
 def ephemeral_template(tmp_path_factory) -> dict[str, Any]:
     return synthesize(
         tmp_path_factory.mktemp("ephemeral"), Config(catchment="test", ephemeral=True, reserved=50)

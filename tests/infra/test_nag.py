@@ -29,6 +29,7 @@ OTHERS = {
         image="123456789012.dkr.ecr.eu-central-1.amazonaws.com/ripples:7",
     ),
     "Iceberg tables": replace(EVERYTHING, iceberg=True),
+    "OpenLineage": replace(EVERYTHING, openlineage="https://host.example.com/api/v1/lineage"),
     "ephemeral, on arm64, with an image from elsewhere": replace(
         EVERYTHING, ephemeral=True, architecture="arm64", image="registry.example.com/ripples:7"
     ),

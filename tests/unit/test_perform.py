@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from duckstring.engine.effects import Announce, SetAlarm, TellSinks
+from duckstring.engine.effects import Announce, RecordAttempt, RecordRun, SetAlarm, TellSinks
 from duckstring.engine.signals import SourceTold
 from duckstring.engine.state import Down, PondState, SourceReport
 from duckstring.model.limits import REASON, stored_bytes
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.orchestrator.perform import perform
 from duckstring.orchestrator.ports import EffectPorts
 from duckstring.testing.fakes import (
@@ -47,3 +49,28 @@ def test_a_reason_of_an_outbox_of_before_is_told_in_as_many_words_as_a_sink_take
     assert isinstance(letter.signal, SourceTold)
     assert letter.signal.report.down
     assert REASON - 5 < stored_bytes(letter.signal.report.down.message) <= REASON
+
+
+class Heard:
+    """Whoever is told of runs, and which rows were written by then."""
+
+    def __init__(self, notes: MemoryNotes) -> None:
+        self.notes = notes
+        self.told: list[tuple[list[int], set[tuple[str, int]]]] = []
+
+    def tell(self, line: Line, rows: Sequence[RecordRun]) -> None:
+        written = {("run", run) for _, run in self.notes.runs}
+        written |= {("attempt", run) for _, run, _, _ in self.notes.attempts}
+        self.told.append(([row.run for row in rows], written))
+
+
+def test_runs_are_told_once_their_rows_and_those_of_their_attempts_are_written() -> None:
+    mine, state = ports(), PondState(Line("sales@1"), revision=7)
+    heard = Heard(mine.history)
+    mine = replace(mine, news=heard)
+    row = RecordRun(3, NOON, "1.0.0", "killed", NOON, NOON)
+    begun = RecordRun(4, NOON, "1.0.0", "running", NOON)
+    attempt = RecordAttempt(3, "load", 1, "killed", NOON)
+    perform(state, (row, begun, attempt), mine)
+    perform(state, (SetAlarm(NOON),), mine)
+    assert heard.told == [([3, 4], {("run", 3), ("run", 4), ("attempt", 3)})]

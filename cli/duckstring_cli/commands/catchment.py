@@ -60,6 +60,14 @@ Iceberg = Annotated[
         help="Show what is published as Iceberg tables in Glue, too: docs/lake.md.",
     ),
 ]
+OpenLineage = Annotated[
+    str | None,
+    typer.Option(
+        "--openlineage",
+        metavar="URL",
+        help="Tell this address of runs and tables, as OpenLineage; off: nobody. docs/lineage.md.",
+    ),
+]
 Option = Annotated[
     str | None,
     typer.Option(
@@ -92,6 +100,7 @@ def init(
     function_timeout: FunctionTimeout = None,
     iam: Iam = None,
     iceberg: Iceberg = None,
+    openlineage: OpenLineage = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -116,6 +125,7 @@ def init(
         function_timeout=function_timeout,
         iam=iam,
         iceberg=iceberg,
+        openlineage=openlineage,
         port=port,
         on_notice=render.warn,
     )
@@ -143,6 +153,7 @@ def configure(
     function_timeout: FunctionTimeout = None,
     iam: Iam = None,
     iceberg: Iceberg = None,
+    openlineage: OpenLineage = None,
     as_json: AsJson = False,
     catchment: Option = None,
 ) -> None:
@@ -158,6 +169,7 @@ def configure(
         function_timeout=function_timeout,
         iam=iam,
         iceberg=iceberg,
+        openlineage=openlineage,
     )
     if as_json:
         render.print_json(_given(kept))
@@ -176,11 +188,10 @@ def configure(
     render.say(f"function timeout: {limit} seconds")
     render.say(f"roles: {'enforced' if kept.enforces_iam else 'not enforced'}")
     render.say(f"Iceberg tables: {'yes' if kept.has_iceberg else 'no'}")
-    if (
-        requirements
-        or env_file
-        or any(one is not None for one in (arrivals, function_timeout, iam, iceberg))
-    ):
+    told = kept.openlineage.read_text(encoding="utf-8") if kept.openlineage.exists() else ""
+    render.say(f"OpenLineage: {escape(told) or 'off'}")
+    options = (arrivals, function_timeout, iam, iceberg, openlineage)
+    if requirements or env_file or any(one is not None for one in options):
         render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses this from its next start on")
         render.err().print(f"[dim]Next: duckstring catchment start {held.name}[/]")
 
@@ -357,6 +368,7 @@ def _given(kept: Source) -> dict[str, object]:
         "function_timeout_seconds": int(text(kept.function_timeout) or 900),
         "iam": kept.enforces_iam,
         "iceberg": kept.has_iceberg,
+        "openlineage": text(kept.openlineage) or None,
     }
 
 

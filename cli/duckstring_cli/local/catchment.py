@@ -68,6 +68,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
     function_timeout: int | None = None,
     iam: bool | None = None,
     iceberg: bool | None = None,
+    openlineage: str | None = None,
     port: int | None = None,
     on_notice: OnStep = lambda _: None,
 ) -> Catchment:
@@ -93,6 +94,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
         function_timeout=function_timeout,
         iam=iam,
         iceberg=iceberg,
+        openlineage=openlineage,
     )
     made = Catchment(
         name=name,
@@ -121,6 +123,7 @@ def configure(  # noqa: PLR0913 - each is an option that users type
     function_timeout: int | None = None,
     iam: bool | None = None,
     iceberg: bool | None = None,
+    openlineage: str | None = None,
 ) -> Source:
     """Replace what it was given, from the next start on. Answers where it is kept.
 
@@ -136,6 +139,7 @@ def configure(  # noqa: PLR0913 - each is an option that users type
         function_timeout=function_timeout,
         iam=iam,
         iceberg=iceberg,
+        openlineage=openlineage,
     )
     with locked(folder / "lock"):
         inputs.keep(folder, contents)

@@ -75,6 +75,11 @@ class Source:
         return bool(_text_of(self.iceberg))
 
     @property
+    def openlineage(self) -> Path:
+        """The address that is told of lineage; empty: none."""
+        return self.folder / "openlineage"
+
+    @property
     def enforces_iam(self) -> bool:
         """Whether functions and tasks may do what their roles allow, and nothing else."""
         return enforces_iam(self.folder)
@@ -100,7 +105,8 @@ class Source:
                 if path.suffix in {".py", ".txt"} and path.is_file()
             )
         given = (self.requirements, self.environment, self.arrivals, self.function_timeout)
-        yield from (path for path in (*given, self.iceberg) if path.exists())
+        options = (self.iceberg, self.openlineage)
+        yield from (path for path in (*given, *options) if path.exists())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +159,7 @@ class Synthesis:
             "arrivals": _text_of(self._source.arrivals),
             "function-timeout": _text_of(self._source.function_timeout),
             "iceberg": _text_of(self._source.iceberg),
+            "openlineage": _text_of(self._source.openlineage),
             "image": _IMAGE,
             **self._context,
         }

@@ -1,5 +1,5 @@
 """What a user gives a local Catchment: requirements, an environment, buckets whose events it gets,
-a time limit, whether roles are enforced, whether there are Iceberg tables.
+a time limit, whether roles are enforced, whether there are Iceberg tables, who is told of lineage.
 
 All of it is read and checked whole, then kept as copies.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import parse_buckets
 from duckstring.model.environment import parse_environment
+from duckstring.model.openlineage import parse_receiver
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.local.home import private_folder, using
 
@@ -22,12 +23,13 @@ ARRIVALS = "arrivals"
 FUNCTION_TIMEOUT = "function-timeout"
 IAM = "iam"
 ICEBERG = "iceberg"
+OPENLINEAGE = "openlineage"
 LONGEST_FUNCTION = 900
 SHORTEST_FUNCTION = 30
 _FILES = re.compile(r"-[rce]|--(requirement|constraint|editable)\b|\.\.?/")
 
 
-def read(
+def read(  # noqa: PLR0913 - each is an option that users type
     *,
     requirements: Path | None,
     environment: Path | None,
@@ -35,13 +37,15 @@ def read(
     function_timeout: int | None = None,
     iam: bool | None = None,
     iceberg: bool | None = None,
+    openlineage: str | None = None,
 ) -> dict[str, str]:
     """The contents to keep, by the name of the copy. ``arrivals``: buckets, with commas between; an
     empty text: none any more. ``iam``: whether functions and tasks may do what their roles allow,
-    and nothing else. ``iceberg``: whether it makes Iceberg tables.
+    and nothing else. ``iceberg``: whether it makes Iceberg tables. ``openlineage``: the
+    address that is told of lineage; ``off``: none any more.
 
     Raises:
-        BadInputError: the time limit (seconds) is not allowed.
+        BadInputError: the time limit (seconds) or the address is not allowed.
         OperatorError: a file cannot be read, or says what is not allowed; all its faults, each with
             its line.
     """
@@ -59,6 +63,8 @@ def read(
         found[IAM] = "enforced" if iam else ""
     if iceberg is not None:
         found[ICEBERG] = "true" if iceberg else ""
+    if openlineage is not None:
+        found[OPENLINEAGE] = _checked_receiver(openlineage)
     return found
 
 
@@ -90,6 +96,13 @@ def _checked_timeout(seconds: int) -> int:
             ),
         )
     return seconds
+
+
+def _checked_receiver(url: str) -> str:
+    try:
+        return parse_receiver(url, where="--openlineage")
+    except OperatorError as error:
+        raise BadInputError(error.message, hint=error.hint) from None
 
 
 def _checked(path: Path, check: Callable[[str, int, Path], None]) -> str:

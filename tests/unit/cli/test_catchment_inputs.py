@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_configure_shows_and_replaces_what_is_kept(
     assert run(capsys, "catchment", "init")[0] == 0
     assert run(capsys, "catchment", "configure")[1] == (
         "requirements: none\nenvironment: none\narrivals: none\nfunction timeout: 900 seconds\n"
-        "roles: not enforced\nIceberg tables: no\n"
+        "roles: not enforced\nIceberg tables: no\nOpenLineage: off\n"
     )
     (home / "needs.txt").write_text("pandas\n")
     code, out, err = run(capsys, "catchment", "configure", "dev", "-r", "needs.txt")
@@ -125,6 +126,23 @@ def test_roles_are_enforced_if_that_is_asked_for_and_until_it_is_not(
     assert "roles: not enforced" in out
     assert "duckstring catchment start dev" in err
     assert not enforces_iam(catchment_folder("dev"))
+
+
+def test_a_receiver_of_lineage_is_told_if_its_address_is_given_and_until_it_is_off(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    url = "http://127.0.0.1:5000/api/v1/lineage"
+    assert run(capsys, "catchment", "init", "--openlineage", url)[0] == 0
+    assert f"OpenLineage: {url}" in run(capsys, "catchment", "configure")[1]
+    code, _, err = run(capsys, "catchment", "configure", "--openlineage", "https://me:pw@host/x")
+    assert (code, err.splitlines()[0]) == (
+        2,
+        "error: --openlineage: it has a user, a password or a #.",
+    )
+    told = json.loads(run(capsys, "catchment", "configure", "--json")[1])
+    assert told["openlineage"] == url
+    code, out, _ = run(capsys, "catchment", "configure", "--openlineage", "off")
+    assert (code, "OpenLineage: off" in out) == (0, True)
 
 
 def test_iceberg_tables_are_made_if_that_is_asked_for_and_until_it_is_not(

@@ -217,6 +217,33 @@ def test_dead_events_tell_what_they_were_about_and_what_they_died_of(bench, stac
     assert findings[1]["details"][1].strip() == "last error: KeyError: 'pond'"
 
 
+def test_what_a_receiver_of_lineage_has_not_taken_is_told_and_goes_back(bench, stack):
+    code, _, err = bench.run("doctor", "redrive", "lineage", "-y")
+    assert (code, err.splitlines()[0]) == (
+        1,
+        "error: The Catchment tells nobody of lineage: it has no such queue.",
+    )
+    fifo = {"FifoQueue": "true"}
+    for output in ("RunNews", "DeadRunNews"):
+        made = stack.client("sqs").create_queue(QueueName=f"{output}.fifo", Attributes=fifo)
+        stack.outputs[output] = made["QueueUrl"]
+    stack.outputs["OpenLineageFunction"] = stack.outputs["OrchestratorFunction"]
+    sent = stack.client("sqs").send_message(
+        QueueUrl=stack.outputs["DeadRunNews"],
+        MessageBody='{"run": "sales@1/7", "status": "success"}',
+        MessageGroupId="sales@1/7",
+        MessageDeduplicationId="1",
+    )
+    stack.log(message="not told: host answered 503.", message_id=sent["MessageId"])
+    out = bench.run("doctor")[1]
+    assert "1 message about runs that the receiver of OpenLineage has not taken for a day" in out
+    assert "sales@1/7  success  sent" in out
+    assert "last error: not told: host answered 503." in out
+    moved = bench.run("doctor", "redrive", "lineage", "-y")[1]
+    assert moved == "lineage: moved sales@1/7 success\n"
+    assert stack.received("RunNews") == [("sales@1/7", {"run": "sales@1/7", "status": "success"})]
+
+
 def test_redrive_moves_letters_back_in_order_and_asks_first(bench, stack, monkeypatch):
     stack.unread()
     for number in range(25):
@@ -407,7 +434,7 @@ def test_a_broken_api_function_hides_nothing_else(bench, stack):
 
 def test_a_queue_that_is_none_is_misuse(bench, stack):
     assert bench.run("doctor", "redrive", "malbox")[2] == (
-        "error: There is no queue 'malbox'; there are mailbox, delays, events.\n"
+        "error: There is no queue 'malbox'; there are mailbox, delays, events, lineage.\n"
         "hint: Did you mean 'mailbox'?\n"
     )
 

@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
     from duckstring.adapters.aws.bus import EventBus
     from duckstring.adapters.aws.lake_tables import BucketTables
+    from duckstring.adapters.aws.openlineage import HttpReceiver
     from duckstring.adapters.aws.overrides import EcsOverrides
     from duckstring.adapters.aws.tokens import StepTokens
     from duckstring.api.ports import ApiPorts
     from duckstring.exporter.iceberg_ports import IcebergPorts
+    from duckstring.exporter.openlineage_ports import OpenLineagePorts
     from duckstring.exporter.ports import ExporterPorts
     from duckstring.orchestrator.alert import AlertPorts
-    from duckstring.orchestrator.ports import EffectPorts, Ends, Gates
+    from duckstring.orchestrator.ports import EffectPorts, Ends, Gates, RunNews
     from duckstring.ports import Arrivals, Clock
     from duckstring.sweep.ports import SweepPorts
     from duckstring.vendor.ports import VendorPorts
@@ -75,6 +77,14 @@ def alerts(app: Orchestrator) -> AlertPorts:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenLineage:
+    """Everything that the openlineage function needs."""
+
+    ports: OpenLineagePorts
+    receiver: HttpReceiver
+
+
 def orchestrator(env: Mapping[str, str]) -> Orchestrator:
     """The orchestrator of the Catchment that ``env`` describes."""
     from duckstring.adapters.aws.alarms import TimedAlarms  # noqa: PLC0415 - see the top
@@ -113,6 +123,7 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
             cluster=settings.need("cluster"),
             function=settings.need("ripple_function"),
         ),
+        news=_run_news(clients, settings),
     )
     store, catalog, arrivals = (
         DynamoStateStore(clients, table, settings.journal_kept),
@@ -137,6 +148,14 @@ def orchestrator(env: Mapping[str, str]) -> Orchestrator:
         clock,
         bus,
     )
+
+
+def _run_news(clients: Clients, settings: Settings) -> RunNews | None:
+    if not settings.run_news:
+        return None
+    from duckstring.adapters.aws.run_news import SqsRunNews  # noqa: PLC0415 - see the top
+
+    return SqsRunNews(clients, settings.run_news)
 
 
 def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
@@ -302,6 +321,30 @@ def iceberg(env: Mapping[str, str], scratch: Path) -> IcebergPorts:
         catchment=catchment,
         scratch=scratch,
     )
+
+
+def openlineage(env: Mapping[str, str], scratch: Path) -> OpenLineage:
+    """What tells of lineage, of the Catchment that ``env`` describes. ``scratch``: a folder for
+    DuckDB.
+    """
+    from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.openlineage import HttpReceiver  # noqa: PLC0415
+    from duckstring.adapters.aws.worker import PondSecrets  # noqa: PLC0415
+    from duckstring.exporter.openlineage_ports import OpenLineagePorts, Place  # noqa: PLC0415
+
+    settings, clients = Settings.from_env(env), Clients()
+    table, bucket = settings.need("table"), settings.need("bucket")
+    receiver = HttpReceiver(
+        settings.need("openlineage"), PondSecrets(clients, settings.secret).entries
+    )
+    ports = OpenLineagePorts(
+        past=DynamoHistoryReader(clients, table, bucket),
+        snapshots=DynamoStateStore(clients, table),
+        schemas=_tables(env, clients, bucket, scratch),
+        receiver=receiver,
+        place=Place(settings.need("openlineage_namespace"), bucket),
+    )
+    return OpenLineage(ports, receiver)
 
 
 def _tables(env: Mapping[str, str], clients: Clients, bucket: str, scratch: Path) -> BucketTables:

@@ -50,6 +50,9 @@ class Settings:
     lake: str = ""
     lake_seconds: str = ""
     iceberg: str = ""
+    run_news: str = ""
+    openlineage: str = ""
+    openlineage_namespace: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

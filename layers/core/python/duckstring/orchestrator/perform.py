@@ -40,7 +40,8 @@ def perform(state: PondState, outbox: tuple[Effect, ...], ports: EffectPorts) ->
 
     Effects that start or free compute go first, and then all letters in one batch, because others
     wait for these. History and events follow. A task is stopped, and the ``on_kill`` of a killed
-    Ripple called, after its attempt's row has been written.
+    Ripple called, after its attempt's row has been written. Whoever is told of runs is told last,
+    when all rows are written.
     """
     line, letters = state.line, list[Letter]()
     late: list[Callable[[], None]] = []
@@ -88,3 +89,5 @@ def perform(state: PondState, outbox: tuple[Effect, ...], ports: EffectPorts) ->
         ports.mailbox.send(letters)
     for call in late:
         call()
+    if ports.news and (rows := [one for one in outbox if isinstance(one, RecordRun)]):
+        ports.news.tell(line, rows)

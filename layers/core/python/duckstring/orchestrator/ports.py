@@ -196,6 +196,15 @@ class History(Protocol):
         """Write how an attempt ended, unless its worker already did."""
 
 
+class RunNews(Protocol):
+    """Whoever is told of every run that begins or ends."""
+
+    def tell(self, line: Line, rows: Sequence[RecordRun]) -> None:
+        """Say that these runs have begun or ended. Their rows, and those of their attempts, are
+        written. Saying it again changes nothing.
+        """
+
+
 class Bus(Protocol):
     """The Catchment's events for users' rules."""
 
@@ -262,7 +271,7 @@ class Register(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EffectPorts:
-    """The ports that effects act through."""
+    """The ports that effects act through. ``news``: None: nobody is told of runs."""
 
     mailbox: Mailbox
     executions: Executions
@@ -272,3 +281,4 @@ class EffectPorts:
     alarms: Alarms
     schedules: Schedules
     workers: Workers
+    news: RunNews | None = None

@@ -1,0 +1,1 @@
+"""The Lambda function that tells a receiver of OpenLineage of runs."""
