@@ -166,8 +166,16 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
                 more = ", ".join(filter(None, (again, began(ripple))))
                 so_far = durations.brief(render.between(ripple["since"], now) or 0)
                 yield f"{ripple['name']} {so_far}{f' ({more})' if more else ''}"
+            elif retried := retried_soon(ripple, now):
+                yield f"{ripple['name']} {retried} (attempt {ripple['attempt']})"
             elif ripple["status"] == "queued":
                 yield f"{ripple['name']} queued"
+
+
+def retried_soon(ripple: RunningRipple, now: str) -> str:
+    """``tried again in 20s``, or nothing: its last attempt failed, and it waits for the next."""
+    left = render.between(now, ripple.get("retry_at")) if ripple["status"] == "queued" else None
+    return f"tried again in {durations.brief(left)}" if left is not None and left > 0 else ""
 
 
 def began(ripple: RunningRipple) -> str:
@@ -473,12 +481,14 @@ def _ripples(line: LineStatus, now: str) -> RenderableType:
     for ripple in line["ripples"]:
         held = busy.get(ripple["name"])
         status = held["status"] if held else ripple["status"]
-        lasted = (
-            render.between(held["since"], now) if held and status in {"running", "queued"} else None
-        )
+        retried = retried_soon(held, now) if held else ""
+        going_on = held if status in {"running", "queued"} and not retried else None
+        lasted = render.between(going_on["since"], now) if going_on else None
         made.add_row(
             ripple["name"],
-            _pausing(held, now) if held and held.get("resumes") else render.word(status),
+            _pausing(held, now)
+            if held and held.get("resumes")
+            else render.word(status, retried or None),
             "never"
             if (age := render.between(ripple["end_f"], now)) is None
             else durations.age(age + lag),

@@ -292,11 +292,15 @@ class Follower:
                     detail = ", ".join(
                         filter(
                             None,
-                            (again, board.began(ripple) if ripple["status"] == "running" else ""),
+                            (
+                                again,
+                                board.began(ripple) if ripple["status"] == "running" else "",
+                                retried := board.retried_soon(ripple, self.now),
+                            ),
                         )
                     )
                     yield Event(
-                        ripple["since"] or self.now,
+                        self.now if retried else ripple["since"] or self.now,
                         line["line"],
                         ripple["name"],
                         ripple["status"],

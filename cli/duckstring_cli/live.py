@@ -285,7 +285,7 @@ def _chips(line: LineStatus, follower: Follower) -> Text:
                 f" {durations.brief(render.between(ripple['since'], follower.now) or 0)}{place}"
             )
         elif ripple["status"] == "queued":
-            lasted = " queued"
+            lasted = f" {board.retried_soon(ripple, follower.now) or 'queued'}"
         text.append(" · " if text else "", "dim")
         text.append(f"{mark} {ripple['name']}{lasted}", style)
     if waits := board.held_back(line):

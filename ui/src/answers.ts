@@ -148,7 +148,8 @@ export interface Budgets {
  *
  * ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
  * ``where`` and what follows it are of its attempt's row, looked at in the status of one line
- * only; ``resumes``: while it pauses, until when.
+ * only; ``resumes``: while it pauses, until when. ``retry_at``: it has failed, and is tried again
+ * then.
  */
 export interface RunningRipple {
   name: string;
@@ -160,6 +161,7 @@ export interface RunningRipple {
   memory_mib: number | null;
   pauses: number | null;
   resumes: string | null;
+  retry_at?: string;
 }
 
 /**
@@ -663,12 +665,22 @@ export interface CostAnswer {
 }
 
 /**
- * ``run``.
+ * A Ripple of a run in flight that has failed: its next attempt begins at ``at``.
+ */
+export interface RetryTold {
+  ripple: string;
+  attempt: number;
+  at: string;
+}
+
+/**
+ * ``run``. ``retries``: what waits to be tried again, while the run is in flight.
  */
 export interface RunAnswer {
   run: RunRow;
   attempts: AttemptRow[];
   older_tables: OlderTable[];
+  retries?: RetryTold[];
 }
 
 /**

@@ -10,7 +10,7 @@ import typer
 
 from duckstring.errors import nearest
 from duckstring.model import instants, names
-from duckstring.model.answers import AttemptRow, RunRow
+from duckstring.model.answers import AttemptRow, RetryTold, RunRow
 from duckstring_cli import catchments, checked, costing, durations, moments, render, timeline
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.options import (
@@ -149,6 +149,7 @@ def show(
     begun = [attempt for attempt in attempts if attempt["status"] != "not begun"]
     not_begun = [attempt["ripple"] for attempt in attempts if attempt not in begun]
     _print_attempts(answer["run"], begun, not_begun)
+    _print_retries(answer.get("retries", []))
     for attempt in begun:
         if checks := attempt.get("checks"):
             render.out().print(Text(f"\n{checked.totals(checks)}", style="dim"))
@@ -167,6 +168,16 @@ def show(
         render.out().print(
             Text(f"\ncarried over, and older than this run:{listed}", style="yellow"),
             soft_wrap=True,
+        )
+
+
+def _print_retries(retries: list[RetryTold]) -> None:
+    from rich.text import Text
+
+    for retry in retries:
+        again = f"{retry['ripple']} is tried again at {render.moment(retry['at'])}"
+        render.out().print(
+            Text(f"\n{again} (attempt {retry['attempt']}).", style="yellow"), soft_wrap=True
         )
 
 

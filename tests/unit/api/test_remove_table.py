@@ -275,7 +275,9 @@ def test_a_run_is_shown_with_the_tables_that_it_carried_over():
         def attempts(self, line, number):
             return []
 
-    told = show_run("sales@1/7", history=Runs(), snapshots=Snapshots(), clock=StillClock())
+    told = show_run(
+        "sales@1/7", history=Runs(), snapshots=Snapshots(), states=States(), clock=StillClock()
+    )
     assert [(row["table"], row["written_in"], row["as_of"]) for row in told["older_tables"]] == [
         ("refunds", "sales@1/4", to_text(NOON - DAY))
     ]

@@ -433,6 +433,17 @@ def test_an_endless_message_does_not_push_the_columns_out_of_a_piped_view(bench:
     assert message in bench.run("run", "show", "sales@1/1")[1]
 
 
+def test_a_run_shows_what_waits_to_be_tried_again(bench: Bench) -> None:
+    shown = {
+        "run": run_row("sales@1/1", status="running", finished=None),
+        "attempts": [attempt_row("sales@1/1", "load", status="failed", error="OSError")],
+        "retries": [{"ripple": "load", "attempt": 2, "at": "2030-01-01T12:00:30.000000Z"}],
+    }
+    bench.answers({"run": shown})
+    out = bench.run("run", "show", "sales@1/1")[1]
+    assert "load is tried again at 2030-01-01 12:00:30Z (attempt 2)." in out
+
+
 def test_status_of_a_pond_without_a_major_is_of_its_highest(bench: Bench) -> None:
     lines = [line_status("sales@2"), line_status("sales@10"), line_status("sales@1")]
     bench.answers(

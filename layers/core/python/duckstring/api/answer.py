@@ -285,7 +285,11 @@ def _cost(asked: requests.CostRequest, ports: ApiPorts) -> CostAnswer:
 
 def _run(asked: requests.RunRequest, ports: ApiPorts) -> RunAnswer:
     return history.show_run(
-        asked.run, history=ports.history, snapshots=ports.snapshots, clock=ports.clock
+        asked.run,
+        history=ports.history,
+        snapshots=ports.snapshots,
+        states=ports.states,
+        clock=ports.clock,
     )
 
 

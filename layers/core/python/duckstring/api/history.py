@@ -9,7 +9,7 @@ from duckstring.api.requests import CostRequest, RunsRequest
 from duckstring.api.tables import older_tables
 from duckstring.errors import OperatorError
 from duckstring.model.find import find_ever_deployed
-from duckstring.model.instants import Instant, from_text
+from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, parse_run, run_key
 from duckstring.ports import (
     Catalog,
@@ -22,7 +22,7 @@ from duckstring.ports import (
 )
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunAnswer, RunRow, RunsAnswer
+    from duckstring.model.answers import AttemptRow, RetryTold, RunAnswer, RunRow, RunsAnswer
 
 NOT_BEGUN = "not begun"
 _PUBLISHED = frozenset({"success", "removal", "rollback"})
@@ -131,9 +131,16 @@ def _found(line: Line, number: int, history: HistoryReader, clock: Clock) -> Run
     return row
 
 
-def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: Clock) -> RunAnswer:
+def show_run(
+    run: str,
+    *,
+    history: HistoryReader,
+    snapshots: Snapshots,
+    states: StateReader,
+    clock: Clock,
+) -> RunAnswer:
     """One run and its attempts, with their errors in full, and the tables that it published as they
-    were.
+    were. Of a run in flight, also the Ripples that are tried again after a delay.
 
     Raises:
         OperatorError: the text does not name a run, or there is no such run.
@@ -146,7 +153,17 @@ def show_run(run: str, *, history: HistoryReader, snapshots: Snapshots, clock: C
         "run": row,
         "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)],
         "older_tables": older,
+        "retries": _retries(line, number, states) if row["status"] == "running" else [],
     }
+
+
+def _retries(line: Line, run: int, states: StateReader) -> list[RetryTold]:
+    seen = states.read([line]).get(line)
+    return [
+        {"ripple": name, "attempt": attempt.number, "at": to_text(attempt.since)}
+        for name, ripple in (seen.state.ripples.items() if seen else ())
+        if (attempt := ripple.attempt) is not None and attempt.run == run and attempt.delayed
+    ]
 
 
 def _begun_or_not(attempt: AttemptRow) -> AttemptRow:

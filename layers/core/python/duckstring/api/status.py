@@ -343,6 +343,8 @@ def _ripple_in_run(
         "pauses": None,
         "resumes": None,
     }
+    if attempt and attempt.delayed:
+        running["retry_at"] = to_text(attempt.since)
     return _with_its_row(running, row) if attempt and row else running
 
 

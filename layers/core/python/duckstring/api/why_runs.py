@@ -104,6 +104,8 @@ def _ripple(state: PondState, one: RunningRipple, done: set[str], now: Instant) 
             return f"{name} pauses for {until} more{again}."
         case "running":
             return f"{name} runs{since}{again}."
+        case "queued" if (at := one.get("retry_at")) and from_text(at) > now:
+            return f"{name} is tried again {why_words.future(from_text(at), now)}{again}."
         case "queued":
             return f"{name} is about to start{since}{again}."
         case "waiting":

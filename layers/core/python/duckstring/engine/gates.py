@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from duckstring.engine.delays import still_waits
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
 from duckstring.engine.signals import GateReached
 from duckstring.engine.state import RippleState, Run
 from duckstring.engine.turn import Turn, with_waiting
 from duckstring.model.failures import shortened
+from duckstring.model.instants import Instant
 from duckstring.model.values import replace
 
 
@@ -59,14 +61,14 @@ def _free(turn: Turn) -> list[tuple[int, str]]:
     """The run and Ripple of each branch that can be answered now."""
     free = []
     for run in turn.runs.values():
-        if run.waiting and (ready := _ready(run, turn.ripples)):
+        if run.waiting and (ready := _ready(run, turn.ripples, turn.now)):
             free += [(run.number, name) for name in sorted(ready)]
     return free
 
 
-def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
+def _ready(run: Run, ripples: Mapping[str, RippleState], now: Instant) -> Collection[str]:
     """Which of the waiting branches can be answered: all if the run failed, otherwise those whose
-    Ripple is done or has an attempt that nobody runs yet.
+    Ripple is done or has an attempt that nobody runs yet and that may begin.
     """
     if run.failure is not None:
         return run.waiting
@@ -76,7 +78,10 @@ def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
         ripple = ripples[name]
         attempt = ripple.attempt
         if ripple.end_f >= f or (
-            attempt is not None and not attempt.dispatched and attempt.run == run.number
+            attempt is not None
+            and not attempt.dispatched
+            and attempt.run == run.number
+            and not still_waits(attempt, now)
         ):
             ready.append(name)
     return ready
@@ -99,5 +104,7 @@ def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int, int]:
     attempt = ripple.attempt
     if attempt is None or attempt.dispatched or attempt.run != run.number:
         return "wait", 0, 0
-    turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True)))
+    if still_waits(attempt, turn.now):
+        return "wait", 0, 0
+    turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True, delayed=False)))
     return attempt.on, attempt.number, attempt.memory_mib

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from duckstring.engine import compute, visible
+from duckstring.engine import compute, delays, visible
 from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import CallOnKill, RecordAttempt, StopTask
 from duckstring.engine.runs import at_rest, fail_run
@@ -232,7 +232,7 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
     the run.
 
     An attempt that was lost, or that continues in a larger place, costs no budget. One whose checks
-    failed is not made again: the run has failed.
+    failed is not made again, nor one whose error is final: the run has failed.
     """
     state, how, failure = turn.ripples.get(gate.ripple), gate.outcome, gate.failure
     if how == "none" or failure is None or state is None or gate.run not in turn.runs:
@@ -251,7 +251,7 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
         _try_again(turn, state.name)
     elif ended.losses < MOST_LOSSES and _is_lost(ended, gate):
         _try_again(turn, state.name, lost=True)
-    elif at.budget > 0 and how != "check":  # the same data would fail it again
+    elif at.budget > 0 and how != "check" and not failure.final:  # it would fail it again
         turn.put_run(replace(at, budget=at.budget - 1))
         _try_again(turn, state.name, failed=how in _OWN_ENDS)
     else:
@@ -371,7 +371,9 @@ def _lost(ripple: RippleState, status: str, cause: str) -> Failure:
 
 
 def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = False) -> None:
-    """Start another attempt. It belongs to the same try, unless the Ripple itself ``failed``."""
+    """Start another attempt. It belongs to the same try, unless the Ripple itself ``failed``; then
+    it waits as long as the Ripple's delay says.
+    """
     ripple = turn.ripples[name]
     ended = ripple.attempt
     assert ended is not None  # noqa: S101 - only a Ripple with an attempt can try again
@@ -379,12 +381,9 @@ def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = Fals
     number = run.attempts.get(name, 0) + 1
     turn.put_run(replace(run, attempts={**run.attempts, name: number}))
     counts = {"tried": ended.tried + failed, "losses": ended.losses + lost}
-    turn.put_ripple(
-        replace(
-            ripple,
-            attempt=compute.new_attempt(turn, ripple, run=run.number, number=number, **counts),
-        )
-    )
+    attempt = compute.new_attempt(turn, ripple, run=run.number, number=number, **counts)
+    attempt = delays.delayed(turn, attempt, name) if failed else attempt
+    turn.put_ripple(replace(ripple, attempt=attempt))
 
 
 def _is_current(ripple: RippleState, run: int, attempt: int) -> bool:

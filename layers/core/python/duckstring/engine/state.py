@@ -44,7 +44,8 @@ class Attempt(Value, frozen=True):
     grows only after the Ripple itself failed. An attempt that was lost, killed for memory or handed
     over belongs to the same try. ``memory_mib``: of the task (0: it runs in the function).
     ``losses``: attempts of this Ripple in this run that were ended from outside, not by the
-    author's code.
+    author's code. ``delayed``: it is the first of a new try, is not dispatched, and is not to begin
+    before ``since``.
     """
 
     run: int
@@ -55,6 +56,7 @@ class Attempt(Value, frozen=True):
     on: Place = "lambda"
     memory_mib: int = 0
     losses: int = 0
+    delayed: bool = False
 
 
 class RippleState(Value, frozen=True):

@@ -14,6 +14,7 @@ from typing import NamedTuple, assert_never
 from duckstring.engine import (
     asking,
     compute,
+    delays,
     demand,
     gates,
     restored,
@@ -444,12 +445,14 @@ def _report(turn: Turn) -> SourceReport:
 
 def _set_alarm(turn: Turn) -> None:
     may_be_ahead = turn.pull is not None and turn.start_f >= turn.now
+    delay_due = delays.delay_due(turn) if turn.runs else None
     if (
         turn.retry_at is None
         and not turn.windows
         and not isinstance(turn.trigger, Tide)
         and turn.watch is None
         and not may_be_ahead
+        and delay_due is None
     ):
         return  # the usual case: nothing is due at any time
     dates = (
@@ -458,6 +461,7 @@ def _set_alarm(turn: Turn) -> None:
         runs.opening_due(turn),
         asking.beyond_due(turn),
         staleness.stale_due(turn),
+        delay_due,
     )
     due = [at for at in dates if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):

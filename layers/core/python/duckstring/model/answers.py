@@ -138,7 +138,8 @@ class RunningRipple(TypedDict):
 
     ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
     ``where`` and what follows it are of its attempt's row, looked at in the status of one line
-    only; ``resumes``: while it pauses, until when.
+    only; ``resumes``: while it pauses, until when. ``retry_at``: it has failed, and is tried again
+    then.
     """
 
     name: str
@@ -150,6 +151,7 @@ class RunningRipple(TypedDict):
     memory_mib: int | None
     pauses: int | None
     resumes: str | None
+    retry_at: NotRequired[str]
 
 
 class RunningRun(TypedDict):
@@ -622,12 +624,21 @@ class CostAnswer(TypedDict):
     more: bool
 
 
+class RetryTold(TypedDict):
+    """A Ripple of a run in flight that has failed: its next attempt begins at ``at``."""
+
+    ripple: str
+    attempt: int
+    at: str
+
+
 class RunAnswer(TypedDict):
-    """``run``."""
+    """``run``. ``retries``: what waits to be tried again, while the run is in flight."""
 
     run: RunRow
     attempts: list[AttemptRow]
     older_tables: list[OlderTable]
+    retries: NotRequired[list[RetryTold]]
 
 
 class DroppedTable(TypedDict):

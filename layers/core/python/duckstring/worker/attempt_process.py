@@ -30,6 +30,7 @@ from duckstring.author.kills import Requested
 from duckstring.author.lake import Storage
 from duckstring.author.memory import SupersededError
 from duckstring.author.pond import Pond
+from duckstring.author.retrying import names_any
 from duckstring.author.surroundings import Surroundings
 from duckstring.errors import InvariantError, TransientError
 from duckstring.worker import checked
@@ -308,7 +309,11 @@ class _Attempt:
             _mask_signals()
             if self._signals:
                 return Cut(_cut_frames(error, self._project))
-            return self._outage(error) or judged(self._explained(error), self._project)
+            explained = self._explained(error)
+            ended = self._outage(error) or judged(explained, self._project)
+            if isinstance(ended, Fault):
+                return replace(ended, final=self._is_final(error, explained))
+            return ended
         self._pond.reads = self._reads()
         self._pond.may_have_read = self._may_have_read()
         # A bare except in author code may swallow Paused; honour the recorded pause anyway.
@@ -351,6 +356,14 @@ class _Attempt:
             return self._pond.explained(error).with_traceback(error.__traceback__)
         except BaseException:  # noqa: BLE001 - it asks the error for its text, which is the author's
             return error
+
+    def _is_final(self, *errors: BaseException) -> bool:
+        """Whether the Ripple is not to be tried again, as its author has said."""
+        names = self._order.around.retry_on
+        try:
+            return bool(names) and not any(names_any(names, type(error)) for error in errors)
+        except BaseException:  # noqa: BLE001 - its class may have a metaclass of the author's
+            return False
 
     def _outage(self, error: BaseException) -> Unreachable | None:
         """The storage may fail in the author's own statements, too: a table is read only when its
@@ -471,13 +484,14 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
             }
         case Pauses(seconds):
             return {"end": "paused", "seconds": seconds, "discarded": sorted(pond.written)}
-        case Fault(error, message, traceback, memory):
+        case Fault(error, message, traceback, memory, final):
             return {
                 "end": "failed",
                 "error": error,
                 "message": message,
                 "traceback": traceback,
                 "memory": memory,
+                "final": final,
             }
         case Unreachable(message):
             return {"end": "unreachable", "message": message}

@@ -123,7 +123,8 @@ def known(
             "traceback": str() as trace,
             "memory": bool() as much,
         }:
-            return Fault(error, message, trace, much)
+            is_final = (outcome.end or {}).get("final") is True
+            return Fault(error, message, trace, much, is_final)
         case {"end": "unreachable", "message": str() as message}:
             raise TransientError(message)
         case _:

@@ -14,12 +14,12 @@ import msgspec
 
 from duckstring.adapters.aws.older import renewed_outbox, renewed_signal, renewed_state
 from duckstring.engine.effects import Effect
-from duckstring.engine.signals import Signal, WindowAdded
+from duckstring.engine.signals import Deployed, Signal, WindowAdded
 from duckstring.engine.state import PondState, Positions
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.names import Line
-from duckstring.model.schema import CALENDAR_SCHEMA, KIND_SCHEMAS
+from duckstring.model.schema import CALENDAR_SCHEMA, KIND_SCHEMAS, RETRY_SCHEMA
 from duckstring.model.values import kind_of
 from duckstring.model.wire import storable
 
@@ -81,6 +81,10 @@ def schema_of(signal: Signal) -> int:
     """
     if isinstance(signal, WindowAdded) and signal.window.is_calendar:
         return CALENDAR_SCHEMA
+    if isinstance(signal, Deployed) and any(
+        one.retry_delay_seconds or one.retry_on for one in signal.release.ripples
+    ):
+        return RETRY_SCHEMA
     return KIND_SCHEMAS.get(kind_of(type(signal).__name__), 0)
 
 

@@ -144,4 +144,6 @@ def _ripple(found: Mapping[str, Any]) -> RippleSpec:
         on_kill=bool(found.get("on_kill")),
         pauses=bool(found.get("pauses")),
         checks=tuple(found.get("checks") or ()),
+        retry_delay_seconds=found.get("retry_delay_seconds") or 0,
+        retry_on=tuple(found.get("retry_on") or ()),
     )
