@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -53,6 +53,7 @@ _WILDCARDS = {
     r"/iceberg/\*": "Iceberg's own files: it gives them their names.",
     r"/iceberg/listings/\*": "One object for each export.",
     r":(database|table|userDefinedFunction)/duckstring_.*": "One database for each Pond.",
+    r":s3:::[a-z0-9.-]+/\*$": "Objects that arrive: their rules say which of them a Pond reads.",
     r":execution:.*:\*": "One execution for each launch of each run.",
     r":schedule/.*/\*": "One schedule for each Window, and for each alarm of a line.",
 }
@@ -97,7 +98,7 @@ rights, and no word in any state.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """Everything to be granted. ``policies`` are the user's own, for what Ripples do elsewhere in
-    the account.
+    the account. ``arrivals``: the buckets whose new objects Ripples are given.
     """
 
     doors: Doors
@@ -111,6 +112,7 @@ class Grants:
     lake: Lake | None = None
     iceberg: Lake | None = None
     policies: Sequence[iam.IManagedPolicy] = ()
+    arrivals: Sequence[str] = ()
 
     def apply(self) -> None:
         """Give every function what it needs."""
@@ -140,17 +142,14 @@ class Grants:
     def _orchestrator(self) -> None:
         role = _role(self.doors.orchestrator.role)
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
-        read = _leading(
-            "LINE#*", "WORK#*", "TOKEN#*", "CATALOG", "POND#*", "PERMITS", "SCHEMA", "ALERTS"
-        )
+        own = ("LINE#*", "WORK#*", "TOKEN#*", "ARRIVED#*", "PERMITS", "SCHEMA", "ALERTS")
+        read = _leading(*own, "CATALOG", "POND#*")
         _allow(role, _READ, [self.storage.table.table_arn], conditions=read)
         _allow(
             role,
             _WRITE,
             [self.storage.table.table_arn],
-            conditions=_leading(
-                *("LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*"), *("PERMITS", "SCHEMA", "ALERTS")
-            ),
+            conditions=_leading(*own, "JOURNAL#*"),
         )
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
@@ -183,6 +182,11 @@ class Grants:
         }
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [self.storage.table.table_arn], conditions=written)
+        arrived = _leading("ARRIVED#*")
+        _allow(role, ["dynamodb:Query"], [self.storage.table.table_arn], conditions=arrived)
+        landing = [f"arn:{Aws.PARTITION}:s3:::{bucket}/*" for bucket in sorted(self.arrivals)]
+        if landing:
+            _allow(role, ["s3:GetObject"], landing)
         _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", *TABLES))
         _allow(role, ["s3:PutObject"], self._objects(*TABLES, "errors/*.txt"))
         located = {"StringLike": {"s3:prefix": ["data/*"]}}
@@ -199,6 +203,8 @@ class Grants:
         """To look up an attempt. It assumes the role of attempts by ``isolation.py``'s grant."""
         read = _leading("LINE#*", "PERMITS")
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
+        rules = _leading("POND#*")
+        _allow(role, ["dynamodb:Query"], [self.storage.table.table_arn], conditions=rules)
         _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
     def _people(self) -> None:
@@ -210,7 +216,10 @@ class Grants:
         )
         table = self.storage.table.table_arn
         for role in (viewers, operators, api):
-            partitions = ("LINE#*", "WORK#*", "JOURNAL#*", "CATALOG", "POND#*", "LAKE")
+            partitions = (
+                *("LINE#*", "WORK#*", "JOURNAL#*", "ARRIVED#*"),
+                *("CATALOG", "POND#*", "LAKE"),
+            )
             shown = _leading(*partitions, *self._of_iceberg)
             _allow(role, _READ, [table], conditions=shown)
             _allow(role, ["dynamodb:Query"], [f"{table}/index/gsi1"], conditions=_leading("RUNS#*"))
@@ -229,12 +238,13 @@ class Grants:
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
-        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LAKE")
+        partitions = ("LINE#*", "WORK#*", "ARRIVED#*", "CATALOG", "POND#*", "LAKE")
         read = _leading(*partitions, *self._of_iceberg)
         _allow(role, _READ, [table], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))
-        # Manifests, old history, and what Ripples remembered.
-        _allow(role, ["dynamodb:DeleteItem"], [table], conditions=_leading("LINE#*", "WORK#*"))
+        # Manifests, old history, what Ripples remembered, and objects that they have taken.
+        deleted_items = _leading("LINE#*", "WORK#*", "ARRIVED#*")
+        _allow(role, ["dynamodb:DeleteItem"], [table], conditions=deleted_items)
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["states:DescribeExecution", "states:StopExecution"], [self._executions()])
         _allow(

@@ -160,6 +160,7 @@ class CatchmentStack(Stack):
             iceberg=self._iceberg,
             isolation=self._isolation,
             policies=self._policies,
+            arrivals=self._arrivals,
         ).apply()
         for queue in (self._messaging.mailbox, self._messaging.delays):
             self._doors.orchestrator.add_event_source(

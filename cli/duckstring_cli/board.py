@@ -415,6 +415,7 @@ def _facts(line: LineStatus, now: str) -> Table:
         "older": "\n".join(
             render.table_age(table, now) for table in line.get("older_tables") or ()
         ),
+        "backlog": _waiting(line.get("backlog") or 0),
         "checks": checked.names(line),
         "warnings": checked.each(line.get("warnings")),
         "bound": bound_in_words(line),
@@ -429,6 +430,13 @@ def _facts(line: LineStatus, now: str) -> Table:
         if value:
             facts.add_row(name, Text(value))
     return facts
+
+
+def _waiting(objects: int) -> str:
+    """What has arrived in a bucket and waits for ``pond.arrivals()``."""
+    if not objects:
+        return ""
+    return f"{render.count(objects)} object{'' if objects == 1 else 's'} that arrived"
 
 
 def _freshness(line: LineStatus, now: str) -> str:

@@ -15,6 +15,7 @@ from duckstring.model.access import LEVELS, Level, level_for, levels_from
 from duckstring.model.answers import (
     ArrivalAnswer,
     ArrivalRow,
+    BacklogAnswer,
     BudgetAnswer,
     ComputeAnswer,
     ControlAnswer,
@@ -390,6 +391,12 @@ class Client:
     def arrivals(self, pond: str, *, major: int | None = None) -> ArrivalAnswer:
         """A line's rules."""
         return self._call(ArrivalAnswer, "arrival", pond=pond, major=major, action="list")
+
+    def backlog(
+        self, pond: str, *, major: int | None = None, after: int | None = None
+    ) -> BacklogAnswer:
+        """The objects that arrived and wait, a page of them."""
+        return self._call(BacklogAnswer, "backlog", pond=pond, major=major, after=after)
 
     def remove_arrival(self, pond: str, name: str, *, major: int | None = None) -> ArrivalAnswer:
         """Remove a rule. Answers those that are left."""

@@ -79,6 +79,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "cost", "pond": "sales"},
     {"op": "window", "pond": "sales", "action": "list"},
     {"op": "arrival", "pond": "sales", "action": "list"},
+    {"op": "backlog", "pond": "sales"},
     {"op": "compute", "pond": "sales"},
     {"op": "failure-budget", "pond": "sales"},
     {"op": "remove", "pond": "sales", "dry": True},

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from duckstring.engine.signals import (
+    ObjectArrived,
     PullReceived,
     RippleSucceeded,
     SinkAttached,
@@ -15,6 +16,7 @@ from duckstring.engine.signals import (
     TargetReceived,
 )
 from duckstring.engine.state import PondState, Run, SourceReport, SourceView
+from duckstring.model.arrivals import ArrivedObject
 from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.checks import MOST_CHECKS, CheckWarning
 from duckstring.model.instants import NEVER, ZERO
@@ -180,3 +182,24 @@ def test_warnings_that_no_checks_can_have_are_refused():
     assert not warned(CheckWarning("Late", 3))
     assert not warned(CheckWarning("late", 2**50 + 1))
     assert not warned(*(CheckWarning(f"c{n}") for n in range(MOST_CHECKS + 1)))
+
+
+@pytest.mark.parametrize(
+    ("found", "is_believed"),
+    [
+        (ArrivedObject("landing", "in/a", 7, "v", "e", "s"), True),
+        (ArrivedObject("", "in/a"), False),
+        (ArrivedObject("../x", "in/a"), False),
+        (ArrivedObject("landing", ""), False),
+        (ArrivedObject("landing", "x" * 1_025), False),
+        (ArrivedObject("landing", "a", 2**60), False),
+    ],
+)
+def test_an_object_that_cannot_be_is_refused(found, is_believed):
+    letter = Received(ObjectArrived(found, "pulse", START), (1, "1"))
+    assert bool(credible(HERE, [letter], None)) is is_believed
+
+
+def test_an_attempt_may_not_say_that_objects_arrive():
+    arrived = ObjectArrived(ArrivedObject("landing", "a"), "pulse", START)
+    assert credible(HERE, [Received(arrived, (1, "1"), attempt="x")], None) == []

@@ -433,6 +433,7 @@ export interface LineState {
   rows: number;
   warnings?: WarningTold[];
   bound?: BoundTold | null;
+  backlog?: number;
 }
 
 /**
@@ -468,6 +469,7 @@ export interface LineStatus {
   rows: number;
   warnings?: WarningTold[];
   bound?: BoundTold | null;
+  backlog?: number;
   last_run: RunRow | null;
 }
 
@@ -1095,6 +1097,28 @@ export interface ArrivalRow {
 export interface ArrivalAnswer {
   line: string;
   arrivals: ArrivalRow[];
+}
+
+/**
+ * An object that arrived and waits. ``number``: its place among all that arrived for the line.
+ * ``size`` in bytes. ``arrived``: when the line received it.
+ */
+export interface WaitingObject {
+  number: number;
+  uri: string;
+  size: number;
+  arrived: string;
+}
+
+/**
+ * ``backlog``: how many objects wait for a line's Ripples, and the oldest of them. ``next``:
+ * there are more; ask again with ``after``.
+ */
+export interface BacklogAnswer {
+  line: string;
+  waiting: number;
+  objects: WaitingObject[];
+  next?: number;
 }
 
 /**

@@ -37,6 +37,7 @@ CALLS = {
     "publish": lambda client: client.publish("sales", snapshot=4),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),
+    "backlog": lambda client: client.backlog("sales"),
     "doctor": lambda client: client.doctor(),
 }
 

@@ -43,6 +43,7 @@ WORDS = {
     "trigger window remove": ["sales", "remove", "n"],
     "trigger arrival add": ["sales", "add", "--name", "n", "--bucket", "b"],
     "trigger arrival list": ["sales", "list"],
+    "trigger arrival backlog": ["sales", "backlog"],
     "trigger arrival remove": ["sales", "remove", "n"],
     "control kill": ["sales", "--yes"],
     "run show": ["sales@1/1"],
@@ -51,7 +52,10 @@ WORDS = {
 }
 ANSWER: dict[str, Any] = {"now": "2030-01-01T12:00:00Z", "more": False} | {
     name: []
-    for name in ("runs", "windows", "arrivals", "ponds", "lines", "attempts", "removed", "stopped")
+    for name in (
+        *("runs", "windows", "arrivals", "ponds", "lines", "attempts", "removed", "stopped"),
+        "objects",
+    )
 }
 
 

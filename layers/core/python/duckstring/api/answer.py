@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 from duckstring import __version__
 from duckstring.api import (
     arrival,
+    backlog,
     checkup,
     compute,
     control,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from duckstring.model.answers import (
         Answered,
         ArrivalAnswer,
+        BacklogAnswer,
         BudgetAnswer,
         ComputeAnswer,
         ControlAnswer,
@@ -386,6 +388,10 @@ def _arrival(asked: requests.ArrivalRequest, ports: ApiPorts) -> ArrivalAnswer:
             return arrival.remove(line, asked.name, arrivals=ports.arrivals)
 
 
+def _backlog(asked: requests.BacklogRequest, ports: ApiPorts) -> BacklogAnswer:
+    return backlog.backlog(asked, catalog=ports.catalog, states=ports.states, kept=ports.backlog)
+
+
 def _doctor(asked: requests.NothingAsked, ports: ApiPorts) -> DoctorAnswer:
     return checkup.checkup(
         catalog=ports.catalog, states=ports.states, executions=ports.executions, clock=ports.clock
@@ -416,5 +422,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "trace": Operation(requests.TraceRequest, _trace),
     "remove": Operation(requests.RemoveRequest, _remove),
     "arrival": Operation(requests.ArrivalRequest, _arrival),
+    "backlog": Operation(requests.BacklogRequest, _backlog),
     "doctor": Operation(requests.NothingAsked, _doctor),
 }

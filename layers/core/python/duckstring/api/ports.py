@@ -23,6 +23,7 @@ from duckstring.model.settings import Settings
 from duckstring.ports import (
     Arrivals,
     AttemptReader,
+    Backlog,
     Catalog,
     Clock,
     ExecutionReader,
@@ -144,6 +145,7 @@ class ApiPorts:
     catalog: Catalog
     removals: Removals
     arrivals: Arrivals
+    backlog: Backlog
     states: StateReader
     history: HistoryReader
     snapshots: Snapshots

@@ -19,6 +19,7 @@ from duckstring.model.windows import in_words
 LEFT_OUT = frozenset(
     {"line", "revision", "last_held", "last_anew", "urgent", "awaited", "waited", "tapped"}
     | {"published_artifact", "failed_f", "former", "restored", "positions"}
+    | {"arrivals_from"}
 )
 """Fields of a state that are not told."""
 
@@ -111,6 +112,7 @@ def _trouble(state: PondState) -> Iterator[_Fact]:
         ("failure", failure_of(state.failure).removeprefix(": ")),
         ("failed run", str(state.failed_run or "")),
         ("failures in a row", str(state.failures or "")),
+        ("objects that arrived", str(state.arrived or "")),
         ("declared bound of age", age_in_words(state.stale_bound) if state.stale_bound else ""),
         ("bound of age", _watch(state.watch) if state.watch else ""),
     )

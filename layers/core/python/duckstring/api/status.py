@@ -13,6 +13,7 @@ from duckstring.api import stale, windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
 from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
+from duckstring.engine.arrivals import waiting
 from duckstring.engine.compute import place_and_why
 from duckstring.engine.state import (
     Attempt,
@@ -150,7 +151,7 @@ def describe(
     """
     pond, major = parse_line(state.line)
     word = word_for(state, release)
-    return {
+    described: LineState = {
         "line": state.line,
         "pond": pond,
         "major": major,
@@ -184,6 +185,9 @@ def describe(
         "rows": sum(version.rows for version in state.tables.values()),
         "warnings": [warning_to_object(one) for one in state.warnings],
     }
+    if state.arrived:
+        described["backlog"] = waiting(state)
+    return described
 
 
 def word_for(state: PondState, release: Release | None) -> LineStatusWord:

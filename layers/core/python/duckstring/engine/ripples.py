@@ -13,6 +13,7 @@ from duckstring.engine.runs import at_rest, fail_run
 from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, RippleState, Run
 from duckstring.engine.turn import Turn
+from duckstring.model.arrivals import ARRIVALS, position_at
 from duckstring.model.checks import MOST_CHECKS, WARNING, CheckWarning
 from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import Instant
@@ -195,6 +196,8 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
     kept, dropped = at.kept | _known(turn, report.kept), at.dropped | _known(turn, report.dropped)
     found = {**at.found, state.name: report.found} if report.found else at.found
     taken = {**at.positions.get(state.name, {}), **report.positions}
+    if report.arrivals is not None and turn.is_inlet:
+        taken[ARRIVALS] = position_at(min(report.arrivals, at.arrived))
     positions = {**at.positions, state.name: taken} if taken else at.positions
     turn.put_run(
         replace(

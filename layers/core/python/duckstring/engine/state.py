@@ -181,7 +181,8 @@ class Run(Value, frozen=True):
     Ripple has taken tables of Sources, by ``source.table``. ``found``: the older runs whose tables
     each Ripple could see while they were in flight. ``seen_by``, of a run that failed: the Ripples
     whose attempt of a newer run was at work then, and that run. It may have seen these tables.
-    ``warnings``: of its checks, once they are made.
+    ``warnings``: of its checks, once they are made. ``arrived``: the number of the newest object
+    that had arrived when it began. Its attempts are given none that came later.
     """
 
     number: int
@@ -212,6 +213,7 @@ class Run(Value, frozen=True):
     positions: Mapping[str, Positions] = field(default_factory=dict)
     found: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     seen_by: Mapping[str, int] = field(default_factory=dict)
+    arrived: int = 0
 
 
 class Kept(Value, frozen=True):
@@ -266,6 +268,9 @@ class PondState(Value, frozen=True):
     any more. ``positions``: how far each Ripple has taken tables of Sources, of what is published.
     ``warnings``: of the checks of what is published. ``stale_bound``: an operator's, for how old
     the data may be; None: the Tide's counts, if there is one. ``watch``: the bound that counts.
+    ``arrived``: how many objects have arrived for the line, which is the number of the newest.
+    ``arrivals_from``: where a Ripple begins among them that has taken none, if no other Ripple has
+    either.
     """
 
     line: Line
@@ -323,6 +328,8 @@ class PondState(Value, frozen=True):
     former: int = 0
     restored: Instant = NEVER
     positions: Mapping[str, Positions] = field(default_factory=dict)
+    arrived: int = 0
+    arrivals_from: int = 0
 
     @property
     def blockers(self) -> tuple[SourceView, ...]:

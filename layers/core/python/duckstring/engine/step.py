@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import NamedTuple, assert_never
 
 from duckstring.engine import (
+    arrivals,
     asking,
     compute,
     delays,
@@ -41,6 +42,7 @@ from duckstring.engine.signals import (
     Deployed,
     ExecutionEnded,
     GateReached,
+    ObjectArrived,
     Ordered,
     PullReceived,
     Removed,
@@ -150,6 +152,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             )
         case Triggered():
             _trigger(turn, signal)
+        case ObjectArrived():
+            arrivals.take_arrival(turn, signal)
         case SinkAttached():
             if _is_news(turn, signal.sink, signal.stamp):
                 turn.emit(TellSink(signal.sink, _report(turn)))

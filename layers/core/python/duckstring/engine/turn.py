@@ -107,6 +107,8 @@ class Turn:
     former: int
     restored: Instant
     positions: Mapping[str, Positions]
+    arrived: int
+    arrivals_from: int
 
     def __init__(self, state: PondState, now: Instant) -> None:
         """Start to work on ``state``."""

@@ -184,4 +184,13 @@ def remove_line(turn: Turn, at: Instant) -> None:
         turn.emit(Announce("recovered", turn.health, turn.end_f, reason=f"{turn.line} was removed"))
     staleness.end(turn)
     counted = turn.runs_started
-    turn.start_over(PondState(turn.line, sinks=turn.sinks, runs_started=counted, former=counted))
+    turn.start_over(
+        PondState(
+            turn.line,
+            sinks=turn.sinks,
+            runs_started=counted,
+            former=counted,
+            arrived=turn.arrived,
+            arrivals_from=turn.arrived,
+        )
+    )

@@ -34,6 +34,7 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "cost"
             | "why"
             | "replay"
+            | "backlog"
         }:
             return "viewer"
         case (

@@ -408,6 +408,7 @@ class LineState(TypedDict):
     rows: int
     warnings: NotRequired[list[WarningTold]]
     bound: NotRequired[BoundTold | None]
+    backlog: NotRequired[int]
 
 
 class LineStatus(LineState):
@@ -1032,6 +1033,28 @@ class ArrivalAnswer(TypedDict):
 
     line: str
     arrivals: list[ArrivalRow]
+
+
+class WaitingObject(TypedDict):
+    """An object that arrived and waits. ``number``: its place among all that arrived for the line.
+    ``size`` in bytes. ``arrived``: when the line received it.
+    """
+
+    number: int
+    uri: str
+    size: int
+    arrived: str
+
+
+class BacklogAnswer(TypedDict):
+    """``backlog``: how many objects wait for a line's Ripples, and the oldest of them. ``next``:
+    there are more; ask again with ``after``.
+    """
+
+    line: str
+    waiting: int
+    objects: list[WaitingObject]
+    next: NotRequired[int]
 
 
 class RemoveAnswer(TypedDict):

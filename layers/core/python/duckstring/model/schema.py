@@ -18,7 +18,7 @@ SCHEMA = 6
 3: items say ``schema``. Items without it are of 1 or 2 (``adapters/aws/older.py``). 4: a table may
 have parts, a Ripple positions, a snapshot warnings of checks. 5: a Window may be a calendar rule.
 6: a line may have a declared bound of staleness, and a Ripple say how long it waits before it is
-tried again, and after which errors.
+tried again, and after which errors; a line counts the objects that arrive.
 """
 
 CALENDAR_SCHEMA = 5
@@ -29,7 +29,11 @@ RETRY_SCHEMA = 6
 would forget it.
 """
 
-KIND_SCHEMAS: Mapping[str, int] = {"republished": 4, "stale_bound_set": 6}
+KIND_SCHEMAS: Mapping[str, int] = {
+    "republished": 4,
+    "stale_bound_set": 6,
+    "object_arrived": 6,
+}
 """The kinds of letters that readers of the schema before misread, and the schema that a reader
 must know.
 

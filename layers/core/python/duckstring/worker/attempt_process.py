@@ -25,6 +25,7 @@ from typing import NoReturn, Protocol, cast
 import msgspec
 from typing_extensions import override
 
+from duckstring.author.arriving import Arrived, read_page
 from duckstring.author.check_pond import handle
 from duckstring.author.kills import Requested
 from duckstring.author.lake import Storage
@@ -242,6 +243,16 @@ class _Memory:
         self._link.ask(op="keep", key=key, text=text)
 
 
+class _Backlog:
+    """``author.arriving.Backlog``: the parent has it."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+
+    def more(self) -> tuple[Sequence[Arrived], bool]:
+        return read_page(self._link.ask(op="arrivals"))
+
+
 class _Attempt:
     _order: Call
     _project: Project
@@ -269,7 +280,7 @@ class _Attempt:
             self._grant(order.keys)
         around = replace(order.around, environment=os.environ)
         ports = {"storage": self._storage, "memory": _Memory(self._link), "log": self._log}
-        self._pond = handle(around, **ports)
+        self._pond = handle(around, **ports, backlog=_Backlog(self._link))
         if order.keys.renewed:
             threading.Thread(
                 target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True
@@ -309,11 +320,7 @@ class _Attempt:
             _mask_signals()
             if self._signals:
                 return Cut(_cut_frames(error, self._project))
-            explained = self._explained(error)
-            ended = self._outage(error) or judged(explained, self._project)
-            if isinstance(ended, Fault):
-                return replace(ended, final=self._is_final(error, explained))
-            return ended
+            return self._outage(error) or self._judged(error)
         self._pond.reads = self._reads()
         self._pond.may_have_read = self._may_have_read()
         # A bare except in author code may swallow Paused; honour the recorded pause anyway.
@@ -356,6 +363,13 @@ class _Attempt:
             return self._pond.explained(error).with_traceback(error.__traceback__)
         except BaseException:  # noqa: BLE001 - it asks the error for its text, which is the author's
             return error
+
+    def _judged(self, error: BaseException) -> Ended:
+        explained = self._explained(error)
+        ended = judged(explained, self._project)
+        if isinstance(ended, Fault):
+            return replace(ended, final=self._is_final(error, explained))
+        return ended
 
     def _is_final(self, *errors: BaseException) -> bool:
         """Whether the Ripple is not to be tried again, as its author has said."""

@@ -241,6 +241,7 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
         warnings=warnings_of(done.checks),
         positions=done.positions,
         found=work.found,
+        arrivals=done.arrivals,
     )
     worker.mailbox.send(
         [

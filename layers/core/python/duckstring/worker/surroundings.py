@@ -79,6 +79,7 @@ def surroundings(
         is_checked=is_checked(state, run, open_up_to(state, run)),
         positions=visible_positions(state, run, order.ripple),
         retry_on=_retry_on(state, order.ripple),
+        takes_arrivals=not state.sources,
     )
 
 
