@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -54,6 +54,7 @@ _WILDCARDS = {
     r"/iceberg/\*": "Iceberg's own files: it gives them their names.",
     r"/iceberg/listings/\*": "One object for each export.",
     r":(database|table|userDefinedFunction)/duckstring_.*": "One database for each Pond.",
+    r":s3:::[a-z0-9.-]+/\*$": "Objects that arrive: their rules say which of them a Pond reads.",
     r":execution:.*:\*": "One execution for each launch of each run.",
     r":schedule/.*/\*": "One schedule for each Window, and for each alarm of a line.",
 }
@@ -98,7 +99,7 @@ rights, and no word in any state.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """Everything to be granted. ``policies`` are the user's own, for what Ripples do elsewhere in
-    the account.
+    the account. ``arrivals``: the buckets whose new objects Ripples are given.
     """
 
     doors: Doors
@@ -113,6 +114,7 @@ class Grants:
     iceberg: Lake | None = None
     run_news: RunNews | None = None
     policies: Sequence[iam.IManagedPolicy] = ()
+    arrivals: Sequence[str] = ()
 
     def apply(self) -> None:
         """Give every function what it needs."""
@@ -147,7 +149,7 @@ class Grants:
         role = _role(self.doors.orchestrator.role)
         queues = [self.messaging.mailbox.queue_arn, self.messaging.delays.queue_arn]
         read = _leading(
-            *("LINE#*", "WORK#*", "TOKEN#*", "LIMITS"),
+            *("LINE#*", "WORK#*", "TOKEN#*", "ARRIVED#*", "LIMITS"),
             *("CATALOG", "POND#*", "PERMITS", "SCHEMA", "ALERTS", "OPERATED"),
         )
         _allow(role, _READ, [self.storage.table.table_arn], conditions=read)
@@ -156,7 +158,7 @@ class Grants:
             _WRITE,
             [self.storage.table.table_arn],
             conditions=_leading(
-                *("LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "LIMITS"),
+                *("LINE#*", "WORK#*", "TOKEN#*", "ARRIVED#*", "JOURNAL#*", "LIMITS"),
                 *("PERMITS", "SCHEMA", "ALERTS"),
             ),
         )
@@ -191,6 +193,11 @@ class Grants:
         }
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [self.storage.table.table_arn], conditions=written)
+        arrived = _leading("ARRIVED#*")
+        _allow(role, ["dynamodb:Query"], [self.storage.table.table_arn], conditions=arrived)
+        landing = [f"arn:{Aws.PARTITION}:s3:::{bucket}/*" for bucket in sorted(self.arrivals)]
+        if landing:
+            _allow(role, ["s3:GetObject"], landing)
         _allow(role, ["s3:GetObject"], self._objects("artifacts/*.zip", *TABLES))
         _allow(role, ["s3:PutObject"], self._objects(*TABLES, "errors/*.txt"))
         located = {"StringLike": {"s3:prefix": ["data/*"]}}
@@ -207,6 +214,8 @@ class Grants:
         """To look up an attempt. It assumes the role of attempts by ``isolation.py``'s grant."""
         read = _leading("LINE#*", "PERMITS")
         _allow(role, ["dynamodb:GetItem"], [self.storage.table.table_arn], conditions=read)
+        rules = _leading("POND#*")
+        _allow(role, ["dynamodb:Query"], [self.storage.table.table_arn], conditions=rules)
         _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
 
     def _people(self) -> None:
@@ -220,7 +229,7 @@ class Grants:
         for role in (viewers, operators, api):
             partitions = (
                 *("LINE#*", "WORK#*", "JOURNAL#*", "CATALOG", "POND#*", "LIMITS", "LAKE"),
-                *("OPERATED", "AUDIT#*"),
+                *("ARRIVED#*", "OPERATED", "AUDIT#*"),
             )
             shown = _leading(*partitions, *self._of_iceberg)
             _allow(role, _READ, [table], conditions=shown)
@@ -248,12 +257,16 @@ class Grants:
     def _sweep(self) -> None:
         role = _role(self.doors.sweep.role)
         table = self.storage.table.table_arn
-        partitions = ("LINE#*", "WORK#*", "CATALOG", "POND#*", "LIMITS", "LAKE", "OPERATED")
+        partitions = (
+            *("LINE#*", "WORK#*", "ARRIVED#*", "CATALOG", "POND#*", "LIMITS", "LAKE"),
+            "OPERATED",
+        )
         read = _leading(*partitions, *self._of_iceberg)
         _allow(role, _READ, [table], conditions=read)
         _allow(role, ["dynamodb:UpdateItem"], [table], conditions=_leading("CATALOG", "SCHEMA"))
-        # Manifests, old history, and what Ripples remembered.
-        _allow(role, ["dynamodb:DeleteItem"], [table], conditions=_leading("LINE#*", "WORK#*"))
+        # Manifests, old history, what Ripples remembered, and objects that they have taken.
+        deleted_items = _leading("LINE#*", "WORK#*", "ARRIVED#*")
+        _allow(role, ["dynamodb:DeleteItem"], [table], conditions=deleted_items)
         _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
         _allow(role, ["states:DescribeExecution", "states:StopExecution"], [self._executions()])
         _allow(

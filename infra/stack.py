@@ -165,6 +165,7 @@ class CatchmentStack(Stack):
             run_news=self._run_news,
             isolation=self._isolation,
             policies=self._policies,
+            arrivals=self._arrivals,
         ).apply()
         for queue in (self._messaging.mailbox, self._messaging.delays):
             self._doors.orchestrator.add_event_source(

@@ -170,9 +170,17 @@ def _busy(line: LineStatus, now: str) -> Iterator[str]:
                 more = ", ".join(filter(None, (again, began(ripple))))
                 so_far = durations.brief(render.between(ripple["since"], now) or 0)
                 yield f"{ripple['name']} {so_far}{f' ({more})' if more else ''}"
+            elif retried := retried_soon(ripple, now):
+                yield f"{ripple['name']} {retried} (attempt {ripple['attempt']})"
             elif ripple["status"] == "queued":
                 awaits = ripple.get("awaits")
                 yield f"{ripple['name']} {f'waits for {awaits}' if awaits else 'queued'}"
+
+
+def retried_soon(ripple: RunningRipple, now: str) -> str:
+    """``tried again in 20s``, or nothing: its last attempt failed, and it waits for the next."""
+    left = render.between(now, ripple.get("retry_at")) if ripple["status"] == "queued" else None
+    return f"tried again in {durations.brief(left)}" if left is not None and left > 0 else ""
 
 
 def began(ripple: RunningRipple) -> str:
@@ -424,6 +432,7 @@ def _facts(line: LineStatus, now: str, limits: str) -> Table:
         "older": "\n".join(
             render.table_age(table, now) for table in line.get("older_tables") or ()
         ),
+        "backlog": _waiting(line.get("backlog") or 0),
         "checks": checked.names(line),
         "warnings": checked.each(line.get("warnings")),
         "bound": bound_in_words(line),
@@ -486,6 +495,13 @@ def maintenance(hold: HoldTold) -> Text:
     )
 
 
+def _waiting(objects: int) -> str:
+    """What has arrived in a bucket and waits for ``pond.arrivals()``."""
+    if not objects:
+        return ""
+    return f"{render.count(objects)} object{'' if objects == 1 else 's'} that arrived"
+
+
 def _freshness(line: LineStatus, now: str) -> str:
     """Under a Window a run is as fresh as the opening's end, and its age counts from the
     beginning: then both are said.
@@ -536,9 +552,9 @@ def _ripples(line: LineStatus, now: str) -> RenderableType:
     for ripple in line["ripples"]:
         held = busy.get(ripple["name"])
         status = held["status"] if held else ripple["status"]
-        lasted = (
-            render.between(held["since"], now) if held and status in {"running", "queued"} else None
-        )
+        retried = retried_soon(held, now) if held else ""
+        going_on = held if status in {"running", "queued"} and not retried else None
+        lasted = render.between(going_on["since"], now) if going_on else None
         made.add_row(
             ripple["name"],
             _status(held, status, now),
@@ -568,6 +584,8 @@ def _in_flight(line: LineStatus) -> dict[str, RunningRipple]:
 def _status(held: RunningRipple | None, status: str, now: str) -> Text:
     if held and held.get("resumes"):
         return _pausing(held, now)
+    if held and (retried := retried_soon(held, now)):
+        return render.word(status, retried)
     awaits = held.get("awaits") if held else None
     return render.word("waiting", f"waits for {awaits}") if awaits else render.word(status)
 

@@ -16,6 +16,7 @@ from duckstring.model.answers import (
     ArrivalAnswer,
     ArrivalRow,
     AuditAnswer,
+    BacklogAnswer,
     BatchAnswer,
     BudgetAnswer,
     ComputeAnswer,
@@ -468,6 +469,12 @@ class Client:
     def arrivals(self, pond: str, *, major: int | None = None) -> ArrivalAnswer:
         """A line's rules."""
         return self._call(ArrivalAnswer, "arrival", pond=pond, major=major, action="list")
+
+    def backlog(
+        self, pond: str, *, major: int | None = None, after: int | None = None
+    ) -> BacklogAnswer:
+        """The objects that arrived and wait, a page of them."""
+        return self._call(BacklogAnswer, "backlog", pond=pond, major=major, after=after)
 
     def remove_arrival(self, pond: str, name: str, *, major: int | None = None) -> ArrivalAnswer:
         """Remove a rule. Answers those that are left."""

@@ -298,11 +298,12 @@ class Follower:
                                 again,
                                 board.began(ripple) if ripple["status"] == "running" else "",
                                 f"waits for a token of {awaits}" if awaits else "",
+                                retried := board.retried_soon(ripple, self.now),
                             ),
                         )
                     )
                     yield Event(
-                        ripple["since"] or self.now,
+                        self.now if retried else ripple["since"] or self.now,
                         line["line"],
                         ripple["name"],
                         ripple["status"],

@@ -286,7 +286,8 @@ def _chips(line: LineStatus, follower: Follower) -> Text:
             )
         elif ripple["status"] == "queued":
             awaits = ripple.get("awaits")
-            lasted = f" waits for {awaits}" if awaits else " queued"
+            waits = f"waits for {awaits}" if awaits else "queued"
+            lasted = f" {board.retried_soon(ripple, follower.now) or waits}"
         text.append(" · " if text else "", "dim")
         text.append(f"{mark} {ripple['name']}{lasted}", style)
     if waits := board.held_back(line):

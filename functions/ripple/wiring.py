@@ -16,6 +16,7 @@ from duckstring.adapters.aws.admissions import (
     VendedAdmissions,
     WorkerAdmissions,
 )
+from duckstring.adapters.aws.arrived import DynamoBacklog
 from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.clock import SystemClock
@@ -80,6 +81,7 @@ def from_env(env: Mapping[str, str], log: logging.Logger, *, label: Label, origi
         artifacts=S3Artifacts(clients, bucket),
         history=rows,
         memories=DynamoMemories(clients, table),
+        backlog=DynamoBacklog(clients, table),
         mailbox=SqsMailbox(clients, settings.need("mailbox")),
         processes=Processes(forks, ahead=SITE not in env),
         clock=SystemClock(),

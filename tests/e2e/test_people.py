@@ -250,6 +250,7 @@ def typed(reader: Path, maker: Path) -> dict[str, list[object]]:
         "simulate": ["simulate", "--deployed", "--wave", made, "--for", "1h"],
         "trigger window list": [*window, "list"],
         "trigger arrival list": [*arrival, "list"],
+        "trigger arrival backlog": [*arrival, "backlog"],
         "query": ["query", made, "made"],
         "get": ["get", made, "made", reader / "made.parquet"],
         "sql": ["sql", f"FROM {made}.made"],

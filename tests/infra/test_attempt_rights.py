@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duckstring.adapters.aws.session_policy import MOST_CHARACTERS, session_policies
+from duckstring.model.arrivals import Arrival
 from duckstring.model.names import Line, line, location_of_key, table_key
 from duckstring.model.permits import AttemptName, session_name
 from duckstring.vendor.ports import Rights
@@ -232,3 +233,48 @@ def test_the_name_of_a_session_is_one_that_aws_takes(attempt):
     assert name.isascii()
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789@._-")
     assert session_name(AttemptName(attempt.line, attempt.run, attempt.ripple, 10**7)) != name
+
+
+def landing_of(*rules: Arrival, **more: Any) -> list[dict[str, Any]]:
+    rights = Rights(NAME, arrivals=True, rules=rules, **more)
+    (policy,) = session_policies(rights, ADDRESSES)
+    assert len(policy.text) <= MOST_CHARACTERS
+    return json.loads(policy.text)["Statement"]
+
+
+def reads(found: list[dict[str, Any]], key: str) -> bool:
+    return bool([*allowing(found, Request("s3:GetObject", f"arn:aws:s3:::{key}"))])
+
+
+def test_an_inlets_attempt_reads_the_objects_that_its_rules_fit_and_no_others():
+    found = landing_of(Arrival("a", "landing", "in/", ".parquet"), Arrival("b", "inbox"))
+    assert reads(found, "landing/in/1.parquet")
+    assert reads(found, "inbox/anything")
+    for key in ("landing/out/1.parquet", "landing/in/1.csv", "other/in/1.parquet"):
+        assert not reads(found, key)
+    assert not reads(landing_of(), "landing/in/1.parquet")
+
+
+def test_with_more_rules_than_there_is_room_for_it_reads_their_buckets_or_none():
+    many = [Arrival(f"r{n}", "landing", f"{'x' * 100}{n}/") for n in range(20)]
+    assert reads(landing_of(*many), "landing/any")
+    wide = [Arrival(f"r{n}", f"{'b' * 60}{n:02}", "x" * 900) for n in range(20)]
+    assert not reads(landing_of(*wide), f"{'b' * 60}01/{'x' * 900}")
+
+
+def test_signs_in_a_rule_are_no_patterns():
+    found = landing_of(Arrival("a", "landing", "a*b?$/"))
+    (statement,) = (one for one in found if "landing" in str(one["Resource"]))
+    assert statement["Resource"] == ["arn:aws:s3:::landing/a${*}b${?}${$}/*"]
+
+
+def test_an_attempt_reads_the_list_of_what_arrived_for_its_own_line_only(template):
+    own = Attempt(template, Rights(NAME, arrivals=True))
+
+    def query(line: Line) -> Request:
+        facts = {"dynamodb:LeadingKeys": [f"ARRIVED#{line}"]}
+        return Request("dynamodb:Query", HERE.table, facts)
+
+    assert own.may(query(SALES))
+    assert not own.may(query(ORDERS))
+    assert not Attempt(template, Rights(NAME)).may(query(SALES))

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from duckstring.adapters.aws.arrivals import DynamoArrivals
+from duckstring.adapters.aws.arrived import DynamoBacklog
 from duckstring.adapters.aws.attempts import AttemptRows
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.mailbox import SqsMailbox
@@ -114,6 +116,7 @@ def attempt(clients: Clients) -> None:
     memories.of(SALES, run=42, ripple="load", tried=1, attempt=1).entries()
     memories.of(SALES, run=42, ripple="load", tried=1, attempt=1).keep("run id", "7")
     memories.last(SALES, run=42, ripple="load", tried=1)
+    DynamoBacklog(clients, "catchment").page(SALES, after=0, upto=9, most=9)
     url = clients.sqs.get_queue_url(QueueName="mailbox.fifo")["QueueUrl"]
     SqsMailbox(clients, url).send([Letter(SALES, RippleSucceeded(42, "load", 1), "k")])
 
@@ -134,6 +137,8 @@ def of_duckdb(places: Places) -> list[Request]:
     location = location_of_key(TABLE)
     return [
         Request("s3:ListBucket", places.bucket, {"s3:prefix": [location]}),
+        # What arrived, in the template's buckets for arrivals.
+        Request("s3:GetObject", "arn:ref:AWS::Partition:s3:::landing/in/1.parquet"),
         *(
             Request(action, f"{places.bucket}/{key}")
             for action in ("s3:GetObject", "s3:PutObject")
@@ -182,6 +187,7 @@ def vendor(clients: Clients) -> None:
         PondSecrets(clients, "secret"),
         PermitKeys(clients, "catchment"),
         role,
+        DynamoArrivals(clients, "catchment"),
     )
     assert vend(replace(ASKED, permit=permit), ports).sessions
 
@@ -199,6 +205,7 @@ def awaiting() -> PondState:
         0,
         NOON,
         pins={ORDERS: 7},
+        arrived=1,
     )
     held = RippleState("load", attempt=Attempt(42, 1, NOON, dispatched=True))
     return renewed(PondState(SALES), runs={42: run}, ripples={"load": held})

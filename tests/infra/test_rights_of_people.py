@@ -86,6 +86,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "cost", "pond": "sales"},
     {"op": "window", "pond": "sales", "action": "list"},
     {"op": "arrival", "pond": "sales", "action": "list"},
+    {"op": "backlog", "pond": "sales"},
     {"op": "compute", "pond": "sales"},
     {"op": "failure-budget", "pond": "sales"},
     {"op": "priority", "pond": "sales"},

@@ -331,7 +331,14 @@ def test_without_isolation_workers_have_the_rights_of_attempts_and_there_is_no_v
 @pytest.mark.parametrize(
     ("name", "action", "keys"),
     [
-        ("attempt", "s3:GetObject", ["/artifacts/*.zip", "/data/*.parquet", "/data/*/*/*/*"]),
+        (
+            "attempt",
+            "s3:GetObject",
+            [
+                *(":s3:::inbox/*", ":s3:::landing/*"),  # the buckets for arrivals
+                *("/artifacts/*.zip", "/data/*.parquet", "/data/*/*/*/*"),
+            ],
+        ),
         ("attempt", "s3:PutObject", ["/data/*.parquet", "/data/*/*/*/*", "/errors/*.txt"]),
         ("ripple", "s3:GetObject", []),
         ("task", "s3:GetObject", []),
@@ -380,7 +387,7 @@ def test_a_users_policies_are_the_attempts_alone(tmp_path, isolation, roles):
     [
         (
             "attempt",
-            {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "states:StartExecution"},
+            {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan", "states:StartExecution"},
         ),
         (
             "attempt",
@@ -393,7 +400,7 @@ def test_a_users_policies_are_the_attempts_alone(tmp_path, isolation, roles):
                 "sts:AssumeRole",
             },
         ),
-        ("vendor", {"dynamodb:Query", "dynamodb:UpdateItem", "s3:GetObject", "sqs:SendMessage"}),
+        ("vendor", {"dynamodb:Scan", "dynamodb:UpdateItem", "s3:GetObject", "sqs:SendMessage"}),
         (
             "api",
             {
@@ -457,13 +464,18 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
         (
             "orchestrator",
             "dynamodb:PutItem",
-            ["LINE#*", "WORK#*", "TOKEN#*", "JOURNAL#*", "LIMITS", "PERMITS", "SCHEMA", "ALERTS"],
+            [
+                *("LINE#*", "WORK#*", "TOKEN#*", "ARRIVED#*", "JOURNAL#*", "LIMITS"),
+                *("PERMITS", "SCHEMA", "ALERTS"),
+            ],
         ),
+        ("attempt", "dynamodb:Query", ["ARRIVED#*"]),
+        ("vendor", "dynamodb:Query", ["POND#*"]),
         ("attempt", "dynamodb:GetItem", ["LINE#*", "WORK#*"]),
         ("attempt", "dynamodb:UpdateItem", ["WORK#*"]),
         ("vendor", "dynamodb:GetItem", ["LINE#*", "PERMITS"]),
         ("sweep", "dynamodb:UpdateItem", ["CATALOG", "SCHEMA"]),
-        ("sweep", "dynamodb:DeleteItem", ["LINE#*", "WORK#*"]),
+        ("sweep", "dynamodb:DeleteItem", ["LINE#*", "WORK#*", "ARRIVED#*"]),
         ("exporter", "dynamodb:GetItem", ["LINE#*", "CATALOG", "LAKE"]),
         ("exporter", "dynamodb:PutItem", ["LAKE"]),
     ],
@@ -492,6 +504,7 @@ def test_a_ripple_writes_of_its_line_what_an_attempt_row_has_and_nothing_else(te
     } == {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
+        "dynamodb:Query",  # of what arrived
     }
 
 

@@ -19,10 +19,10 @@ from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.adapters.aws.sweeper import AwsGarbageStore
 from duckstring.adapters.aws.worker import DynamoStates
 from duckstring.engine.letters import Letter
-from duckstring.engine.signals import SinkAttached, WindowAdded
+from duckstring.engine.signals import Deployed, SinkAttached, WindowAdded
 from duckstring.errors import TransientError
 from duckstring.model import schema
-from duckstring.model.schema import CALENDAR_SCHEMA, SCHEMA, NewerSchemaError
+from duckstring.model.schema import CALENDAR_SCHEMA, RETRY_SCHEMA, SCHEMA, NewerSchemaError
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from tests.integration import items_record
@@ -230,7 +230,22 @@ def test_a_calendar_rule_is_announced_and_refused_by_the_release_before(here):
     assert "tz" not in codec.letter(SALES, WindowAdded(plain)), "a plain rule has its old form"
 
 
-@pytest.mark.parametrize("before", [3, 4])
+def test_how_a_ripple_is_tried_again_is_announced_and_refused_by_the_release_before(here):
+    """It would forget it."""
+    deployed = DeployedSchema(here.clients, here.settings.table)
+    post = mailbox.SqsMailbox(here.clients, here.settings.mailbox, deployed)
+    post.send([Letter(SALES, Deployed(RELEASE), key="k")])
+    assert deployed.read() == 0
+    for changed in ({"retry_delay_seconds": 30}, {"retry_on": ("builtins.OSError",)}):
+        release = replace(RELEASE, ripples=(replace(RELEASE.ripples[0], **changed),))
+        body = json.loads(codec.letter(SALES, Deployed(release)))
+        assert body["schema"] == RETRY_SCHEMA
+        assert codec.signal_of(checked_object(json.dumps(body))) == Deployed(release)
+        post.send([Letter(SALES, Deployed(release), key="k")])
+        assert deployed.read() == RETRY_SCHEMA
+
+
+@pytest.mark.parametrize("before", [3, 4, 5])
 def test_what_earlier_schemas_stored_is_read(here, store, before):
     recorded = json.loads((FOLDER / f"schema-{before}.json").read_text(encoding="utf-8"))
     for item in recorded["items"]:

@@ -366,9 +366,18 @@ def test_discovery_asks_its_function_and_reads_its_ripples(here):
         "always_run": True,
         "timeout_seconds": 60,
         "memory_mib": None,
+        "retry_delay_seconds": 30,
+        "retry_on": ["builtins.OSError"],
     }
     assert discover(here, {"ok": True, "ripples": [found]}) == (
-        RippleSpec("join", ("load",), always_run=True, timeout_seconds=60),
+        RippleSpec(
+            "join",
+            ("load",),
+            always_run=True,
+            timeout_seconds=60,
+            retry_delay_seconds=30,
+            retry_on=("builtins.OSError",),
+        ),
     )
     ((function, order),) = here.clients.lambda_.asked
     address = urlsplit(order.pop("url"))

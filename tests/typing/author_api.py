@@ -27,6 +27,18 @@ def join(pond: Pond) -> int:
     return len(pond.read_table("sales.orders").columns)
 
 
+@ripple(retry_delay="30s", retry_on=(TimeoutError, "requests.ConnectionError"))
+def fetch(pond: Pond) -> None: ...
+
+
+@ripple(retry_on=OSError)
+def once(pond: Pond) -> None: ...
+
+
+@ripple(retry_on=7)  # type: ignore[call-overload, untyped-decorator]
+def never(pond: Pond) -> None: ...
+
+
 @check
 def amounts(pond: Pond) -> str:
     return "FROM orders WHERE amount < 0"

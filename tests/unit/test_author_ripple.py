@@ -70,16 +70,16 @@ def test_an_argument_without_a_name_is_a_fault_beside_the_others():
         (
             "@ripple('hello\\x1b[31m'): an argument has no name; allowed: parents, name, "
             "always_run, "
-            "timeout, memory, on_kill, uses."
+            "timeout, memory, on_kill, uses, retry_delay, retry_on."
         ),
         "Ripple 'two': timeout=a value of type int; allowed: a duration over zero, of at most 29d.",
         (
             "@ripple(5): an argument has no name; allowed: parents, name, always_run, timeout, "
-            "memory, on_kill, uses."
+            "memory, on_kill, uses, retry_delay, retry_on."
         ),
         (
             "@ripple(3): an argument has no name; allowed: parents, name, always_run, timeout, "
-            "memory, on_kill, uses."
+            "memory, on_kill, uses, retry_delay, retry_on."
         ),
     ]
 

@@ -10,6 +10,7 @@ import pytest
 from duckstring.engine.letters import hold_signal
 from duckstring.engine.signals import (
     HoldSet,
+    ObjectArrived,
     PullReceived,
     RippleSucceeded,
     SinkAttached,
@@ -18,6 +19,7 @@ from duckstring.engine.signals import (
     TargetReceived,
 )
 from duckstring.engine.state import PondState, Run, SourceReport, SourceView
+from duckstring.model.arrivals import ArrivedObject
 from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.checks import MOST_CHECKS, CheckWarning
 from duckstring.model.instants import NEVER, ZERO
@@ -198,3 +200,24 @@ def test_a_hold_that_the_catchment_does_not_know_is_refused():
     assert not is_believed(HoldSet(NOON + timedelta(days=900)))
     assert not is_believed(HoldSet(NOON, on=False, by="alice@laptop", note="new warehouse"))
     assert not is_believed(HoldSet(NOON - timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    ("found", "is_believed"),
+    [
+        (ArrivedObject("landing", "in/a", 7, "v", "e", "s"), True),
+        (ArrivedObject("", "in/a"), False),
+        (ArrivedObject("../x", "in/a"), False),
+        (ArrivedObject("landing", ""), False),
+        (ArrivedObject("landing", "x" * 1_025), False),
+        (ArrivedObject("landing", "a", 2**60), False),
+    ],
+)
+def test_an_object_that_cannot_be_is_refused(found, is_believed):
+    letter = Received(ObjectArrived(found, "pulse", START), (1, "1"))
+    assert bool(credible(HERE, [letter], None)) is is_believed
+
+
+def test_an_attempt_may_not_say_that_objects_arrive():
+    arrived = ObjectArrived(ArrivedObject("landing", "a"), "pulse", START)
+    assert credible(HERE, [Received(arrived, (1, "1"), attempt="x")], None) == []

@@ -96,6 +96,7 @@ def test_options_stand_in_the_comment_at_the_top():
     text = (
         "-- Orders by day. Note: a comment may say anything.\n"
         "-- timeout: 1h30m\n--memory: 4GB\n\n-- Always_Run: TRUE\n-- parents: load, other\n"
+        "-- retry_delay: 30s\n-- retry_on: duckdb.IOException, OSError\n"
         "FROM hidden\n-- timeout: 5h\n"
     )
     source = LOAD + "@ripple\ndef other(pond): pass\n"
@@ -112,6 +113,8 @@ def test_options_stand_in_the_comment_at_the_top():
         "pauses": False,
         "checks": [],
         "uses": [],
+        "retry_delay_seconds": 30,
+        "retry_on": ["duckdb.IOException", "OSError"],
     }
 
 
@@ -138,6 +141,12 @@ def test_options_stand_in_the_comment_at_the_top():
         ("FROM pragma_table_info('orders')", "which tables pragma_table_info() reads cannot"),
         ("SELECT $1 AS a", "it has a parameter"),
         ("-- timeout: soon\nSELECT 1", "src/ripples/x.sql: Ripple 'x': timeout='soon'"),
+        (
+            "-- retry_delay: 2h\nSELECT 1",
+            "x.sql: Ripple 'x': retry_delay='2h'; allowed: a duration",
+        ),
+        ("-- retry_on:\nSELECT 1", "x.sql: Ripple 'x': retry_on names 0 errors; allowed: 1 to 50."),
+        ("-- retry_on: 7\nSELECT 1", "x.sql: Ripple 'x': retry_on has '7'; allowed: classes of"),
         ("-- timout: 2h\nSELECT 1", "src/ripples/x.sql:1: unknown option timout:; did you mean"),
         ("-- memory: 4GB\n-- memory: 8GB\nSELECT 1", "x.sql:2: memory: stands there twice."),
         ("-- always_run: maybe\nSELECT 1", "always_run: maybe; allowed: true or false."),

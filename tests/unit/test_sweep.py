@@ -19,6 +19,7 @@ from duckstring.engine.signals import (
 )
 from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceReport, SourceView
 from duckstring.errors import TransientError
+from duckstring.model.arrivals import ARRIVALS, ArrivedObject, KeptArrival, position_at
 from duckstring.model.catalog import Part, Position, Removal, TableVersion
 from duckstring.model.instants import NEVER, to_text
 from duckstring.model.lake import Exported, Listing, digest_of, shown
@@ -46,6 +47,7 @@ from tests.unit.api.world import (
     AttemptRows,
     Executions,
     Garbage,
+    KeptObjects,
     Operators,
     Post,
     Residence,
@@ -115,7 +117,7 @@ class World:
             graph(*releases), gone={removal.line: removal for removal in removals}
         )
         self.catalog.versions |= {(parse_line(one.line)[0], one.version): one for one in versions}
-        clock, self.operated = StillClock(NOW), Operators()
+        clock, self.operated, self.backlog = StillClock(NOW), Operators(), KeptObjects()
         self.ports = SweepPorts(
             self.catalog,
             Archive(self.catalog),
@@ -127,6 +129,7 @@ class World:
             Residence(),
             Shelf({}),
             self.operated,
+            self.backlog,
             SweptLake(is_there=False),
             SweptIceberg(is_there=False),
             MINUTE,
@@ -996,3 +999,39 @@ def test_grants_that_nobody_sent_are_woken_and_fresh_ones_are_not():
 def test_a_limit_is_told_that_its_table_came_from_elsewhere():
     world = knows(World(releases=()).came(NOON))
     assert (limit_address("databricks"), Restored(NOON)) in world.letters()
+
+
+def arrived(*ages):
+    found = ArrivedObject("landing", "a")
+    return [KeptArrival(n, found, NOW - age * DAY) for n, age in enumerate(ages, 1)]
+
+
+def objects_left(ages, **changes):
+    world = World(Seen(pond(arrived=len(ages), **changes)), garbage=Garbage())
+    world.backlog.held[SALES] = arrived(*ages)
+    world.letters()
+    assert world.report["arrivals"] == len(ages) - len(world.backlog.held[SALES])
+    return [one.number for one in world.backlog.held[SALES]]
+
+
+def test_objects_that_all_ripples_have_taken_are_forgotten_after_a_month():
+    ages = [40, 31, 30, 29, 1]
+    taken = {"a": {ARRIVALS: position_at(2)}, "b": {ARRIVALS: position_at(5)}, "c": {}}
+    assert objects_left(ages, positions=taken) == [3, 4, 5], "one of them waits for 3"
+    assert objects_left(ages, positions={"b": taken["b"]}) == [4, 5]
+
+
+def test_objects_that_wait_stay_unless_nobody_has_ever_asked_for_any():
+    ages = [400, 31, 3]
+    assert objects_left(ages, positions={"a": {ARRIVALS: position_at(0)}}) == [1, 2, 3]
+    assert objects_left(ages) == [3]
+
+
+def test_what_arrived_for_a_line_that_was_removed_is_forgotten_at_once():
+    removed = {"release": None, "ripples": {}, "arrivals_from": 2}
+    assert objects_left([1, 1, 1], **removed) == [3]
+    assert objects_left([1, 1, 1], arrivals_from=2) == [1, 2, 3], "it was deployed again"
+
+
+def test_more_than_a_page_is_forgotten_at_once():
+    assert objects_left([40] * 1_500 + [1]) == [1_501]

@@ -31,7 +31,8 @@ def test_ripples_come_in_topological_order_with_their_hints():
     source = HEAD + (
         "import steps\n"
         "@ripple(parents=['a', steps.c], timeout='1h30m', memory='4GB', always_run=True, "
-        "on_kill=print)\ndef b(pond): pass\n"
+        "on_kill=print, retry_delay='30s', retry_on=(OSError, 'requests.Timeout'))\n"
+        "def b(pond): pass\n"
         "@ripple\ndef a(pond): print('loud')\n"
     )
     answer = found(source, files={"src/steps.py": HEAD + "@ripple\ndef c(): pass\n"})
@@ -42,6 +43,8 @@ def test_ripples_come_in_topological_order_with_their_hints():
         "on_kill": False,
         "pauses": False,
         "checks": [],
+        "retry_delay_seconds": 0,
+        "retry_on": [],
     }
     assert answer == {
         "ok": True,
@@ -57,6 +60,8 @@ def test_ripples_come_in_topological_order_with_their_hints():
                 "on_kill": True,
                 "pauses": False,
                 "checks": [],
+                "retry_delay_seconds": 30,
+                "retry_on": ["builtins.OSError", "requests.Timeout"],
             },
         ],
     }

@@ -149,6 +149,7 @@ export interface Budgets {
  * ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
  * ``where`` and what follows it are of its attempt's row, looked at in the status of one line
  * only; ``resumes``: while it pauses, until when. ``awaits``: the limit whose token it waits for.
+ * ``retry_at``: it has failed, and is tried again then.
  */
 export interface RunningRipple {
   name: string;
@@ -161,6 +162,7 @@ export interface RunningRipple {
   pauses: number | null;
   resumes: string | null;
   awaits?: string | null;
+  retry_at?: string;
 }
 
 /**
@@ -463,6 +465,7 @@ export interface LineState {
   priority?: number;
   held?: HoldTold | null;
   said?: Record<string, SaidTold>;
+  backlog?: number;
 }
 
 /**
@@ -524,6 +527,7 @@ export interface LineStatus {
   priority?: number;
   held?: HoldTold | null;
   said?: Record<string, SaidTold>;
+  backlog?: number;
   last_run: RunRow | null;
   tags?: Record<string, string>;
 }
@@ -803,13 +807,24 @@ export interface CostAnswer {
 }
 
 /**
+ * A Ripple of a run in flight that has failed: its next attempt begins at ``at``.
+ */
+export interface RetryTold {
+  ripple: string;
+  attempt: number;
+  at: string;
+}
+
+/**
  * ``run``. ``asked_by``: what people asked for that this run answers, as far as it is known.
+ * ``retries``: what waits to be tried again, while the run is in flight.
  */
 export interface RunAnswer {
   run: RunRow;
   attempts: AttemptRow[];
   older_tables: OlderTable[];
   asked_by?: AuditRow[];
+  retries?: RetryTold[];
 }
 
 /**
@@ -1244,6 +1259,28 @@ export interface ArrivalRow {
 export interface ArrivalAnswer {
   line: string;
   arrivals: ArrivalRow[];
+}
+
+/**
+ * An object that arrived and waits. ``number``: its place among all that arrived for the line.
+ * ``size`` in bytes. ``arrived``: when the line received it.
+ */
+export interface WaitingObject {
+  number: number;
+  uri: string;
+  size: number;
+  arrived: string;
+}
+
+/**
+ * ``backlog``: how many objects wait for a line's Ripples, and the oldest of them. ``next``:
+ * there are more; ask again with ``after``.
+ */
+export interface BacklogAnswer {
+  line: string;
+  waiting: number;
+  objects: WaitingObject[];
+  next?: number;
 }
 
 /**

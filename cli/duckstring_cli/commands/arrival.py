@@ -29,7 +29,7 @@ app = typer.Typer(
     help="Objects that arrive in a bucket trigger a Pond.",
     epilog="Example: duckstring trigger arrival orders add --name landing --bucket my-landing",
     no_args_is_help=True,
-    subcommand_metavar="add|list|remove",
+    subcommand_metavar="add|backlog|list|remove",
 )
 
 Name = Annotated[
@@ -130,6 +130,49 @@ def list_(
             *(Text(rule[part]) for part in ("name", "bucket", "prefix", "suffix")), rule["kind"]
         )
     render.out().print(made)
+
+
+@app.command(epilog="Example: duckstring trigger arrival orders backlog")
+def backlog(
+    context: typer.Context,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, max=100_000, help="How many.")
+    ] = 50,
+    as_json: AsJson = False,
+    major: Major = None,
+    version: OfVersion = None,
+    catchment: CatchmentName = None,
+) -> None:
+    """What arrived and waits for POND.
+
+    The objects that pond.arrivals() gives to the next run, the oldest first.
+    """
+    from rich.text import Text
+
+    client, picked = open_client(catchment), major_of(major, version)
+    answer = client.backlog(context.obj, major=picked)
+    objects, page = list(answer["objects"]), answer
+    while len(objects) < limit and "next" in page:
+        page = client.backlog(context.obj, major=picked, after=page["next"])
+        objects += page["objects"]
+    objects = objects[:limit]
+    if as_json:
+        told = {name: value for name, value in answer.items() if name != "next"}
+        render.print_json({**told, "objects": objects})
+        return
+    if not objects:
+        render.say(f"[bold]{answer['line']}[/]: no object waits")
+        return
+    made = render.table("OBJECT", "SIZE", "ARRIVED", right=("SIZE",))
+    for one in objects:
+        made.add_row(
+            Text(render.one_line(one["uri"]), overflow="fold"),
+            render.size(one["size"]),
+            render.moment(one["arrived"]),
+        )
+    render.out().print(made)
+    if (more := answer["waiting"] - len(objects)) > 0:
+        render.say(f"[dim]and {render.count(more)} more (--limit N)[/]")
 
 
 @app.command(epilog="Example: duckstring trigger arrival orders remove --name landing")

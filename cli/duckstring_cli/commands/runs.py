@@ -10,7 +10,7 @@ import typer
 
 from duckstring.errors import nearest
 from duckstring.model import instants, names
-from duckstring.model.answers import AttemptRow, AuditRow, RunRow
+from duckstring.model.answers import AttemptRow, AuditRow, RetryTold, RunRow
 from duckstring_cli import catchments, checked, costing, durations, moments, render, timeline
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.audit import who
@@ -159,6 +159,7 @@ def show(
     begun = [attempt for attempt in attempts if attempt["status"] != "not begun"]
     not_begun = [attempt["ripple"] for attempt in attempts if attempt not in begun]
     _print_attempts(answer["run"], begun, not_begun)
+    _print_retries(answer.get("retries", []))
     for attempt in begun:
         if checks := attempt.get("checks"):
             render.out().print(Text(f"\n{checked.totals(checks)}", style="dim"))
@@ -193,6 +194,16 @@ def _asked_by(row: AuditRow) -> str:
     return render.one_line(
         f"asked for by {who(row)}: {row['what']} {render.first_of(row['ponds'])}{note}"
     )
+
+
+def _print_retries(retries: list[RetryTold]) -> None:
+    from rich.text import Text
+
+    for retry in retries:
+        again = f"{retry['ripple']} is tried again at {render.moment(retry['at'])}"
+        render.out().print(
+            Text(f"\n{again} (attempt {retry['attempt']}).", style="yellow"), soft_wrap=True
+        )
 
 
 def _heading(run: RunRow) -> Text:

@@ -140,15 +140,25 @@ def _kept(item: Item, held: Mapping[str, Held]) -> Item | None:
         return None  # tokens are of executions that a copy does not have
     if partition in {LAKE, ICEBERG} or (partition == "CATALOG" and sort_key in {"HOME", "TIDIED"}):
         return None
-    if partition == "JOURNAL":
-        revision = int(sort_key.rpartition("#")[2])
-        return item if line in held and revision <= held[line].revision else None
+    if partition in {"JOURNAL", "ARRIVED"}:
+        return item if line in held and _is_counted(item, partition, held[line]) else None
     if partition not in {"LINE", "WORK"}:
         return item
     found = _NUMBERED.fullmatch(sort_key)
     if line not in held or found is None:
         return item if line in held else None
     return _of_run(item, found, held[line].state)
+
+
+def _is_counted(item: Item, partition: str, held: Held) -> bool:
+    """Whether a chapter, or an object that arrived, is one that the state knows of. An object that
+    came later comes again as another.
+    """
+    sort_key = str(item["sk"]["S"])
+    if partition == "JOURNAL":
+        return int(sort_key.rpartition("#")[2]) <= held.revision
+    told = item["number"]["N"] if "number" in item else sort_key.partition("#")[2]
+    return int(told) <= int(held.state.get("arrived", 0))
 
 
 def _of_run(item: Item, found: re.Match[str], state: Mapping[str, Any]) -> Item | None:

@@ -43,6 +43,7 @@ CALLS = {
     "tag": lambda client: client.tag("sales"),
     "audit": lambda client: client.audit("sales"),
     "maintenance": lambda client: client.maintenance("status"),
+    "backlog": lambda client: client.backlog("sales"),
     "doctor": lambda client: client.doctor(),
 }
 

@@ -277,7 +277,12 @@ def test_a_run_is_shown_with_the_tables_that_it_carried_over():
             return []
 
     told = show_run(
-        "sales@1/7", history=Runs(), snapshots=Snapshots(), audits=Ledger(), clock=StillClock()
+        "sales@1/7",
+        history=Runs(),
+        snapshots=Snapshots(),
+        audits=Ledger(),
+        states=States(),
+        clock=StillClock(),
     )
     assert [(row["table"], row["written_in"], row["as_of"]) for row in told["older_tables"]] == [
         ("refunds", "sales@1/4", to_text(NOON - DAY))

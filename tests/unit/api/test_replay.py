@@ -339,6 +339,7 @@ def _other(field: str) -> object:
 _OTHERS: dict[str, object] = {
     "stale_bound": StaleBound(timedelta(hours=2)),
     "watch": Watch(StaleBound(timedelta(hours=2)), START),
+    "arrived": 3,
     "next_release": pond("sales@1", version="1.1.0"),
     "immediate_retries": 2,
     "source_retries": 2,

@@ -627,6 +627,7 @@ def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():
             history=Rows([{"run": "sales@1/3"}]),
             snapshots=NoSnapshots(),
             audits=Ledger(),
+            states=States(),
             clock=StillClock(),
         )
     with pytest.raises(RunNotFoundError, match="its line has not run yet"):
@@ -635,11 +636,17 @@ def test_a_run_that_is_not_there_is_answered_with_the_newest_that_is():
             history=Rows(),
             snapshots=NoSnapshots(),
             audits=Ledger(),
+            states=States(),
             clock=StillClock(),
         )
     with pytest.raises(OperatorError, match="write it as pond@major/number"):
         show_run(
-            "sales", history=Rows(), snapshots=NoSnapshots(), audits=Ledger(), clock=StillClock()
+            "sales",
+            history=Rows(),
+            snapshots=NoSnapshots(),
+            audits=Ledger(),
+            states=States(),
+            clock=StillClock(),
         )
 
 
@@ -657,6 +664,24 @@ def test_a_line_that_is_fresh_beyond_now_says_why_nothing_moves():
         told(pond(pull=NOON, sources=behind, **ahead))["reason"]
         == "waits for orders@1; fresh as of 2030-01-01 16:00 UTC already"
     )
+
+
+def test_a_run_in_flight_is_shown_with_the_ripples_that_wait_for_their_next_try():
+    waits = Attempt(3, 2, NOON + HOUR, tried=2, delayed=True)
+    state = pond(runs={3: run(3, attempts={"load": 2})}, ripples=ripples(load={"attempt": waits}))
+    shown = {
+        "history": _Attempts([{"run": "sales@1/3", "status": "running"}]),
+        "snapshots": NoSnapshots(),
+        "audits": Ledger(),
+        "clock": StillClock(),
+    }
+    told = show_run("sales@1/3", states=States({SALES: Seen(state)}), **shown)
+    assert told["retries"] == [
+        {"ripple": "load", "attempt": 2, "at": "2030-01-01T13:00:00.000000Z"}
+    ]
+    assert show_run("sales@1/3", states=States(), **shown)["retries"] == []
+    (load, *_) = describe(state, RELEASE, NOON)["runs"][0]["ripples"]
+    assert (load["status"], load["retry_at"]) == ("queued", "2030-01-01T13:00:00.000000Z")
 
 
 class _Attempts(Rows):
@@ -689,6 +714,7 @@ def test_an_attempt_that_no_worker_began_is_not_called_lost_unless_it_says_why()
         history=_Attempts([{"run": "sales@1/3", "status": "failed"}]),
         snapshots=NoSnapshots(),
         audits=Ledger(),
+        states=States(),
         clock=StillClock(),
     )["attempts"]
     assert [attempt["status"] for attempt in told] == ["not begun", "lost", "lost", "killed"]

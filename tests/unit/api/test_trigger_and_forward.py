@@ -8,10 +8,10 @@ import pytest
 
 from duckstring.api.ports import ControlPorts
 from duckstring.api.trigger import trigger
-from duckstring.engine.signals import ExecutionEnded, Triggered
+from duckstring.engine.signals import ExecutionEnded, ObjectArrived, Triggered
 from duckstring.engine.state import Down, PondState, Run, SourceReport, SourceView, Tide, Wave
 from duckstring.errors import OperatorError
-from duckstring.model.arrivals import Arrival
+from duckstring.model.arrivals import Arrival, ArrivedObject
 from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.instants import to_text
@@ -346,14 +346,14 @@ def arrived(bucket="inbox", key="in/2030.parquet", **more):
     }
 
 
-def test_an_object_that_arrives_triggers_every_line_whose_rule_it_fits():
+def test_an_object_that_arrives_is_told_to_every_line_of_which_a_rule_fits():
     letters = to_letters(arrived())
+    found = ArrivedObject("inbox", "in/2030.parquet", 3, sequencer="event:s-1")
     assert [(letter.to, letter.signal) for letter in letters] == [
-        ("sales@1", Triggered("pulse", NOON, by="arrival landing: in/2030.parquet")),
-        ("sales@1", Triggered("tap", NOON, by="arrival all: in/2030.parquet")),
-        ("reports@2", Triggered("pulse", NOON, by="arrival landing: in/2030.parquet")),
+        ("sales@1", ObjectArrived(found, "pulse", NOON)),
+        ("reports@2", ObjectArrived(found, "pulse", NOON)),
     ]
-    assert len({letter.key for letter in letters}) == 3
+    assert len({letter.key for letter in letters}) == 2
     assert [letter.key for letter in to_letters(arrived())] == [letter.key for letter in letters], (
         "an echo has the same keys"
     )
@@ -362,10 +362,26 @@ def test_an_object_that_arrives_triggers_every_line_whose_rule_it_fits():
     }
 
 
+def test_what_s3_says_of_an_object_goes_with_it():
+    told = {"key": "in/a", "size": 7, "version-id": "v", "etag": "e", "sequencer": "00F1"}
+    event = arrived(detail={"bucket": {"name": "inbox"}, "object": told})
+    letters = to_letters(event)
+    assert letters[0].signal.found == ArrivedObject("inbox", "in/a", 7, "v", "e", "00F1")
+    again = to_letters({**event, "id": "another"})
+    assert [one.key for one in again] == [one.key for one in letters], "another event of the same"
+
+
+@pytest.mark.parametrize("size", [-1, None, "7", 2.5])
+def test_a_size_that_is_none_is_none(size):
+    detail = {"bucket": {"name": "inbox"}, "object": {"key": "in/a", "size": size}}
+    assert to_letters(arrived(detail=detail))[0].signal.found.size == 0
+
+
 @pytest.mark.parametrize(
     ("key", "kinds"),
     [
         ("in/a.csv", ["tap", "pulse"]),
+        ("in/a.parquet", ["pulse", "pulse"]),
         ("out/a.parquet", ["tap"]),
         ("in/", ["tap", "pulse"]),
         ("In/a.parquet", ["tap"]),
@@ -386,6 +402,7 @@ def test_prefix_and_suffix_do_not_share_a_character():
         arrived(bucket="nobodys"),
         arrived(detail={}),
         arrived(detail={"bucket": "inbox", "object": {"key": 7}}),
+        arrived(key="in/" + "x" * 1_024),
     ],
 )
 def test_an_arrival_that_nobody_waits_for_or_that_makes_no_sense_is_dropped(event):

@@ -25,6 +25,7 @@ from tests.unit.api.world import (
     Operators,
     Rows,
     ShelfCatalog,
+    States,
     StillClock,
     graph,
     release,
@@ -237,7 +238,12 @@ def run_of(ledger, **row):
             return None
 
     return history.show_run(
-        "sales@1/3", history=Rows([told]), snapshots=Nothing(), audits=ledger, clock=StillClock()
+        "sales@1/3",
+        history=Rows([told]),
+        snapshots=Nothing(),
+        audits=ledger,
+        states=States(),
+        clock=StillClock(),
     )["asked_by"]
 
 

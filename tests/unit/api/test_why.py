@@ -334,6 +334,25 @@ def test_what_a_failed_run_leaves_and_a_lost_execution_are_told_inside() -> None
     )
 
 
+def test_a_ripple_that_waits_for_its_next_try_is_told_with_the_time() -> None:
+    sales = pond(SALES, immediate_retries=1)
+    specs = tuple(replace(one, retry_delay_seconds=90) for one in sales.ripples)
+    world = deployed(replace(sales, ripples=specs), outcome=lambda _: WRONG)
+    world.trigger(SALES, "pulse")
+    world.run_until(START + seconds(30))
+    (told,) = explained(world, SALES, replace(sales, ripples=specs))[0]["runs"]
+    assert told["inside"] == ["run is tried again at 2030-01-01 00:01:31 UTC (in 1m1s), attempt 2."]
+
+
+def test_an_error_after_which_nothing_is_tried_again_is_told_so() -> None:
+    sales = pond(SALES, immediate_retries=9)
+    world = deployed(sales, outcome=lambda _: replace(WRONG, final=True))
+    world.trigger(SALES, "pulse")
+    world.run_until()
+    text = str(says(explained(world, SALES, sales)[0])[0])
+    assert "Its retry_on does not name that error, so the run ended at once. No try is left" in text
+
+
 def test_output_that_came_through_a_window_says_from_when_its_age_counts() -> None:
     world = deployed(*CHAIN)
     rule = Window("night", START, timedelta(days=1), timedelta(hours=3))

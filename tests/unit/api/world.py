@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from duckstring.engine.letters import Letter
 from duckstring.errors import AuthorError, StateConflictError
 from duckstring.model.answers import AttemptRow
-from duckstring.model.arrivals import Arrival
+from duckstring.model.arrivals import Arrival, KeptArrival
 from duckstring.model.audits import Audit, AuditFilter
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec
 from duckstring.model.iceberg import Database, databases
@@ -389,6 +389,19 @@ class SweptIceberg:
 
     def outdated(self, before: Instant, named: Collection[str]) -> Iterator[str]:
         return (key for key, at in self.stored.items() if at < before and key not in named)
+
+
+@dataclass
+class KeptObjects:
+    """Objects that arrived, by line."""
+
+    held: dict[Line, list[KeptArrival]] = field(default_factory=dict)
+
+    def page(self, line: Line, *, after: int, upto: int, most: int) -> Sequence[KeptArrival]:
+        return [one for one in self.held.get(line, []) if after < one.number <= upto][:most]
+
+    def drop(self, line: Line, arrivals: Collection[KeptArrival]) -> None:
+        self.held[line] = [one for one in self.held.get(line, []) if one not in arrivals]
 
 
 @dataclass

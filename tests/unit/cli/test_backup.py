@@ -521,3 +521,18 @@ def test_all_objects_of_a_table_with_parts_are_named_and_of_positions_the_whole_
     )
     manifest = {"positions": {"S": codec.positions_to_text(taken)}}
     assert list(cut.names_in(manifest)) == [(key(4), True)]
+
+
+def test_of_what_arrived_a_copy_has_what_its_states_have_counted():
+    """What came later would be taken for kept when its event comes again."""
+    held = {"sales@1": cut.Held({}, {"arrived": 2})}
+
+    def kept(line, sort_key, **more):
+        item = {"pk": {"S": f"ARRIVED#{line}"}, "sk": {"S": sort_key}, **more}
+        return cut._kept(item, held) == item
+
+    assert kept("sales@1", "OBJECT#000000000002")
+    assert not kept("sales@1", "OBJECT#000000000003")
+    assert kept("sales@1", "SEEN#ab", number={"N": "2"})
+    assert not kept("sales@1", "SEEN#ab", number={"N": "3"})
+    assert not kept("orders@1", "OBJECT#000000000001"), "the copy has no such line"

@@ -77,13 +77,17 @@ def test_a_running_line_tells_its_ripples_with_their_times_and_attempts() -> Non
         {"name": "load", "status": "done", "attempt": 1, "since": None},
         {"name": "join", "status": "running", "attempt": 2, "since": at(58)},
         {"name": "sum", "status": "queued", "attempt": 1, "since": at(59)},
+        {"name": "top", "status": "queued", "attempt": 3, "since": at(90), "retry_at": at(90)},
+        {"name": "late", "status": "queued", "attempt": 2, "since": at(59), "retry_at": at(59)},
     ]
     held = line(
         "a@1",
         status="running",
         runs=[{"run": "a@1/1", "f": at(0), "started": at(0), "ripples": ripples}],
     )
-    assert board.doing(held, at(60)) == "join 2.0s (attempt 2) · sum queued"
+    assert board.doing(held, at(60)) == (
+        "join 2.0s (attempt 2) · sum queued · top tried again in 30s (attempt 3) · late queued"
+    )
 
 
 def test_the_overview_tells_why_a_line_failed_and_when_it_is_tried_again() -> None:

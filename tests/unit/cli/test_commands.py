@@ -433,6 +433,48 @@ def test_an_endless_message_does_not_push_the_columns_out_of_a_piped_view(bench:
     assert message in bench.run("run", "show", "sales@1/1")[1]
 
 
+def test_a_run_shows_what_waits_to_be_tried_again(bench: Bench) -> None:
+    shown = {
+        "run": run_row("sales@1/1", status="running", finished=None),
+        "attempts": [attempt_row("sales@1/1", "load", status="failed", error="OSError")],
+        "retries": [{"ripple": "load", "attempt": 2, "at": "2030-01-01T12:00:30.000000Z"}],
+    }
+    bench.answers({"run": shown})
+    out = bench.run("run", "show", "sales@1/1")[1]
+    assert "load is tried again at 2030-01-01 12:00:30Z (attempt 2)." in out
+
+
+def test_the_backlog_of_arrivals_is_listed_in_as_many_pages_as_are_asked_for(bench: Bench) -> None:
+    def page(first: int, last: int) -> list[dict[str, object]]:
+        return [
+            {
+                "number": n,
+                "uri": f"s3://landing/in/{n}\x1b[31m.csv",
+                "size": 1_500,
+                "arrived": "2030-01-01T12:00:00.000000Z",
+            }
+            for n in range(first, last + 1)
+        ]
+
+    answers = {
+        None: {"line": "sales@1", "waiting": 5, "objects": page(1, 2), "next": 2},
+        2: {"line": "sales@1", "waiting": 5, "objects": page(3, 4), "next": 4},
+    }
+    bench.answers(lambda request: {"ok": True, "result": answers[request.get("after")]})
+    code, out, _ = bench.run("trigger", "arrival", "sales", "backlog", "-n", "3")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[:4]] == [
+        "OBJECT",
+        *(f"s3://landing/in/{n}\\x1b[31m.csv" for n in (1, 2, 3)),
+    ]
+    assert "1.5 kB" in out
+    assert "and 2 more (--limit N)" in out
+    told = json.loads(bench.run("trigger", "arrival", "sales", "backlog", "-n", "4", "--json")[1])
+    assert (told["waiting"], len(told["objects"]), "next" in told) == (5, 4, False)
+    bench.answers({"backlog": {"line": "sales@1", "waiting": 0, "objects": []}})
+    assert "sales@1: no object waits" in bench.run("trigger", "arrival", "sales", "backlog")[1]
+
+
 def test_status_of_a_pond_without_a_major_is_of_its_highest(bench: Bench) -> None:
     lines = [line_status("sales@2"), line_status("sales@10"), line_status("sales@1")]
     bench.answers(

@@ -45,6 +45,7 @@ WORDS = {
     "trigger window remove": ["sales", "remove", "n"],
     "trigger arrival add": ["sales", "add", "--name", "n", "--bucket", "b"],
     "trigger arrival list": ["sales", "list"],
+    "trigger arrival backlog": ["sales", "backlog"],
     "trigger arrival remove": ["sales", "remove", "n"],
     "control kill": ["sales", "--yes"],
     "limit set": ["databricks", "3"],
@@ -55,7 +56,10 @@ WORDS = {
 }
 ANSWER: dict[str, Any] = {"now": "2030-01-01T12:00:00Z", "more": False} | {
     name: []
-    for name in ("runs", "windows", "arrivals", "ponds", "lines", "attempts", "removed", "stopped")
+    for name in (
+        *("runs", "windows", "arrivals", "ponds", "lines", "attempts", "removed", "stopped"),
+        "objects",
+    )
 }
 
 

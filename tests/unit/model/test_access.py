@@ -15,6 +15,7 @@ VIEWER: list[dict[str, object]] = [
     {"op": "window", "pond": "sales", "action": "list"},
     {"op": "stale", "pond": "sales", "action": "show"},
     {"op": "arrival", "pond": "sales", "action": "list"},
+    {"op": "backlog", "pond": "sales"},
     {"op": "compute", "pond": "sales"},
     {"op": "compute", "pond": "sales", "on": None},
     {"op": "failure-budget", "pond": "sales", "immediate_retries": None},

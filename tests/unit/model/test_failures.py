@@ -47,3 +47,13 @@ def test_a_failure_that_fits_is_kept_word_for_word_and_another_says_where_all_of
     long = shortened(Failure("load", 1, "E" * 1_000, "ü" * 5_000))
     assert long.message == "ü" * ((MESSAGE - len(NOTE)) // 2) + NOTE
     assert stored_bytes(long.error) == ERROR
+
+
+def test_an_answer_says_that_an_error_is_final_only_if_it_is():
+    what = {"ripple": "load", "attempt": 1, "error": "OSError", "message": "no"}
+    assert failed_answer("failed", **what)["failure"] == what
+    assert failed_answer("failed", **what, final=True)["failure"] == {**what, "final": True}
+
+
+def test_what_is_shortened_stays_final():
+    assert shortened(Failure("load", 1, "OSError", "x" * 5_000, final=True)).final

@@ -457,3 +457,42 @@ def test_tables_grow_and_deltas_go_on_over_several_runs(tmp_path):
     assert ran((2, 21), (3, 30)) == ([(False,)], [(2, 21), (3, 30)])
     local.run(fresh=True)
     assert local.rows("full") == [(True,)]
+
+
+TAKES = (
+    HEAD
+    + """
+@ripple
+def load(pond):
+    came = pond.arrivals()
+    print([one.key.rpartition("/")[2] for one in came])
+    if any("bad" in one.uri for one in came):
+        raise ValueError("bad")
+    if came:
+        pond.append_table("rows", pond.con.read_csv([one.uri for one in came]))
+"""
+)
+
+
+def test_files_in_the_folder_of_arrivals_arrive_once_and_again_after_a_failure(tmp_path):
+    local = Local(tmp_path)
+    local.code(TAKES)
+    assert local.run().ok, "nothing has arrived"
+    folder = local.root / "puddles" / "arrivals"
+    (folder / "day").mkdir(parents=True)
+    for name in ("b", "a"):
+        (folder / f"{name}.csv").write_text(f"n\n{ord(name)}\n")
+    (folder / ".hidden").write_text("x")
+    assert local.run().ok
+    assert local.run().ok
+    (folder / "day" / "bad.csv").write_text("n\n7\n")
+    ran = local.run()
+    assert not ran.ok, local.printed
+    (folder / "day" / "bad.csv").rename(folder / "day" / "good.csv")
+    assert local.run().ok
+    said = [text for _, text in local.printed]
+    assert said == ["[]", "['a.csv', 'b.csv']", "[]", "['bad.csv']", "['good.csv']"]
+    assert local.rows("rows") == [(7,), (97,), (98,)]
+    (folder / "a.csv").write_text("n\n1\n")
+    assert local.run().ok
+    assert local.printed[-1][1] == "['a.csv']", "written again: another arrival"

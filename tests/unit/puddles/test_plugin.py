@@ -405,3 +405,41 @@ def test_adopting(pond_run):
 """,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_a_test_gives_objects_that_arrive(pytester, project):
+    (project / "src" / "pond.py").write_text(
+        """
+from duckstring import ripple
+
+@ripple
+def load(pond):
+    came = pond.arrivals()
+    if any(one.key.endswith("bad.csv") for one in came):
+        raise ValueError(f"{len(came)} came")
+    if came:
+        pond.append_table("rows", pond.con.read_csv([one.uri for one in came]))
+"""
+    )
+    (project / "pond.toml").write_text('[pond]\nname = "sales"\nversion = "1.0.0"\n')
+    (project / "src" / "puddles.py").unlink(missing_ok=True)
+    result = run(
+        pytester,
+        project,
+        """
+import pytest
+
+def test_it(pond_run, tmp_path):
+    for name in ("a", "b", "bad"):
+        (tmp_path / f"{name}.csv").write_text(f"n\\n{len(name)}\\n")
+    pond_run(arrivals=[tmp_path / "a.csv"])
+    with pytest.raises(ValueError, match="2 came"):
+        pond_run(arrivals=[tmp_path / "b.csv", tmp_path / "bad.csv"])
+    (tmp_path / "bad.csv").unlink()
+    ran = pond_run(arrivals=[str(tmp_path / "a.csv")])
+    assert ran.rows("rows") == [{"n": 1}, {"n": 1}]
+    with pytest.raises(FileNotFoundError):
+        pond_run(arrivals=["none.csv"])
+""",
+    )
+    result.assert_outcomes(passed=1)

@@ -1,13 +1,15 @@
 """Who gets credentials from the vendor, and for what."""
 
+import dataclasses
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from duckstring.engine.effects import PublishSnapshot
-from duckstring.engine.state import Attempt, PondState, RippleState, Run
+from duckstring.engine.state import Attempt, PondState, RippleState, Run, SourceView
 from duckstring.errors import TransientError
+from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Part, Position, Release, RippleSpec, TableVersion
 from duckstring.model.names import Line, table_key
 from duckstring.model.permits import KEY_BYTES, AttemptName, permit
@@ -169,3 +171,26 @@ def test_a_snapshot_that_is_gone_is_an_outage_and_gives_nothing():
     with pytest.raises(TransientError, match="orders@1/7 that this run reads is gone"):
         world.ask()
     assert world.rights == []
+
+
+def test_an_inlets_attempt_reaches_what_arrived_and_no_other_attempt_does():
+    rule = Arrival("in", "landing", "in/")
+    inlet = replace(STATE, runs={42: replace(RUN, pins={}, arrived=3)})
+
+    def asked(state, **other):
+        world = World(state)
+        world.ports = dataclasses.replace(
+            world.ports, rules=SimpleNamespace(of_line=lambda line: [rule] * (line == SALES))
+        )
+        world.ask(**other)
+        return world.rights[0].arrivals, list(world.rights[0].rules)
+
+    assert asked(inlet) == (True, [rule])
+    assert asked(STATE) == (False, []), "nothing has arrived"
+    sourced = replace(inlet, sources={ORDERS: SourceView(ORDERS)})
+    assert asked(sourced) == (False, [])
+    ripples = (RippleSpec("load", checks=("c",)),)
+    checks = Release(SALES, "1.0.0", "inlet", (), ripples, "m", "a", "s", 0, 0, START)
+    assert asked(replace(inlet, release=checks)) == (False, [])
+    killed = {"purpose": "on_kill", "permit": permit(KEY, NAME, "on_kill")}
+    assert asked(inlet, **killed) == (False, [])

@@ -30,6 +30,15 @@ export function ahead(graph: Graph, until: number): Coming[] {
     if (retry !== null)
       found.push({ line: line.line, kind: "retry", what: "", from: retry, to: retry });
     for (const ripple of line.runs.flatMap((run) => run.ripples)) {
+      const retried = ripple.status === "queued" ? instant(ripple.retry_at ?? null) : null;
+      if (retried !== null)
+        found.push({
+          line: line.line,
+          kind: "retry",
+          what: ripple.name,
+          from: retried,
+          to: retried,
+        });
       const at = instant(ripple.resumes);
       if (at !== null)
         found.push({

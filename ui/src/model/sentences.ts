@@ -70,8 +70,10 @@ function runWords(run: Line["runs"][number], now: number): string {
 function rippleWords(ripple: Line["runs"][number]["ripples"][number], now: number): string {
   const since = instant(ripple.since);
   const resumes = instant(ripple.resumes);
+  const retry = ripple.status === "queued" ? instant(ripple.retry_at ?? null) : null;
+  const waits = retry !== null && retry > now ? `tried again ${countdown(retry, now)}` : queuedWords(ripple);
   const details = [
-    ripple.status === "queued" ? queuedWords(ripple) : "",
+    ripple.status === "queued" ? waits : "",
     since === null || ripple.status === "queued" ? "" : `for ${brief((now - since) / 1000)}`,
     ripple.attempt > 1 ? `attempt ${ripple.attempt}` : "",
     ripple.task_mib ? `a task of ${memory(ripple.task_mib)}` : "",

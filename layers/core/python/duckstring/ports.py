@@ -15,7 +15,7 @@ from duckstring.engine.effects import (
 from duckstring.engine.letters import Letter
 from duckstring.engine.limits import LimitState
 from duckstring.engine.state import PondState
-from duckstring.model.arrivals import Arrival
+from duckstring.model.arrivals import Arrival, KeptArrival
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.compute import Place
 from duckstring.model.costs import Used
@@ -152,6 +152,13 @@ class Seen:
     owes: bool = False
     mark: Mark = (0, "")
     committed: Instant = NEVER
+
+
+class Backlog(Protocol):
+    """The objects that arrived for lines."""
+
+    def page(self, line: Line, *, after: int, upto: int, most: int) -> Sequence[KeptArrival]:
+        """The first objects whose numbers lie behind ``after``, up to ``upto``, in order."""
 
 
 class StateReader(Protocol):

@@ -162,7 +162,8 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     """The api of the Catchment that ``env`` describes, for a function that serves ``level``: it
     was not told where the parts are that this level does not use.
     """
-    from duckstring.adapters.aws.audit import DynamoAudits  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.arrived import DynamoBacklog  # noqa: PLC0415 - see the top
+    from duckstring.adapters.aws.audit import DynamoAudits  # noqa: PLC0415
     from duckstring.adapters.aws.callers import StsCallers  # noqa: PLC0415
     from duckstring.adapters.aws.deployment import BucketArtifacts, LambdaDiscovery  # noqa: PLC0415
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
@@ -186,6 +187,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         catalog=catalog,
         removals=catalog,
         arrivals=DynamoArrivals(clients, table),
+        backlog=DynamoBacklog(clients, table),
         states=DynamoStateReader(clients, table),
         limits=DynamoLimits(clients, table),
         history=DynamoHistoryReader(clients, table, bucket),
@@ -237,11 +239,13 @@ def vendor(env: Mapping[str, str], clients: Clients | None = None) -> VendorPort
         secrets=PondSecrets(clients, settings.secret),
         keys=PermitKeys(clients, table),
         roles=AttemptRole(clients, settings.need("attempt_role"), places, policies=policies),
+        rules=DynamoArrivals(clients, table),
     )
 
 
 def sweep(env: Mapping[str, str]) -> SweepPorts:
     """The sweep of the Catchment that ``env`` describes."""
+    from duckstring.adapters.aws.arrived import DynamoBacklog  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.expiry import DynamoExpiry  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.iceberg_kept import SweptIceberg  # noqa: PLC0415
     from duckstring.adapters.aws.lake_kept import SweptLake  # noqa: PLC0415
@@ -264,6 +268,7 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         residence=DynamoResidence(clients, table, settings.need("machine")),
         history=DynamoExpiry(clients, table),
         operated=DynamoOperated(clients, table),
+        backlog=DynamoBacklog(clients, table),
         lake=SweptLake(clients, table, settings.need("bucket"), settings.lake),
         iceberg=SweptIceberg(
             clients,

@@ -12,6 +12,7 @@ from duckstring.api import (
     arrival,
     audit,
     auditing,
+    backlog,
     batch,
     checkup,
     compute,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         Answered,
         ArrivalAnswer,
         AuditAnswer,
+        BacklogAnswer,
         BatchAnswer,
         BudgetAnswer,
         ComputeAnswer,
@@ -348,6 +350,7 @@ def _run(asked: requests.RunRequest, ports: ApiPorts) -> RunAnswer:
         history=ports.history,
         snapshots=ports.snapshots,
         audits=ports.audits,
+        states=ports.states,
         clock=ports.clock,
     )
 
@@ -445,6 +448,10 @@ def _arrival(asked: requests.ArrivalRequest, ports: ApiPorts) -> ArrivalAnswer:
             return arrival.remove(line, asked.name, arrivals=ports.arrivals)
 
 
+def _backlog(asked: requests.BacklogRequest, ports: ApiPorts) -> BacklogAnswer:
+    return backlog.backlog(asked, catalog=ports.catalog, states=ports.states, kept=ports.backlog)
+
+
 def _doctor(asked: requests.NothingAsked, ports: ApiPorts) -> DoctorAnswer:
     return checkup.checkup(
         catalog=ports.catalog,
@@ -485,5 +492,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "tag": Operation(requests.TagRequest, _tag),
     "audit": Operation(requests.AuditRequest, _audit),
     "maintenance": Operation(requests.MaintenanceRequest, _maintenance),
+    "backlog": Operation(requests.BacklogRequest, _backlog),
     "doctor": Operation(requests.NothingAsked, _doctor),
 }

@@ -12,7 +12,7 @@ from duckstring.api.requests import CostRequest, RunsRequest
 from duckstring.api.tables import older_tables
 from duckstring.errors import OperatorError
 from duckstring.model.find import find_ever_deployed
-from duckstring.model.instants import Instant, from_text
+from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line, parse_run, run_key
 from duckstring.ports import (
     Catalog,
@@ -26,7 +26,14 @@ from duckstring.ports import (
 )
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, AuditRow, RunAnswer, RunRow, RunsAnswer
+    from duckstring.model.answers import (
+        AttemptRow,
+        AuditRow,
+        RetryTold,
+        RunAnswer,
+        RunRow,
+        RunsAnswer,
+    )
 
 NOT_BEGUN = "not begun"
 _PUBLISHED = frozenset({"success", "removal", "rollback"})
@@ -139,10 +146,17 @@ def _found(line: Line, number: int, history: HistoryReader, clock: Clock) -> Run
 
 
 def show_run(
-    run: str, *, history: HistoryReader, snapshots: Snapshots, audits: Audits, clock: Clock
+    run: str,
+    *,
+    history: HistoryReader,
+    snapshots: Snapshots,
+    audits: Audits,
+    states: StateReader,
+    clock: Clock,
 ) -> RunAnswer:
     """One run and its attempts, with their errors in full, the tables that it published as they
-    were, and who asked for it.
+    were, and who asked for it. Of a run in flight, also the Ripples that are tried again after a
+    delay.
 
     Raises:
         OperatorError: the text does not name a run, or there is no such run.
@@ -156,6 +170,7 @@ def show_run(
         "attempts": [_begun_or_not(attempt) for attempt in history.attempts(line, number)],
         "older_tables": older,
         "asked_by": _asked_by(row, audits),
+        "retries": _retries(line, number, states) if row["status"] == "running" else [],
     }
 
 
@@ -183,6 +198,15 @@ def _of_event(row: RunRow, at: str) -> AuditRow:
         "request": "",
         "refused": None,
     }
+
+
+def _retries(line: Line, run: int, states: StateReader) -> list[RetryTold]:
+    seen = states.read([line]).get(line)
+    return [
+        {"ripple": name, "attempt": attempt.number, "at": to_text(attempt.since)}
+        for name, ripple in (seen.state.ripples.items() if seen else ())
+        if (attempt := ripple.attempt) is not None and attempt.run == run and attempt.delayed
+    ]
 
 
 def _begun_or_not(attempt: AttemptRow) -> AttemptRow:

@@ -19,6 +19,7 @@ from duckstring.engine.effects import (
     DetachFrom,
     DropSchedule,
     Effect,
+    KeepArrival,
     PublishSnapshot,
     RecordAttempt,
     RecordRun,
@@ -42,6 +43,7 @@ from duckstring.engine.signals import (
     GateOutcome,
     GateReached,
     HoldSet,
+    ObjectArrived,
     Ordered,
     PrioritySet,
     PullReceived,
@@ -147,6 +149,8 @@ def said(line: Line, signal: Signal) -> Said:  # noqa: C901, PLR0911, PLR0912, P
             return Said(CLOCK, f"Window {name} opens.")
         case AlarmRang():
             return Said(CLOCK, "An alarm rang.")
+        case ObjectArrived(found, kind):
+            return Said("a bucket", f"{_brief(found.uri)} arrived, and asks for a {kind}.")
         case Restored(at):
             return Said(SWEEP, f"The Catchment was restored or moved at {at_of(at)}.")
         case _:
@@ -190,6 +194,8 @@ def done(line: Line, effect: Effect) -> str:  # noqa: C901, PLR0911, PLR0912 - o
             return f"Drop the schedule of Window {name}."
         case PublishSnapshot(run, f, tables):
             return f"Publish snapshot {run} as of {at_of(f)}: {_named(sorted(tables))}."
+        case KeepArrival(number):
+            return f"Keep what arrived, as object {number}."
         case RecordRun():
             return _row(line, effect)
         case RecordAttempt(run, ripple, attempt, status):

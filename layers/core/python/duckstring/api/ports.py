@@ -25,6 +25,7 @@ from duckstring.model.settings import Settings
 from duckstring.ports import (
     Arrivals,
     AttemptReader,
+    Backlog,
     Catalog,
     Clock,
     ExecutionReader,
@@ -174,6 +175,7 @@ class ApiPorts:
     catalog: Catalog
     removals: Removals
     arrivals: Arrivals
+    backlog: Backlog
     states: StateReader
     limits: LimitReader
     history: HistoryReader

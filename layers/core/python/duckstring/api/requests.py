@@ -362,6 +362,14 @@ class ArrivalRequest(Struct, frozen=True):
     name: Text | None = None
 
 
+class BacklogRequest(Struct, frozen=True):
+    """``backlog``. ``after``: the ``next`` of the answer before."""
+
+    pond: Text
+    major: Major | None = None
+    after: Annotated[int, Meta(ge=0, description="a whole number")] | None = None
+
+
 class ArrivalRule(Struct, frozen=True):
     """The rule that an ``arrival`` adds."""
 

@@ -20,7 +20,8 @@ from duckstring.model.windows import in_words
 
 LEFT_OUT = frozenset(
     {"line", "revision", "last_held", "last_anew", "urgent", "awaited", "waited", "tapped"}
-    | {"published_artifact", "claims_made", "failed_f", "former", "restored", "positions"}
+    | {"published_artifact", "claims_made", "arrivals_from", "failed_f", "former", "restored"}
+    | {"positions"}
 )
 """Fields of a state that are not told."""
 
@@ -116,6 +117,7 @@ def _trouble(state: PondState) -> Iterator[_Fact]:
         ("failure", failure_of(state.failure).removeprefix(": ")),
         ("failed run", str(state.failed_run or "")),
         ("failures in a row", str(state.failures or "")),
+        ("objects that arrived", str(state.arrived or "")),
         ("declared bound of age", age_in_words(state.stale_bound) if state.stale_bound else ""),
         ("bound of age", _watch(state.watch) if state.watch else ""),
     )

@@ -15,6 +15,7 @@ from duckstring.api.limits import read as read_limits
 from duckstring.api.limits import told as told_limits
 from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
+from duckstring.engine.arrivals import waiting
 from duckstring.engine.compute import place_and_why
 from duckstring.engine.state import (
     Attempt,
@@ -180,7 +181,7 @@ def describe(
     """
     pond, major = parse_line(state.line)
     word = word_for(state, release)
-    return {
+    described: LineState = {
         "line": state.line,
         "pond": pond,
         "major": major,
@@ -217,6 +218,9 @@ def describe(
         "held": hold_told(state.hold) if state.hold.on else None,
         "said": {kind: _said(said) for kind, said in sorted(state.said.items())},
     }
+    if state.arrived:
+        described["backlog"] = waiting(state)
+    return described
 
 
 def hold_told(hold: Hold) -> HoldTold:
@@ -417,6 +421,8 @@ def _ripple_in_run(
         "resumes": None,
         "awaits": (awaited(ripple) or None) if word == "queued" else None,
     }
+    if attempt and attempt.delayed:
+        running["retry_at"] = to_text(attempt.since)
     return _with_its_row(running, row) if attempt and row else running
 
 

@@ -130,15 +130,21 @@ def _ripple(state: PondState, one: RunningRipple, done: set[str], now: Instant) 
             return f"{name} pauses for {until} more{again}."
         case "running":
             return f"{name} runs{since}{again}."
-        case "queued" if limit := one.get("awaits"):
-            return f"{name} waits for a token of limit {limit}{since}{again}."
         case "queued":
-            return f"{name} is about to start{since}{again}."
+            return f"{name} {_queued(one, since, now)}{again}."
         case "waiting":
             parents = [parent for parent in state.ripples[name].parents if parent not in done]
             return f"{name} waits for {', '.join(parents) or 'its turn'}."
         case _:
             return ""
+
+
+def _queued(one: RunningRipple, since: str, now: Instant) -> str:
+    if (at := one.get("retry_at")) and from_text(at) > now:
+        return f"is tried again {why_words.future(from_text(at), now)}"
+    if limit := one.get("awaits"):
+        return f"waits for a token of limit {limit}{since}"
+    return f"is about to start{since}"
 
 
 def last_in_words(row: RunRow, now: Instant) -> str:

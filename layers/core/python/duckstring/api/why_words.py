@@ -72,10 +72,10 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
         case Failed():
             return _failed(line, cause, f" {duration(now - since)} ago" if since else "")
         case RetryAt(at, asks=False):
-            return f"{line} is tried again {_future(at, now)}."
+            return f"{line} is tried again {future(at, now)}."
         case RetryAt(at):
             return (
-                f"{line} asks its Sources {_future(at, now)} for something newer to try again with."
+                f"{line} asks its Sources {future(at, now)} for something newer to try again with."
             )
         case Asleep():
             slept = _whose(state, "sleep", unknown="")
@@ -89,7 +89,7 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
         case NotAsked():
             return f"Nobody asks for newer output of {line}{_has(state)}."
         case TideDue(at):
-            return f"{_tide(state)} of {line} asks again {_future(at, now)}; until then {_fresh}."
+            return f"{_tide(state)} of {line} asks again {future(at, now)}; until then {_fresh}."
         case Short():
             return _short(state, cause)
         case Lags(source, has):
@@ -244,6 +244,8 @@ def _failed(line: Line, cause: Failed, when: str) -> str:
     error = f": {said}" if said else ""
     where = f" in {cause.failure.ripple}" if cause.failure and cause.failure.ripple else ""
     often = f" It is failure {cause.failures} in a row." if cause.failures > 1 else ""
+    if cause.failure and cause.failure.final:
+        often += " Its retry_on does not name that error, so the run ended at once."
     left = {0: "No try is left.", 1: "One try is left."}.get(
         cause.tries, f"{cause.tries} tries are left."
     )
@@ -297,7 +299,8 @@ def _at(instant: Instant) -> str:
     return minute_in_words(instant.replace(microsecond=0)) if instant != NEVER else "never"
 
 
-def _future(at: Instant, now: Instant) -> str:
+def future(at: Instant, now: Instant) -> str:
+    """``at 2030-01-01 02:00 UTC (in 5m)``."""
     return f"at {_at(at)} (in {duration(at - now)})"
 
 

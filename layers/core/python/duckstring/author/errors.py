@@ -4,7 +4,7 @@ automatically.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from duckstring.errors import AuthorError
 from duckstring.model.foreign import for_terminal
@@ -188,3 +188,15 @@ class EnvironmentMissingError(AuthorError):
     def __init__(self, name: str) -> None:
         """Say what was looked for and what there is."""
         super().__init__(f"The environment has no {name!r}.", hint=missing_variable_hint(name))
+
+
+class ArrivalsError(AuthorError):
+    """Objects that arrive are asked for by a Pond with Sources."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        """Name its ``sources``."""
+        super().__init__(
+            f"pond.arrivals() in a Pond with Sources ({', '.join(sorted(sources))}); allowed: in a "
+            "Pond without.",
+            hint="Take the objects in an Inlet of their own, and read its tables here.",
+        )

@@ -17,6 +17,7 @@ from duckstring.author.tables import check_name
 from duckstring.model.catalog import Position, TableVersion
 
 if TYPE_CHECKING:
+    from duckstring.author.arriving import Arrived, Backlog
     from duckstring.author.delta import Plan
     from duckstring.author.pausing import Paused
 
@@ -30,9 +31,15 @@ class Handle:
     """The part of the handle that authors do not see."""
 
     def __init__(
-        self, around: Surroundings, *, storage: Storage, memory: Memory, log: logging.Logger
+        self,
+        around: Surroundings,
+        *,
+        storage: Storage,
+        memory: Memory,
+        log: logging.Logger,
+        backlog: Backlog | None = None,
     ) -> None:
-        """Made by the worker, for one attempt."""
+        """Made by the worker, for one attempt. ``backlog``: what has arrived; None: nothing."""
         self._around = around
         self._lake = Lake(storage)
         self._changes = Changes(self._lake)
@@ -56,6 +63,8 @@ class Handle:
         self._skipped = False
         self._shown = self._has_sql = False
         self._paused: Paused | None = None
+        self._backlog = backlog
+        self._arrived: list[Arrived] | None = None
         self.log = log
 
     def _visible(self) -> dict[TableRef, TableVersion]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from duckstring.author.adopting import Adopting
+from duckstring.author.arriving import Arriving
 from duckstring.author.errors import (
     AmbiguousTableError,
     EnvironmentMissingError,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 
-class Pond(Adopting):
+class Pond(Arriving):
     """The handle that a Ripple is given."""
 
     @property

@@ -18,6 +18,7 @@ from typing import Any, TypeVar, overload
 from duckstring.author.errors import RippleError, joined, shown
 from duckstring.author.order import graph_faults
 from duckstring.author.proxies import waits_by_pausing
+from duckstring.author.retrying import RetryOn, check_delay, check_errors
 from duckstring.errors import nearest
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.compute import mebibytes
@@ -31,7 +32,10 @@ Parent = Callable[..., object] | str
 
 _HERE = Path(__file__).parent
 _MARK = "__duckstring_ripple__"
-_WORDS = ("parents", "name", "always_run", "timeout", "memory", "on_kill", "uses")
+_WORDS = (
+    *("parents", "name", "always_run", "timeout", "memory", "on_kill", "uses"),
+    *("retry_delay", "retry_on"),
+)
 _LONGEST = 29 * 86_400
 """Of a timeout: less than the state machine gives a task."""
 
@@ -95,6 +99,8 @@ def ripple(
     memory: str | None = None,
     on_kill: Callable[..., object] | None = None,
     uses: str | Sequence[str] = (),
+    retry_delay: str | None = None,
+    retry_on: RetryOn | Sequence[RetryOn] | None = None,
 ) -> Callable[[RippleFunction], RippleFunction]: ...
 
 
@@ -109,6 +115,8 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
     memory: str | None = None,
     on_kill: Callable[..., object] | None = None,
     uses: str | Sequence[str] = (),
+    retry_delay: str | None = None,
+    retry_on: RetryOn | Sequence[RetryOn] | None = None,
     **unknown: object,
 ) -> RippleFunction | Callable[[RippleFunction], RippleFunction]:
     """Declare a Ripple: a function of no argument, or of one, the Pond.
@@ -126,6 +134,13 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
             killed, or its time is over: to cancel what it started elsewhere.
         uses: the limits that it needs a token of while it runs, at most four: ``"databricks"``. An
             operator sets how many there are (``duckstring limit set databricks 3``).
+        retry_delay: how long it waits before it is tried again in the same run
+            (``immediate_retries``): ``"30s"``, at most ``"1h"``; doubled with each try that fails,
+            at most an hour. By default it is tried again at once.
+        retry_on: the errors after which it is tried again, as classes or names of classes:
+            ``(TimeoutError, "requests.ConnectionError")``; a class counts for those that are based
+            on it. After any other error that it raises the run fails at once. By default every
+            error counts.
         unknown: refused, with the nearest argument that there is.
 
     Returns:
@@ -159,6 +174,8 @@ def ripple(  # noqa: PLR0913 - each argument is a word of the author's
             on_kill=on_kill is not None,
             pauses=waits_by_pausing(of, on_kill),
             uses=checked(check_uses, called, uses, otherwise=()),
+            retry_delay_seconds=checked(check_delay, called, retry_delay, otherwise=0),
+            retry_on=checked(check_errors, called, retry_on, otherwise=()),
         )
         if inspect.isroutine(of):
             checked(check_function, f"Ripple {shown(called)}", of, otherwise=None)

@@ -12,8 +12,10 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from duckstring.author.errors import RippleError
+from duckstring.author.retrying import check_delay, check_errors
 from duckstring.author.ripple import Declared, check_memory, check_timeout, check_uses, declare
 from duckstring.author.sql_file import SUFFIX, SqlFile, option_lines, sql_files, writer_of
 from duckstring.author.statements import (
@@ -29,8 +31,9 @@ from duckstring.model.catalog import RippleSpec
 from duckstring.model.foreign import for_terminal
 from duckstring.model.names import POND_NAME, SQL_FOLDER
 
-_OPTIONS = ("parents", "timeout", "memory", "always_run", "uses")
+_OPTIONS = ("parents", "timeout", "memory", "always_run", "uses", "retry_delay", "retry_on")
 _ALIKE = 0.8
+Checked = TypeVar("Checked")
 _FLAGS = {"true": True, "false": False}
 _PARENTS_HINT = "Name the Ripple that writes it, in a line at the top: -- parents: load"
 
@@ -65,6 +68,8 @@ class _Options:
     memory_mib: int | None = None
     always_run: bool = False
     uses: tuple[str, ...] = ()
+    retry_delay_seconds: int = 0
+    retry_on: tuple[str, ...] = ()
 
 
 class _Reading:
@@ -94,6 +99,8 @@ class _Reading:
             timeout_seconds=options.timeout_seconds,
             memory_mib=options.memory_mib,
             uses=options.uses,
+            retry_delay_seconds=options.retry_delay_seconds,
+            retry_on=options.retry_on,
         )
         return read
 
@@ -223,16 +230,17 @@ def _options(file: SqlFile, text: str, faults: list[RippleError]) -> _Options:
             faults.append(_bad_option(f"{file.shown}:{number}", word, twice=word in given))
     called = file.name
 
-    def checked(check: Callable[[str, object], int | None], word: str) -> int | None:
+    def checked(check: Callable[[str, object], Checked], word: str, otherwise: Checked) -> Checked:
+        value = given.get(word)
         try:
-            return check(called, given.get(word))
+            return check(called, _several(value) if word == "retry_on" else value)
         except RippleError as fault:
             faults.append(RippleError(f"{file.shown}: {fault.message}", hint=fault.hint))
-            return None
+            return otherwise
 
     uses: tuple[str, ...] = ()
     try:
-        uses = check_uses(called, _listed(given.get("uses", "")))
+        uses = check_uses(called, _several(given.get("uses", "")))
     except RippleError as fault:
         hint = "Write -- uses: databricks"
         faults.append(RippleError(f"{file.shown}: {fault.message}", hint=hint))
@@ -242,16 +250,19 @@ def _options(file: SqlFile, text: str, faults: list[RippleError]) -> _Options:
         faults.append(RippleError(f"{file.shown}: {what}", hint="Write -- always_run: true"))
     parents = given.get("parents")
     return _Options(
-        None if parents is None else _listed(parents),
-        checked(check_timeout, "timeout"),
-        checked(check_memory, "memory"),
+        _several(parents),
+        checked(check_timeout, "timeout", None),
+        checked(check_memory, "memory", None),
         always_run=_FLAGS.get(flag, False),
         uses=uses,
+        retry_delay_seconds=checked(check_delay, "retry_delay", 0),
+        retry_on=checked(check_errors, "retry_on", ()),
     )
 
 
-def _listed(names: str) -> tuple[str, ...]:
-    return tuple(filter(None, re.split(r"[\s,]+", names)))
+def _several(names: str | None) -> tuple[str, ...] | None:
+    """Names with commas or spaces between."""
+    return None if names is None else tuple(filter(None, re.split(r"[\s,]+", names)))
 
 
 def _bad_option(where: str, word: str, *, twice: bool) -> RippleError:

@@ -25,6 +25,8 @@ class Surroundings:
     ``checks``: it is the Ripple that makes the checks. ``is_checked``: they were made of exactly
     these tables before. ``pauses`` counts those of this attempt. ``killed``: the run is over, and
     its function ``on_kill`` is called. ``ends``: when the code that is called must have returned.
+    ``retry_on``: the names of the errors after which the Ripple is tried again; empty: all.
+    ``takes_arrivals``: its line has no Sources, so objects may arrive for it.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Surroundings:
     environment: Mapping[str, str] = field(default_factory=dict)
     checks: bool = False
     is_checked: bool = False
+    retry_on: tuple[str, ...] = ()
+    takes_arrivals: bool = False
 
     def key_of(self, table: str, part: int = 0) -> str:
         """The key under which this attempt writes a table, or its ``part``-th object."""

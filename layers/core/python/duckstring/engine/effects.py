@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import field
 
 from duckstring.engine.state import Positions, SourceReport
+from duckstring.model.arrivals import ArrivedObject
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.events import PondEvent
@@ -205,6 +206,16 @@ class PublishSnapshot(Tagged, frozen=True):
     held_f: Instant = NEVER
 
 
+class KeepArrival(Tagged, frozen=True):
+    """Keep an object that arrived, under its number. It is committed together with the state that
+    has counted it. ``at``: when the line received it.
+    """
+
+    number: int
+    found: ArrivedObject
+    at: Instant
+
+
 class RecordRun(Tagged, frozen=True):
     """Write a run's row of history. ``overtaken_by``: the newer run that satisfied it.
 
@@ -276,6 +287,7 @@ Effect = (
     | SetSchedule
     | DropSchedule
     | PublishSnapshot
+    | KeepArrival
     | RecordRun
     | RecordAttempt
     | Announce

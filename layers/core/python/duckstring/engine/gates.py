@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from duckstring.engine.delays import still_waits
 from duckstring.engine.effects import AnswerGate, RippleBranch, StartRun, Verdict
 from duckstring.engine.signals import GateReached
 from duckstring.engine.state import RippleState, Run
 from duckstring.engine.tokens import has_tokens
 from duckstring.engine.turn import Turn, with_waiting
 from duckstring.model.failures import shortened
+from duckstring.model.instants import Instant
 from duckstring.model.values import replace
 
 
@@ -60,14 +62,15 @@ def _free(turn: Turn) -> list[tuple[int, str]]:
     """The run and Ripple of each branch that can be answered now."""
     free = []
     for run in turn.runs.values():
-        if run.waiting and (ready := _ready(run, turn.ripples)):
+        if run.waiting and (ready := _ready(run, turn.ripples, turn.now)):
             free += [(run.number, name) for name in sorted(ready)]
     return free
 
 
-def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
+def _ready(run: Run, ripples: Mapping[str, RippleState], now: Instant) -> Collection[str]:
     """Which of the waiting branches can be answered: all if the run failed, otherwise those whose
-    Ripple is done or has an attempt that nobody runs yet, with all the tokens that it needs.
+    Ripple is done or has an attempt that nobody runs yet and that may begin, with all the tokens
+    that it needs.
     """
     if run.failure is not None:
         return run.waiting
@@ -81,6 +84,7 @@ def _ready(run: Run, ripples: Mapping[str, RippleState]) -> Collection[str]:
             and not attempt.dispatched
             and attempt.run == run.number
             and has_tokens(ripple, attempt)
+            and not still_waits(attempt, now)
         ):
             ready.append(name)
     return ready
@@ -103,7 +107,7 @@ def _verdict(turn: Turn, run: Run, name: str) -> tuple[Verdict, int, int]:
     attempt = ripple.attempt
     if attempt is None or attempt.dispatched or attempt.run != run.number:
         return "wait", 0, 0
-    if not has_tokens(ripple, attempt):
+    if still_waits(attempt, turn.now) or not has_tokens(ripple, attempt):
         return "wait", 0, 0
-    turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True)))
+    turn.put_ripple(replace(ripple, attempt=replace(attempt, dispatched=True, delayed=False)))
     return attempt.on, attempt.number, attempt.memory_mib

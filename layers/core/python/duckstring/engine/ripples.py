@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from duckstring.engine import compute, tokens, visible
+from duckstring.engine import compute, delays, tokens, visible
 from duckstring.engine.demand import order_replacement
 from duckstring.engine.effects import CallOnKill, RecordAttempt, StopTask
 from duckstring.engine.runs import at_rest, fail_run
 from duckstring.engine.signals import GateReached, RippleSucceeded
 from duckstring.engine.state import Attempt, RippleState, Run
 from duckstring.engine.turn import Turn
+from duckstring.model.arrivals import ARRIVALS, position_at
 from duckstring.model.checks import MOST_CHECKS, WARNING, CheckWarning
 from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import Instant
@@ -195,6 +196,8 @@ def finish_ripple(turn: Turn, report: RippleSucceeded) -> None:
     kept, dropped = at.kept | _known(turn, report.kept), at.dropped | _known(turn, report.dropped)
     found = {**at.found, state.name: report.found} if report.found else at.found
     taken = {**at.positions.get(state.name, {}), **report.positions}
+    if report.arrivals is not None and turn.is_inlet:
+        taken[ARRIVALS] = position_at(min(report.arrivals, at.arrived))
     positions = {**at.positions, state.name: taken} if taken else at.positions
     turn.put_run(
         replace(
@@ -232,7 +235,7 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
     the run.
 
     An attempt that was lost, or that continues in a larger place, costs no budget. One whose checks
-    failed is not made again: the run has failed.
+    failed is not made again, nor one whose error is final: the run has failed.
     """
     state, how, failure = turn.ripples.get(gate.ripple), gate.outcome, gate.failure
     if how == "none" or failure is None or state is None or gate.run not in turn.runs:
@@ -251,7 +254,7 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
         _try_again(turn, state.name)
     elif ended.losses < MOST_LOSSES and _is_lost(ended, gate):
         _try_again(turn, state.name, lost=True)
-    elif at.budget > 0 and how != "check":  # the same data would fail it again
+    elif at.budget > 0 and how != "check" and not failure.final:  # it would fail it again
         turn.put_run(replace(at, budget=at.budget - 1))
         _try_again(turn, state.name, failed=how in _OWN_ENDS)
     else:
@@ -372,8 +375,8 @@ def _lost(ripple: RippleState, status: str, cause: str) -> Failure:
 
 
 def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = False) -> None:
-    """Start another attempt. It belongs to the same try, unless the Ripple itself ``failed``. The
-    tokens stay with the Ripple.
+    """Start another attempt. It belongs to the same try, unless the Ripple itself ``failed``; then
+    it waits as long as the Ripple's delay says. The tokens stay with the Ripple.
     """
     ripple = turn.ripples[name]
     ended = ripple.attempt
@@ -383,6 +386,7 @@ def _try_again(turn: Turn, name: str, *, failed: bool = False, lost: bool = Fals
     turn.put_run(replace(run, attempts={**run.attempts, name: number}))
     counts = {"tried": ended.tried + failed, "losses": ended.losses + lost}
     attempt = compute.new_attempt(turn, ripple, run=run.number, number=number, **counts)
+    attempt = delays.delayed(turn, attempt, name) if failed else attempt
     turn.put_ripple(replace(ripple, attempt=replace(attempt, claim=ended.claim, held=ended.held)))
 
 

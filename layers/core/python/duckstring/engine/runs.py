@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from duckstring.engine import tables, visible
+from duckstring.engine.arrivals import ask_for_rest
 from duckstring.engine.asking import lagging, order_next
 from duckstring.engine.demand import hold_target, pull_again, started_f, take_target
 from duckstring.engine.effects import Announce, AnswerGate, RecordRun, RunStatus
@@ -255,6 +256,7 @@ def _new_run(turn: Turn, f: Instant, *, prior_f: Instant, delay: timedelta, forc
         started=turn.now,
         forced=forced,
         pins={line: view.report.snapshot for line, view in turn.sources.items()},
+        arrived=turn.arrived,
     )
 
 
@@ -397,6 +399,7 @@ def complete_runs(turn: Turn) -> bool:
         turn.drop_run(run.number)
     warned = tuple(one.check for one in newest.warnings)
     turn.emit(Announce("succeeded", "running", newest.f, run=newest.number, warnings=warned))
+    ask_for_rest(turn, done)
     pull_again(turn)
     return True
 

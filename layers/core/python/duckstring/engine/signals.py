@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import field
 
 from duckstring.engine.state import Positions, SourceReport, Stamp
+from duckstring.model.arrivals import ArrivalKind, ArrivedObject
 from duckstring.model.catalog import Position, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import PinnedPlace
@@ -44,6 +45,16 @@ class Triggered(Tagged, frozen=True):
     bound: timedelta | None = None
     by: str = ""
     note: str = ""
+
+
+class ObjectArrived(Tagged, frozen=True):
+    """An object has arrived in a bucket, and fits an arrival rule of this line. ``kind`` is the
+    rule's; ``epoch`` was minted where the event came in.
+    """
+
+    found: ArrivedObject
+    kind: ArrivalKind
+    epoch: Instant
 
 
 class PullReceived(Tagged, frozen=True):
@@ -120,7 +131,8 @@ class RippleSucceeded(Tagged, frozen=True):
     no longer.
 
     ``positions``: how far it has taken tables of Sources by ``read_delta``, by ``source.table``.
-    ``found``: the older runs in flight whose tables it could see.
+    ``found``: the older runs in flight whose tables it could see. ``arrivals``: up to which number
+    it has taken the objects that arrived for the line; None: it has not asked for them.
 
     ``seconds`` and ``peak_mib`` are the most that one of its invocations took, ``function_seconds``
     and ``function_mib`` what the Catchment's function has; 0: not measured.
@@ -143,6 +155,7 @@ class RippleSucceeded(Tagged, frozen=True):
     warnings: tuple[CheckWarning, ...] = ()
     positions: Mapping[str, Position] = field(default_factory=dict)
     found: tuple[int, ...] = ()
+    arrivals: int | None = None
 
 
 class ExecutionEnded(Tagged, frozen=True):
@@ -294,6 +307,7 @@ class Restored(Tagged, frozen=True):
 Signal = (
     Deployed
     | Triggered
+    | ObjectArrived
     | Ordered
     | HoldSet
     | BudgetSet

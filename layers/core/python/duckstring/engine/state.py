@@ -47,7 +47,8 @@ class Attempt(Value, frozen=True):
     ``losses``: attempts of this Ripple in this run that were ended from outside, not by the
     author's code. ``claim``: its number for tokens of the limits that the Ripple uses, which later
     attempts in the same run take over (0: it has not asked). ``held``: the limits that have given
-    it one.
+    it one. ``delayed``: it is the first of a new try, is not dispatched, and is not to begin before
+    ``since``.
     """
 
     run: int
@@ -60,6 +61,7 @@ class Attempt(Value, frozen=True):
     losses: int = 0
     claim: int = 0
     held: tuple[str, ...] = ()
+    delayed: bool = False
 
 
 class RippleState(Value, frozen=True):
@@ -186,7 +188,8 @@ class Run(Value, frozen=True):
     Ripple has taken tables of Sources, by ``source.table``. ``found``: the older runs whose tables
     each Ripple could see while they were in flight. ``seen_by``, of a run that failed: the Ripples
     whose attempt of a newer run was at work then, and that run. It may have seen these tables.
-    ``warnings``: of its checks, once they are made.
+    ``warnings``: of its checks, once they are made. ``arrived``: the number of the newest object
+    that had arrived when it began. Its attempts are given none that came later.
     """
 
     number: int
@@ -217,6 +220,7 @@ class Run(Value, frozen=True):
     positions: Mapping[str, Positions] = field(default_factory=dict)
     found: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     seen_by: Mapping[str, int] = field(default_factory=dict)
+    arrived: int = 0
 
 
 class Kept(Value, frozen=True):
@@ -276,6 +280,9 @@ class PondState(Value, frozen=True):
     ``priority``: of its claims at limits, the highest first. ``claims_made``: the number of the
     last claim. ``said``: who used each verb last, and set the
     trigger, if that is known. ``hold``: whether new runs are held, in the whole Catchment.
+    ``arrived``: how many objects have arrived for the line, which is the number of the newest.
+    ``arrivals_from``: where a Ripple begins among them that has taken none, if no other Ripple has
+    either.
     """
 
     line: Line
@@ -337,6 +344,8 @@ class PondState(Value, frozen=True):
     claims_made: int = 0
     said: Mapping[SaidKind, Said] = field(default_factory=dict)
     hold: Hold = NO_HOLD
+    arrived: int = 0
+    arrivals_from: int = 0
 
     @property
     def blockers(self) -> tuple[SourceView, ...]:

@@ -12,8 +12,10 @@ from datetime import timedelta
 from typing import NamedTuple, assert_never
 
 from duckstring.engine import (
+    arrivals,
     asking,
     compute,
+    delays,
     demand,
     gates,
     restored,
@@ -43,6 +45,7 @@ from duckstring.engine.signals import (
     ExecutionEnded,
     GateReached,
     HoldSet,
+    ObjectArrived,
     Ordered,
     PrioritySet,
     PullReceived,
@@ -165,6 +168,8 @@ def receive(turn: Turn, signal: Signal) -> None:  # noqa: C901, PLR0912, PLR0915
             )
         case Triggered():
             _trigger(turn, signal)
+        case ObjectArrived():
+            arrivals.take_arrival(turn, signal)
         case SinkAttached():
             if _is_news(turn, signal.sink, signal.stamp):
                 turn.emit(TellSink(signal.sink, _report(turn)))
@@ -471,12 +476,14 @@ def _report(turn: Turn) -> SourceReport:
 
 def _set_alarm(turn: Turn) -> None:
     may_be_ahead = turn.pull is not None and turn.start_f >= turn.now
+    delay_due = delays.delay_due(turn) if turn.runs else None
     if (
         turn.retry_at is None
         and not turn.windows
         and not isinstance(turn.trigger, Tide)
         and turn.watch is None
         and not may_be_ahead
+        and delay_due is None
     ):
         return  # the usual case: nothing is due at any time
     dates = (
@@ -485,6 +492,7 @@ def _set_alarm(turn: Turn) -> None:
         runs.opening_due(turn),
         asking.beyond_due(turn),
         staleness.stale_due(turn),
+        delay_due,
     )
     due = [at for at in dates if at is not None and at > turn.now]
     if due and (turn.alarm is None or min(due) < turn.alarm or turn.alarm <= turn.now):

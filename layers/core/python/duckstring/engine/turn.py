@@ -114,6 +114,8 @@ class Turn:
     claims_made: int
     said: Mapping[SaidKind, Said]
     hold: Hold
+    arrived: int
+    arrivals_from: int
 
     def __init__(self, state: PondState, now: Instant) -> None:
         """Start to work on ``state``."""

@@ -130,8 +130,9 @@ def _record_kills(turn: Turn, run: Run, why: str) -> None:
             if attempt.on == "task":
                 turn.emit(StopTask(run.number, ripple.name, attempt.number))
         # Also if the attempt has not begun: an earlier one may have, and its external work must be
-        # undone.
-        if last := attempt.number if attempt.dispatched else attempt.number - 1:
+        # undone. One that is delayed is the first of its try, and the try before it has ended.
+        last = attempt.number if attempt.dispatched else attempt.number - 1
+        if last and not attempt.delayed:
             call_on_kill(turn, run, ripple.name, last, tried=attempt.tried)
 
 
@@ -201,5 +202,7 @@ def remove_line(turn: Turn, at: Instant) -> None:
             runs_started=counted,
             former=counted,
             claims_made=turn.claims_made,
+            arrived=turn.arrived,
+            arrivals_from=turn.arrived,
         )
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from duckstring.engine.state import PondState, Positions, Run
 from duckstring.engine.turn import Turn
+from duckstring.model.arrivals import ARRIVALS, number_at
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.names import Line, parse_table_key, writer_of
 from duckstring.model.values import replace
@@ -41,6 +42,20 @@ def visible_tables(state: PondState, run: Run) -> dict[str, TableVersion]:
 def visible_positions(state: PondState, run: Run, ripple: str) -> Positions:
     """How far a Ripple has taken tables of Sources, by the rule of ``visible_tables``."""
     return _taken(state.positions, open_up_to(state, run)).get(ripple, {})
+
+
+def arrivals_begin(line: PondState | Turn) -> int:
+    """The number behind which a Ripple begins that has taken no object that arrived: where the
+    line's other Ripples are.
+    """
+    taken = (held.get(ARRIVALS) for held in line.positions.values())
+    return max((number_at(one) for one in taken if one), default=line.arrivals_from)
+
+
+def arrivals_before(state: PondState, run: Run, ripple: str) -> int:
+    """The number up to which a Ripple has taken the objects that arrived, as this run sees it."""
+    held = visible_positions(state, run, ripple).get(ARRIVALS)
+    return arrivals_begin(state) if held is None else number_at(held)
 
 
 def found_runs(state: PondState, run: Run) -> tuple[int, ...]:
@@ -98,8 +113,11 @@ def forget_former_sources(turn: Turn) -> None:
 
 
 def forget_ripples(turn: Turn) -> None:
-    """Ripples that are gone have taken nothing."""
+    """Ripples that are gone have taken nothing. Of the objects that arrived, others go on where
+    these were.
+    """
     if turn.positions:
+        turn.arrivals_from = arrivals_begin(turn)
         turn.positions = _only(turn.positions, lambda ripple, _: ripple in turn.ripples)
 
 

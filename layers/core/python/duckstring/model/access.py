@@ -35,6 +35,7 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "why"
             | "audit"
             | "replay"
+            | "backlog"
         }:
             return "viewer"
         case (

@@ -139,6 +139,7 @@ class RunningRipple(TypedDict):
     ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
     ``where`` and what follows it are of its attempt's row, looked at in the status of one line
     only; ``resumes``: while it pauses, until when. ``awaits``: the limit whose token it waits for.
+    ``retry_at``: it has failed, and is tried again then.
     """
 
     name: str
@@ -151,6 +152,7 @@ class RunningRipple(TypedDict):
     pauses: int | None
     resumes: str | None
     awaits: NotRequired[str | None]
+    retry_at: NotRequired[str]
 
 
 class RunningRun(TypedDict):
@@ -433,6 +435,7 @@ class LineState(TypedDict):
     priority: NotRequired[int]
     held: NotRequired[HoldTold | None]
     said: NotRequired[dict[str, SaidTold]]
+    backlog: NotRequired[int]
 
 
 class TokenTold(TypedDict):
@@ -749,13 +752,24 @@ class CostAnswer(TypedDict):
     more: bool
 
 
+class RetryTold(TypedDict):
+    """A Ripple of a run in flight that has failed: its next attempt begins at ``at``."""
+
+    ripple: str
+    attempt: int
+    at: str
+
+
 class RunAnswer(TypedDict):
-    """``run``. ``asked_by``: what people asked for that this run answers, as far as it is known."""
+    """``run``. ``asked_by``: what people asked for that this run answers, as far as it is known.
+    ``retries``: what waits to be tried again, while the run is in flight.
+    """
 
     run: RunRow
     attempts: list[AttemptRow]
     older_tables: list[OlderTable]
     asked_by: NotRequired[list[AuditRow]]
+    retries: NotRequired[list[RetryTold]]
 
 
 class DroppedTable(TypedDict):
@@ -1168,6 +1182,28 @@ class ArrivalAnswer(TypedDict):
 
     line: str
     arrivals: list[ArrivalRow]
+
+
+class WaitingObject(TypedDict):
+    """An object that arrived and waits. ``number``: its place among all that arrived for the line.
+    ``size`` in bytes. ``arrived``: when the line received it.
+    """
+
+    number: int
+    uri: str
+    size: int
+    arrived: str
+
+
+class BacklogAnswer(TypedDict):
+    """``backlog``: how many objects wait for a line's Ripples, and the oldest of them. ``next``:
+    there are more; ask again with ``after``.
+    """
+
+    line: str
+    waiting: int
+    objects: list[WaitingObject]
+    next: NotRequired[int]
 
 
 class RemoveAnswer(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from duckstring.model.compute import Place
@@ -14,6 +15,10 @@ PondKind = Literal["inlet", "pond", "outlet"]
 
 MOST_RETRIES = 1_000
 """Of a retry budget, in pond.toml and by the command."""
+
+
+LONGEST_DELAY = timedelta(hours=1)
+"""Of a Ripple before it is tried again in the same run, however often it was."""
 
 
 class SourceSpec(Value, frozen=True):
@@ -35,6 +40,10 @@ class RippleSpec(Value, frozen=True):
     its code waits by pausing, so that its time says nothing of the time of one call. ``checks``:
     the names of the Pond's checks, if this is the Ripple that makes them. ``uses``: the limits that
     an attempt of it needs a token of, by name.
+
+    ``retry_delay_seconds``: how long it waits before it is tried again in the same run, doubled
+    with each try that fails; 0: not at all. ``retry_on``: the names of the errors after which it is
+    tried again; empty: all. The attempt knows the classes.
     """
 
     name: str
@@ -47,6 +56,8 @@ class RippleSpec(Value, frozen=True):
     pauses: bool = False
     checks: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    retry_delay_seconds: int = 0
+    retry_on: tuple[str, ...] = ()
 
 
 class Release(Value, frozen=True):

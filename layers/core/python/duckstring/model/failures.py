@@ -5,10 +5,10 @@ much of the texts is kept.
 from __future__ import annotations
 
 import json
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from duckstring.model.limits import ANSWER, ERROR, MESSAGE, within
-from duckstring.model.values import Value
+from duckstring.model.values import Value, replace
 
 _HISTORY_HAS_ALL = "... (history has all of it)"
 
@@ -20,22 +20,27 @@ class Failure(Value, frozen=True):
     """Why a Ripple's attempt did not succeed, with the author's text unchanged.
 
     ``error`` is the exception's class name, ``message`` its text. ``ripple`` and ``attempt`` say
-    where it happened; a run that failed as a whole has neither.
+    where it happened; a run that failed as a whole has neither. ``final``: the error is none of
+    those after which the Ripple is tried again (``@ripple(retry_on=...)``), as its attempt says.
     """
 
     ripple: str
     attempt: int
     error: str
     message: str
+    final: bool = False
 
 
 class FailureObject(TypedDict):
-    """A ``Failure`` in an answer to the state machine, and in the letter of a gate."""
+    """A ``Failure`` in an answer to the state machine, and in the letter of a gate. ``final`` is
+    there only if it is true.
+    """
 
     ripple: str
     attempt: int
     error: str
     message: str
+    final: NotRequired[bool]
 
 
 class FailedAnswer(TypedDict):
@@ -50,25 +55,31 @@ def shortened(failure: Failure, *, most: int = MESSAGE) -> Failure:
     message, as they are stored.
     """
     message = within(failure.message, most, note=_HISTORY_HAS_ALL)
-    return Failure(failure.ripple, failure.attempt, within(failure.error, ERROR), message)
+    return replace(failure, error=within(failure.error, ERROR), message=message)
 
 
 def failed_answer(
-    outcome: FailedEnd, *, ripple: str, attempt: int, error: str, message: str
+    outcome: FailedEnd,
+    *,
+    ripple: str,
+    attempt: int,
+    error: str,
+    message: str,
+    final: bool = False,
 ) -> FailedAnswer:
     """The answer of a worker, or of its supervisor, to the state machine.
 
     The message is cut to what an execution's state carries: ``ANSWER`` bytes of ASCII JSON.
     """
-    return {
-        "outcome": outcome,
-        "failure": {
-            "ripple": ripple,
-            "attempt": attempt,
-            "error": error,
-            "message": _for_payload(message),
-        },
+    failure: FailureObject = {
+        "ripple": ripple,
+        "attempt": attempt,
+        "error": error,
+        "message": _for_payload(message),
     }
+    if final:
+        failure["final"] = True
+    return {"outcome": outcome, "failure": failure}
 
 
 def _for_payload(message: str) -> str:

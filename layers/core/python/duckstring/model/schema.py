@@ -17,7 +17,9 @@ SCHEMA = 6
 1: a Source's report lay flat in its holder. 2: it is one value, and a state's text says ``form``.
 3: items say ``schema``. Items without it are of 1 or 2 (``adapters/aws/older.py``). 4: a table may
 have parts, a Ripple positions, a snapshot warnings of checks. 5: a Window may be a calendar rule.
-6: a line may have a declared bound of staleness, and be held; a Ripple may use limits.
+6: a line may have a declared bound of staleness, be held, and counts
+the objects that arrive; a Ripple may use limits, and say how long it waits before it is tried
+again, and after which errors.
 """
 
 CALENDAR_SCHEMA = 5
@@ -25,6 +27,12 @@ CALENDAR_SCHEMA = 5
 
 LIMIT_SCHEMA = 6
 """What the reader of a release with ``uses`` must know. An older one would ignore the limits."""
+
+
+RETRY_SCHEMA = 6
+"""What the reader of a release must know whose Ripples say how they are tried again. An older one
+would forget it.
+"""
 
 KIND_SCHEMAS: Mapping[str, int] = {
     "republished": 4,
@@ -36,6 +44,7 @@ KIND_SCHEMAS: Mapping[str, int] = {
     "priority_set": 6,
     "limit_set": 6,
     "limit_removed": 6,
+    "object_arrived": 6,
 }
 """The kinds of letters that readers of the schema before misread, and the schema that a reader
 must know.

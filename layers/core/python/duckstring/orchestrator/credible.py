@@ -23,6 +23,7 @@ from duckstring.engine.signals import (
     Deployed,
     GateReached,
     HoldSet,
+    ObjectArrived,
     PrioritySet,
     PullReceived,
     Removed,
@@ -41,6 +42,7 @@ from duckstring.engine.signals import (
     WindowRemoved,
 )
 from duckstring.engine.state import PondState, Run, Stamp
+from duckstring.model.arrivals import fault_of
 from duckstring.model.catalog import Part, Position, TableVersion
 from duckstring.model.checks import MOST_CHECKS
 from duckstring.model.compute import MOST_MIB
@@ -250,7 +252,7 @@ def waits_for(state: PondState, gate: GateReached) -> bool:
     return (attempt.run, attempt.number) == (gate.run, gate.attempt)
 
 
-def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR0912 - one arm a signal
+def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR0912, PLR0915 - one arm a signal
     """What in a letter is impossible, in any state of the line."""
     match letter.signal:
         case RippleSucceeded() as signal:
@@ -265,6 +267,9 @@ def _doubts(line: Line, letter: Received) -> Iterator[str]:  # noqa: C901, PLR09
         case TableRemoved() as signal:
             if not POND_NAME.fullmatch(signal.table):
                 yield f"{signal.table[:60]!a} is not the name of a table"
+        case ObjectArrived(found=found):
+            if fault := fault_of(found.bucket, found.key, found.size):
+                yield fault
         case SourceTold(source=other) | PullReceived(sink=other) | TargetReceived(sink=other):
             yield from _other_doubts(line, other)
         case SinkAttached(sink=other) | SinkDetached(sink=other):

@@ -20,7 +20,13 @@ from collections.abc import Callable, Sequence
 
 from duckstring.engine import journal
 from duckstring.engine.effects import Effect
-from duckstring.engine.signals import GateReached, Republished, Restored, RippleSucceeded
+from duckstring.engine.signals import (
+    GateReached,
+    ObjectArrived,
+    Republished,
+    Restored,
+    RippleSucceeded,
+)
 from duckstring.engine.state import PondState
 from duckstring.engine.tables import again
 from duckstring.errors import StateTooLargeError
@@ -99,6 +105,7 @@ def _deliver(  # noqa: PLR0913 - see above
         _forget_outbox(held, store)
         return ()
     news = possible(news, held.state, lambda sender: store.load(sender).state.revision)
+    news = _without_repeats(line, news, store)
     news = [known for letter in news if (known := _with_manifest(line, letter, store)) is not None]
     if not news:
         return ()
@@ -134,6 +141,24 @@ def _with_manifest(line: Line, letter: Received, store: StateStore) -> Received 
         refuse(why, line=line, kind=type(letter.signal).__name__)
         return None
     return replace(letter, signal=wanted)
+
+
+def _without_repeats(line: Line, news: list[Received], store: StateStore) -> list[Received]:
+    """The letters, without objects that the line has kept already: S3 and the bus may tell of an
+    arrival twice, hours apart. Whoever keeps one at the same time wins or loses the commit.
+    """
+    found = [letter.signal.found for letter in news if isinstance(letter.signal, ObjectArrived)]
+    if not found:
+        return news
+    seen = set(store.kept(line, found))
+    left = []
+    for letter in news:
+        if isinstance(letter.signal, ObjectArrived):
+            if (identity := letter.signal.found.identity) in seen:
+                continue
+            seen.add(identity)
+        left.append(letter)
+    return left
 
 
 def _is_moved(news: Sequence[Received]) -> bool:

@@ -14,19 +14,22 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from duckstring.engine.letters import Letter
-from duckstring.engine.signals import ExecutionEnded, Triggered
+from duckstring.engine.signals import ExecutionEnded, ObjectArrived, Triggered
 from duckstring.errors import OperatorError
+from duckstring.model.arrivals import ArrivalKind, ArrivedObject, fault_of
 from duckstring.model.events import TRIGGER_TYPE
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.limits import BY, LAST_WORDS, NOTE, within
-from duckstring.model.names import read_execution_name
+from duckstring.model.names import Line, read_execution_name
 from duckstring.model.said import one_line
 from duckstring.model.triggers import read_trigger
 from duckstring.ports import Arrivals, Catalog, Clock
 
 _log = logging.getLogger("duckstring.forward")
 _SKEW = timedelta(minutes=5)
+_MOST_WORD = 1_024
+"""Characters of a version or an etag, of which S3 says no more than that they are texts."""
 _OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -80,18 +83,24 @@ def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> L
 
 
 def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> list[Letter]:
-    """One trigger for each rule that the object matches. A repeat of the event has the same key."""
-    detail = _detail(event)
-    bucket, key = _part(detail, "bucket", "name"), _part(detail, "object", "key")
+    """One letter for each line of which a rule fits: if several do, a Pulse asks for more than a
+    Tap. A repeat of the event has the same key.
+    """
+    found = _object(_detail(event), _identity(event))
+    if fault := fault_of(found.bucket, found.key, found.size):
+        raise OperatorError(f"The event's object cannot be: {fault}.")
+    kinds: dict[Line, ArrivalKind] = {}
+    for to, rule in arrivals.of_bucket(found.bucket):
+        if rule.matches(found.key):
+            kinds[to] = "pulse" if rule.kind == "pulse" else kinds.get(to, "tap")
     return [
         Letter(
             to,
-            Triggered(arrival.kind, now, by=one_line(f"arrival {arrival.name}: {key}", BY)),
-            key=f"arrival:{_identity(event)}:{to}:{arrival.name}",
+            ObjectArrived(found, kind, now),
+            key=f"arrival:{found.identity}:{to}",
             is_of_event=True,
         )
-        for to, arrival in arrivals.of_bucket(bucket)
-        if arrival.matches(key)
+        for to, kind in kinds.items()
     ]
 
 
@@ -105,6 +114,27 @@ def _by(event: Mapping[str, object]) -> str:
 def _note(detail: Mapping[str, object]) -> str:
     note = detail.get("note")
     return one_line(note, NOTE) if isinstance(note, str) else ""
+
+
+def _object(detail: Mapping[str, object], identity: str) -> ArrivedObject:
+    """What the event says of the object. If nothing in it tells one arrival from another, the
+    event's identity does.
+    """
+    bucket, key = _part(detail, "bucket", "name"), _part(detail, "object", "key")
+    told = detail.get("object")
+    more = told if isinstance(told, Mapping) else {}
+    size = more.get("size")
+    version, etag, sequencer = (
+        str(more.get(name) or "")[:_MOST_WORD] for name in ("version-id", "etag", "sequencer")
+    )
+    return ArrivedObject(
+        bucket,
+        key,
+        size if isinstance(size, int) and size >= 0 else 0,
+        version,
+        etag,
+        sequencer or f"event:{identity[:_MOST_WORD]}",
+    )
 
 
 def _part(detail: Mapping[str, object], part: str, name: str) -> str:

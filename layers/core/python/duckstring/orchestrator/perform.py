@@ -17,6 +17,7 @@ from duckstring.engine.effects import (
     DetachFrom,
     DropSchedule,
     Effect,
+    KeepArrival,
     PublishSnapshot,
     RecordAttempt,
     RecordRun,
@@ -81,7 +82,7 @@ def perform(state: PondState, outbox: tuple[Effect, ...], ports: EffectPorts) ->
                 version = state.release.version if state.release else ""
                 key = f"{line}:{state.revision}:{index}:{event}"
                 late.append(partial(ports.bus.announce, line, version, effect, key=key))
-            case PublishSnapshot():
+            case PublishSnapshot() | KeepArrival():
                 pass  # committed together with the state
             case _:
                 assert_never(effect)

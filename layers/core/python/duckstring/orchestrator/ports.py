@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from duckstring.engine.journal import Entry
 from duckstring.engine.limits import GrantTokens, LimitSignal, LimitState
 from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import PondState
+from duckstring.model.arrivals import ArrivedObject
 from duckstring.model.attempts import OwnFailure
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.costs import Used
@@ -96,6 +97,9 @@ class StateStore(Protocol):
     def read(self, line: Line, number: int) -> PublishSnapshot | None:
         """The manifest that run ``number`` of ``line`` published. None: it is no longer kept."""
 
+    def kept(self, line: Line, found: Collection[ArrivedObject]) -> Collection[str]:
+        """The identities of those objects of which the line has kept the arrival before."""
+
     def commit(
         self,
         held: Held,
@@ -106,7 +110,8 @@ class StateStore(Protocol):
         entry: Entry | None = None,
     ) -> Held:
         """Replace ``held`` by ``state`` and its outbox, with any snapshot that the outbox
-        publishes, and add ``entry`` to the line's journal. ``held.used`` is kept.
+        publishes and any arrival that it keeps, and add ``entry`` to the line's journal.
+        ``held.used`` is kept.
 
         Raises:
             StateConflictError: somebody else committed since ``held`` was loaded.

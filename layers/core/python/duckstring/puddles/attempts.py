@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from duckstring.author.arriving import Arrived, read_page
 from duckstring.author.check_pond import handle
 from duckstring.author.errors import RippleError
 from duckstring.author.lake import Storage
@@ -25,6 +26,7 @@ from duckstring.puddles.errors import CodeFailedError
 from duckstring.puddles.isolated import isolated
 from duckstring.puddles.project import LocalPond
 from duckstring.puddles.storage import FolderStorage, NoKeys
+from duckstring.worker.arrivals import Given
 from duckstring.worker.attempt_process import Call, begin, prepare
 from duckstring.worker.calling import (
     Pauses,
@@ -63,8 +65,10 @@ class Attempts(Protocol):
             CodeFailedError: importing it raised.
         """
 
-    def attempt(self, around: Surroundings, memory: LocalMemory, seconds: float) -> Known:
-        """Call a Ripple, for at most so many ``seconds``."""
+    def attempt(
+        self, around: Surroundings, memory: LocalMemory, seconds: float, given: Given | None
+    ) -> Known:
+        """Call a Ripple, for at most so many ``seconds``. ``given``: the objects that arrived."""
 
     def close(self) -> None:
         """Give back what the attempts used."""
@@ -105,7 +109,9 @@ class ProcessAttempts:
         module = self._pond.pondfile.pond.ripples
         return _specs(isolated(partial(_answer, self._pond.code, module, self._variables), module))
 
-    def attempt(self, around: Surroundings, memory: LocalMemory, seconds: float) -> Known:
+    def attempt(
+        self, around: Surroundings, memory: LocalMemory, seconds: float, given: Given | None
+    ) -> Known:
         """See ``Attempts``."""
         module, keys = self._pond.pondfile.pond.ripples, NoKeys()
         order = Call(around, self._pond.code, module, self._variables, keys)
@@ -119,6 +125,7 @@ class ProcessAttempts:
             pace=Pace(early=_NEVER, later=_NEVER),
             called=partial(self._processes.fork_ahead, keys),
             limits=[Limit(seconds, "timeout")],
+            given=given,
         )
         with self._processes.one() as one:
             outcome = follow(one, order, how)
@@ -141,6 +148,16 @@ class ProcessAttempts:
         self._printed(ripple, self._redactor.text(text))
 
 
+class _Pages:
+    """``author.arriving.Backlog`` in this process."""
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+
+    def more(self) -> tuple[Sequence[Arrived], bool]:
+        return read_page(self._given.page())
+
+
 class DirectAttempts:
     """In this process: ``breakpoint()`` works, and so does a test's ``monkeypatch``."""
 
@@ -159,10 +176,13 @@ class DirectAttempts:
         """See ``Attempts``."""
         return _specs(answer_of(self._project))
 
-    def attempt(self, around: Surroundings, memory: LocalMemory, seconds: float) -> Known:
+    def attempt(
+        self, around: Surroundings, memory: LocalMemory, seconds: float, given: Given | None
+    ) -> Known:
         """See ``Attempts``. It takes as long as it takes: somebody may be reading its variables."""
         around, log = replace(around, environment=os.environ), logging.getLogger("duckstring.pond")
-        pond = handle(around, storage=self._storage(), memory=memory, log=log)
+        ports = {"storage": self._storage(), "memory": memory, "log": log}
+        pond = handle(around, **ports, backlog=None if given is None else _Pages(given))
         self.raised = None
         try:
             call(self._project, around.ripple, pond, _function)

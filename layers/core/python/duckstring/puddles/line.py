@@ -24,6 +24,7 @@ from duckstring.engine.tables import breach, contents_after, publish
 from duckstring.engine.turn import Turn
 from duckstring.engine.visible import publish_positions
 from duckstring.errors import OperatorError
+from duckstring.model.arrivals import ARRIVALS
 from duckstring.model.catalog import Release, RippleSpec, TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant, just_after
@@ -63,8 +64,10 @@ class LocalLine:
         """The freshness of the newest run."""
         return max([self.state.end_f, *(one.end_f for one in self.state.ripples.values())])
 
-    def begin(self, now: Instant) -> Run:
-        """Begin a run. Its freshness is ``now``, or just after that of the run before it."""
+    def begin(self, now: Instant, *, arrived: int = 0) -> Run:
+        """Begin a run. Its freshness is ``now``, or just after that of the run before it. So many
+        objects have ``arrived``.
+        """
         self._before = self.state.ripples
         f = max(now, just_after(self.newest))
         turn = Turn(self.state, now)
@@ -81,8 +84,10 @@ class LocalLine:
                 pond.pondfile.pond.ripples,
                 0,
                 now,
+                arrived=arrived,
             )
         )
+        turn.arrived = arrived
         self.state = turn.freeze()
         return self.run
 
@@ -263,7 +268,9 @@ def _taken(pond: LocalPond, state: PondState) -> set[Path]:
     """Keep the tables of Sources that Ripples have taken, until they have taken newer ones."""
     kept = set()
     for positions in state.positions.values():
-        for one in positions.values():
+        for ref, one in positions.items():
+            if ref == ARRIVALS:
+                continue
             source, table = one.key.split("/")[1].partition("@")[0], one.key.split("/")[2]
             target, file = (
                 taken_file(pond.outputs, one.key),

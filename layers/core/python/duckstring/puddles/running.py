@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Literal
@@ -13,7 +13,12 @@ from duckstring.author.errors import RippleError
 from duckstring.author.surroundings import Surroundings
 from duckstring.author.tables import SourceTables
 from duckstring.engine.signals import RippleSucceeded
-from duckstring.engine.visible import dropped_tables, visible_positions, visible_tables
+from duckstring.engine.visible import (
+    arrivals_before,
+    dropped_tables,
+    visible_positions,
+    visible_tables,
+)
 from duckstring.errors import nearest
 from duckstring.model.attempts import LONGEST
 from duckstring.model.catalog import RippleSpec, TableVersion
@@ -23,11 +28,13 @@ from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import parse_line, try_key
 from duckstring.ports import Clock
+from duckstring.puddles.arrivals import LocalBacklog
 from duckstring.puddles.attempts import Attempts, LocalMemory
 from duckstring.puddles.errors import PuddleError
 from duckstring.puddles.inputs import Inputs, as_version, input_key
 from duckstring.puddles.line import LocalLine
 from duckstring.puddles.project import LocalPond
+from duckstring.worker.arrivals import Given
 from duckstring.worker.calling import Cut, Fault, Pauses
 from duckstring.worker.checked import failed, is_check_ripple, is_checked
 from duckstring.worker.ends import Done, Known
@@ -105,7 +112,9 @@ Told = Callable[[Event], None]
 
 @dataclass(slots=True)
 class Local:
-    """A run's surroundings. ``told`` gets what happens, as it happens."""
+    """A run's surroundings. ``told`` gets what happens, as it happens. ``backlog``: the objects
+    that arrived.
+    """
 
     pond: LocalPond
     line: LocalLine
@@ -113,6 +122,7 @@ class Local:
     attempts: Attempts
     clock: Clock
     told: Told = lambda _: None
+    backlog: LocalBacklog = field(default_factory=LocalBacklog)
     specs: Mapping[str, RippleSpec] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,7 +167,7 @@ def run_pond(local: Local, *, only: str | None = None, alone: bool = False) -> R
     """
     wanted = _wanted(local, only, alone=alone)
     line, passes = local.line, _would_pass(local)
-    run = line.begin(local.clock.now())
+    run = line.begin(local.clock.now(), arrived=local.backlog.newest)
     ran: list[RippleRan] = []
     for name in wanted:
         if any(one.status == "failed" for one in ran):
@@ -216,7 +226,8 @@ def _run_ripple(local: Local, name: str) -> RippleRan:
     while True:
         left = (ends - local.clock.now()).total_seconds()
         around = _around(local, name, ends=ends, pauses=pauses)
-        ended: Known = local.attempts.attempt(around, memory, left) if left > 0 else Cut()
+        given = _given(local, name)
+        ended: Known = local.attempts.attempt(around, memory, left, given) if left > 0 else Cut()
         if not isinstance(ended, Pauses):
             break
         pauses += 1
@@ -229,7 +240,17 @@ def _run_ripple(local: Local, name: str) -> RippleRan:
         return RippleRan(name, "failed", took, pauses=pauses, fault=ended)
     if (fault := failed(ended.checks)) is not None:
         return RippleRan(name, "failed", took, fault=fault, checks=ended.checks)
+    ended = replace(ended, arrivals=given.taken if given else None)
     return _succeeded(local, name, ended, before, seconds=took, pauses=pauses)
+
+
+def _given(local: Local, name: str) -> Given | None:
+    """The objects that arrived, for a Ripple of an Inlet."""
+    if local.pond.sources:
+        return None
+    state, run = local.line.state, local.line.run
+    after = arrivals_before(state, run, name)
+    return Given(local.backlog, state.line, after=after, upto=run.arrived)
 
 
 def _succeeded(
@@ -251,6 +272,7 @@ def _succeeded(
         dropped=done.dropped,
         warnings=warnings_of(done.checks),
         positions=done.positions,
+        arrivals=done.arrivals,
     )
     local.line.finish(report, local.clock.now())
     written = tuple(
@@ -307,6 +329,7 @@ def _around(local: Local, name: str, *, ends: Instant, pauses: int) -> Surroundi
         checks=is_check_ripple(state, name),
         is_checked=is_checked(state, run, [run]),
         positions=visible_positions(state, run, name),
+        takes_arrivals=not local.pond.sources,
     )
 
 

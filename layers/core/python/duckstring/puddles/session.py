@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.ports import Clock
+from duckstring.puddles.arrivals import read_backlog, write_backlog
 from duckstring.puddles.attempts import Attempts
 from duckstring.puddles.hydrate import PART, Made, forget_made, hydrate, is_stale
 from duckstring.puddles.inputs import Inputs, read_inputs
@@ -69,9 +70,11 @@ def run_once(
         line = empty if how.fresh else read_line(pond, specs)
         if not line.state.snapshot:
             seed_from(pond, inputs.of(pond.name), line)
-        ran = run_pond(Local(pond, line, inputs, attempts, clock, told), only=how.only)
+        backlog = read_backlog(pond, clock.now(), fresh=how.fresh)
+        ran = run_pond(Local(pond, line, inputs, attempts, clock, told, backlog), only=how.only)
         if ran.ok or not how.fresh:  # a fresh run that failed replaces nothing
             write_line(pond, line)
+            write_backlog(pond, backlog)
         return ran
 
 

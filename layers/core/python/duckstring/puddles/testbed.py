@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from duckstring.model.instants import Instant, from_text, just_after
 from duckstring.model.names import Line, TableKey, parse_line, table_key
 from duckstring.model.pondfile import decode_pondfile, read_pondfile
 from duckstring.model.values import replace
+from duckstring.puddles.arrivals import LocalBacklog
 from duckstring.puddles.attempts import DirectAttempts
 from duckstring.puddles.hydrate import hydrate
 from duckstring.puddles.inputs import Input, Inputs, file_of, input_key, read_inputs
@@ -217,6 +218,7 @@ class _Loaded:
         specs = self.attempts.ripples()
         self.line = LocalLine(self.pond, specs, PondState(self.pond.line))
         self.given: dict[str, Input] = {}
+        self.backlog = LocalBacklog()
         self._count = 0
         self._folders = folders
 
@@ -349,19 +351,31 @@ class PondRun:
         self._bed = bed
 
     def __call__(
-        self, ripple: str | Callable[..., object] | None = None, *, check: bool = True
+        self,
+        ripple: str | Callable[..., object] | None = None,
+        *,
+        check: bool = True,
+        arrivals: Iterable[str | Path] = (),
     ) -> PondRan:
         """Run the Pond, or one Ripple of it and no other. A failed run publishes nothing.
 
         Args:
             ripple: its name, or the function; otherwise all.
             check: raise what the code raises; otherwise the answer says it.
+            arrivals: files that arrive before this run, for ``pond.arrivals()``: paths, or paths
+                in the project. What a failed run was given comes again.
+
+        Raises:
+            FileNotFoundError: there is no such file.
         """
         __tracebackhide__ = True
         loaded, clock = self._bed.loaded, self._bed.clock
+        loaded.backlog.arrive((loaded.pond.root / file for file in arrivals), clock.now())
         only = ripple if isinstance(ripple, str) or ripple is None else ripple_name(ripple)
         inputs = loaded.inputs(clock.now())
-        local = Local(loaded.pond, loaded.line, inputs, loaded.attempts, clock)
+        local = Local(
+            loaded.pond, loaded.line, inputs, loaded.attempts, clock, backlog=loaded.backlog
+        )
         ran = run_pond(local, only=only, alone=True)
         error = _error(ran, loaded.attempts)
         if error is not None and check:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from duckstring.model.arrivals import KeptArrival
 from duckstring.model.iceberg import Database
 from duckstring.model.instants import Instant
 from duckstring.model.lake import Exported, Listing
@@ -14,6 +15,7 @@ from duckstring.model.names import Line
 from duckstring.model.retention import Retention
 from duckstring.ports import (
     AttemptReader,
+    Backlog,
     Catalog,
     Clock,
     ExecutionReader,
@@ -23,6 +25,13 @@ from duckstring.ports import (
     Removals,
     StateReader,
 )
+
+
+class KeptBacklog(Backlog, Protocol):
+    """The objects that arrived for lines."""
+
+    def drop(self, line: Line, arrivals: Collection[KeptArrival]) -> None:
+        """Forget these."""
 
 
 class GarbageStore(Protocol):
@@ -149,6 +158,7 @@ class SweepPorts:
     residence: Residence
     history: HistoryStore
     operated: Operated
+    backlog: KeptBacklog
     lake: Lake
     iceberg: Iceberg
     lake_after: timedelta

@@ -27,6 +27,7 @@ class Report:
     manifests: int = 0
     memos: int = 0
     history: int = 0
+    arrivals: int = 0
     objects: int = 0
     packages: int = 0
     uploads: int = 0

@@ -32,6 +32,7 @@ from duckstring.model.names import Line, run_key
 from duckstring.model.said import Hold
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Seen
+from duckstring.sweep.arrived import forget_arrivals
 from duckstring.sweep.expire import expire
 from duckstring.sweep.limits import limit_letters
 from duckstring.sweep.outside import GRACE, look_outside
@@ -88,6 +89,7 @@ def sweep(ports: SweepPorts) -> Json:
         gone = ports.states.read({removal.line for removal in removed} - seen.keys())
         states = {line: held.state for line, held in {**seen, **gone}.items()}
         expire(states, ports, now=now, report=report)
+        forget_arrivals({**seen, **gone}, ports, now=now, report=report)
     return report.to_json()
 
 

@@ -8,7 +8,7 @@ what they would post.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from duckstring.engine.effects import (
     AnswerGate,
     CallOnKill,
     Effect,
+    KeepArrival,
     PublishSnapshot,
     RecordAttempt,
     RecordRun,
@@ -31,6 +32,7 @@ from duckstring.engine.limits import GrantTokens, LimitSignal, LimitState
 from duckstring.engine.signals import AlarmRang, GateOutcome, GateReached, RippleSucceeded, Signal
 from duckstring.engine.state import PondState
 from duckstring.errors import InvariantError, StateConflictError
+from duckstring.model.arrivals import ArrivedObject
 from duckstring.model.catalog import TableVersion
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER, Instant
@@ -84,6 +86,7 @@ class MemoryStateStore:
 
     held: dict[Line, Held] = field(default_factory=dict)
     manifests: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
+    arrivals: dict[Line, dict[int, KeepArrival]] = field(default_factory=dict)
 
     def load(self, line: Line) -> Held:
         """The line's state, or a fresh one if it never got a letter."""
@@ -109,7 +112,14 @@ class MemoryStateStore:
         for effect in outbox:
             if isinstance(effect, PublishSnapshot):
                 self.manifests[state.line, effect.run] = effect
+            if isinstance(effect, KeepArrival):
+                self.arrivals.setdefault(state.line, {})[effect.number] = effect
         return new
+
+    def kept(self, line: Line, found: Collection[ArrivedObject]) -> Collection[str]:
+        """Those of which the line has kept the arrival before."""
+        known = {one.found.identity for one in self.arrivals.get(line, {}).values()}
+        return known & {one.identity for one in found}
 
     def clear(self, held: Held) -> None:
         """Remove the outbox, unless a newer commit has replaced it."""

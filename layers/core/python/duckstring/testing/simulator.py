@@ -25,6 +25,7 @@ from duckstring.engine.effects import (
     DetachFrom,
     DropSchedule,
     Effect,
+    KeepArrival,
     PublishSnapshot,
     RecordAttempt,
     RecordRun,
@@ -51,6 +52,7 @@ from duckstring.engine.signals import (
     ExecutionEnded,
     GateOutcome,
     GateReached,
+    ObjectArrived,
     Ordered,
     PrioritySet,
     Removed,
@@ -71,6 +73,7 @@ from duckstring.engine.step import step
 from duckstring.engine.tables import again
 from duckstring.engine.tokens import misheard
 from duckstring.engine.visible import found_runs
+from duckstring.model.arrivals import ArrivalKind, ArrivedObject
 from duckstring.model.catalog import (
     PondKind,
     Position,
@@ -111,6 +114,7 @@ _FROM_PEOPLE = (
     Republished,
     LimitSet,
     LimitRemoved,
+    ObjectArrived,
 )
 """Sent once: the api keeps them in order, and their line receives each only once."""
 
@@ -121,11 +125,12 @@ Attempted = tuple[Line, int, str, int]
 @dataclass(frozen=True, slots=True)
 class Work:
     """What an attempt has done: the tables that it wrote (none: nothing has changed), and how far
-    it has taken Sources'.
+    it has taken Sources' and objects that arrived.
     """
 
     tables: Mapping[str, TableVersion]
     positions: Mapping[str, Position] = field(default_factory=dict)
+    arrivals: int | None = None
 
 
 def seconds(n: float) -> timedelta:
@@ -188,6 +193,7 @@ class World:
     stopped_tasks: set[Attempted] = field(default_factory=set)
     kill_calls: list[tuple[Line, CallOnKill]] = field(default_factory=list)
     snapshots: dict[tuple[Line, int], PublishSnapshot] = field(default_factory=dict)
+    arrivals: dict[tuple[Line, int], ArrivedObject] = field(default_factory=dict)
     schedules: list[tuple[Line, SetSchedule | DropSchedule]] = field(default_factory=list)
     events: list[tuple[Line, Announce]] = field(default_factory=list)
     pinned: dict[tuple[Line, int], dict[Line, int]] = field(default_factory=dict)
@@ -235,6 +241,14 @@ class World:
         epoch = self.now + self.conditions.skew(self._random)
         self.post("api", Line(line), Triggered(kind, epoch, **bound))  # type: ignore[arg-type] # tests write any kind
         return epoch
+
+    def arrive(self, line: str, key: str, kind: ArrivalKind = "pulse") -> None:
+        """An object arrives in the bucket of the line's rule; its event may come twice."""
+        self.now += _MOMENT
+        epoch = self.now + self.conditions.skew(self._random)
+        found = ArrivedObject("landing", key)
+        for _ in range(1 + (self._random.random() < self.conditions.doubles)):
+            self.post(f"event/{key}", Line(line), ObjectArrived(found, kind, epoch))
 
     def order(self, line: str, verb: Verb) -> Instant:
         """Wake, force, sleep, kill or clear; returns the epoch."""
@@ -406,6 +420,10 @@ class World:
             self.post(limit_address(name), letter.to, letter.signal)
 
     def _deliver_to_line(self, to: Line, signal: Signal) -> None:
+        if isinstance(signal, ObjectArrived) and signal.found in [
+            found for (line, _), found in self.arrivals.items() if line == to
+        ]:
+            return  # the orchestrator drops what the line has kept already
         before = self.states.get(to) or PondState(to)
         now = self.now + self.conditions.skew(self._random)
         stepped = step(before, signal, now)
@@ -450,6 +468,8 @@ class World:
                 self._later(at, lambda: self.post("clock", line, AlarmRang()))
             case PublishSnapshot(run):
                 self.snapshots[line, run] = effect
+            case KeepArrival(number, found, _):
+                self.arrivals[line, number] = found
             case RecordRun():
                 self.history.append((line, effect))
             case SetSchedule(window):
@@ -534,6 +554,7 @@ class World:
                 report,
                 tables=work.tables,
                 positions=work.positions,
+                arrivals=work.arrivals,
                 skipped=not work.tables,
                 dropped=dropped,
             )

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import PondState
+from duckstring.model.arrivals import Arrival
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.permits import AttemptName
@@ -21,12 +22,16 @@ class Rights:
 
     ``sources``: each Source's pinned objects. ``writes``: it has to do with its line's tables; a
     call of ``on_kill`` has not. ``only_reads``: it writes none, as one that makes checks.
+    ``arrivals``: it may be given the objects that arrived for its line, and read those that its
+    line's ``rules`` fit.
     """
 
     attempt: AttemptName
     sources: Mapping[Line, Collection[str]] = field(default_factory=dict)
     writes: bool = True
     only_reads: bool = False
+    arrivals: bool = False
+    rules: Sequence[Arrival] = ()
 
     @property
     def may_write(self) -> bool:
@@ -97,6 +102,22 @@ class Roles(Protocol):
         """Credentials that reach what ``rights`` says and nothing else, for about ``seconds``."""
 
 
+class Rules(Protocol):
+    """The arrival rules of lines."""
+
+    def of_line(self, line: Line) -> Sequence[Arrival]:
+        """A line's rules."""
+
+
+class NoRules:
+    """No line has any."""
+
+    def of_line(self, line: Line) -> Sequence[Arrival]:
+        """None."""
+        del line
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class VendorPorts:
     """The ports of the vendor."""
@@ -106,3 +127,4 @@ class VendorPorts:
     secrets: Secrets
     keys: Keys
     roles: Roles
+    rules: Rules = field(default_factory=NoRules)

@@ -81,7 +81,9 @@ def vend(request: Request, ports: VendorPorts) -> Permitted:
                 line: _objects(one) | taken.get(line, set()) for line, one in snapshots.items()
             }
             checks = state.release is not None and state.release.check_ripple == attempt.ripple
-            rights = Rights(attempt, sources, only_reads=checks)
+            takes = not checks and not state.sources and state.runs[attempt.run].arrived > 0
+            rules = ports.rules.of_line(attempt.line) if takes else ()
+            rights = Rights(attempt, sources, only_reads=checks, arrivals=takes, rules=rules)
         sessions = ports.roles.sessions(rights, seconds=request.seconds)
         return Permitted(state, snapshots, secrets.result(), sessions)
 

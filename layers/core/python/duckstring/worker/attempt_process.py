@@ -25,11 +25,13 @@ from typing import NoReturn, Protocol, cast
 import msgspec
 from typing_extensions import override
 
+from duckstring.author.arriving import Arrived, read_page
 from duckstring.author.check_pond import handle
 from duckstring.author.kills import Requested
 from duckstring.author.lake import Storage
 from duckstring.author.memory import SupersededError
 from duckstring.author.pond import Pond
+from duckstring.author.retrying import names_any
 from duckstring.author.surroundings import Surroundings
 from duckstring.errors import InvariantError, TransientError
 from duckstring.worker import checked
@@ -241,6 +243,16 @@ class _Memory:
         self._link.ask(op="keep", key=key, text=text)
 
 
+class _Backlog:
+    """``author.arriving.Backlog``: the parent has it."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+
+    def more(self) -> tuple[Sequence[Arrived], bool]:
+        return read_page(self._link.ask(op="arrivals"))
+
+
 class _Attempt:
     _order: Call
     _project: Project
@@ -268,7 +280,7 @@ class _Attempt:
             self._grant(order.keys)
         around = replace(order.around, environment=os.environ)
         ports = {"storage": self._storage, "memory": _Memory(self._link), "log": self._log}
-        self._pond = handle(around, **ports)
+        self._pond = handle(around, **ports, backlog=_Backlog(self._link))
         if order.keys.renewed:
             threading.Thread(
                 target=self._renew, args=[renewals], name="duckstring-credentials", daemon=True
@@ -308,7 +320,7 @@ class _Attempt:
             _mask_signals()
             if self._signals:
                 return Cut(_cut_frames(error, self._project))
-            return self._outage(error) or judged(self._explained(error), self._project)
+            return self._outage(error) or self._judged(error)
         self._pond.reads = self._reads()
         self._pond.may_have_read = self._may_have_read()
         # A bare except in author code may swallow Paused; honour the recorded pause anyway.
@@ -351,6 +363,21 @@ class _Attempt:
             return self._pond.explained(error).with_traceback(error.__traceback__)
         except BaseException:  # noqa: BLE001 - it asks the error for its text, which is the author's
             return error
+
+    def _judged(self, error: BaseException) -> Ended:
+        explained = self._explained(error)
+        ended = judged(explained, self._project)
+        if isinstance(ended, Fault):
+            return replace(ended, final=self._is_final(error, explained))
+        return ended
+
+    def _is_final(self, *errors: BaseException) -> bool:
+        """Whether the Ripple is not to be tried again, as its author has said."""
+        names = self._order.around.retry_on
+        try:
+            return bool(names) and not any(names_any(names, type(error)) for error in errors)
+        except BaseException:  # noqa: BLE001 - its class may have a metaclass of the author's
+            return False
 
     def _outage(self, error: BaseException) -> Unreachable | None:
         """The storage may fail in the author's own statements, too: a table is read only when its
@@ -471,13 +498,14 @@ def _end(ended: Ended, pond: Pond) -> Mapping[str, object]:
             }
         case Pauses(seconds):
             return {"end": "paused", "seconds": seconds, "discarded": sorted(pond.written)}
-        case Fault(error, message, traceback, memory):
+        case Fault(error, message, traceback, memory, final):
             return {
                 "end": "failed",
                 "error": error,
                 "message": message,
                 "traceback": traceback,
                 "memory": memory,
+                "final": final,
             }
         case Unreachable(message):
             return {"end": "unreachable", "message": message}

@@ -47,12 +47,15 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The function raised this. ``memory``: there was not enough of it."""
+    """The function raised this. ``memory``: there was not enough of it. ``final``: the Ripple's
+    ``retry_on`` does not name it.
+    """
 
     error: str
     message: str
     traceback: str
     memory: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

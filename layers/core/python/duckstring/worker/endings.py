@@ -155,6 +155,7 @@ def fail(
             "error": fault.error,
             "failure": fault.message,
             "traceback": fault.traceback,
+            **({"final": True} if fault.final else {}),
         },
     )
     order = work.order
@@ -164,6 +165,7 @@ def fail(
         attempt=order.attempt,
         error=fault.error,
         message=fault.message,
+        final=fault.final and status == "failed",
     )
 
 
@@ -239,6 +241,7 @@ def _succeed(done: Done, work: Work, worker: Worker) -> Answer:
         warnings=warnings_of(done.checks),
         positions=done.positions,
         found=work.found,
+        arrivals=done.arrivals,
     )
     worker.mailbox.send(
         [

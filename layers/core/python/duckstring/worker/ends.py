@@ -45,7 +45,8 @@ class ProcessDiedError(TransientError):
 @dataclass(frozen=True, slots=True)
 class Done:
     """The function returned. ``value`` is what it returned, as text; ``requested``: as
-    ``Requested``. ``checks``: how each check ended, if it made checks.
+    ``Requested``. ``checks``: how each check ended, if it made checks. ``arrivals``: up to which
+    number it has taken the objects that arrived, if it has asked for them.
     """
 
     tables: Mapping[str, TableVersion] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Done:
     positions: Mapping[str, Position] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
     lineage: Lineage | None = None
+    arrivals: int | None = None
 
 
 Known = Done | Fault | Cut | Pauses
@@ -123,7 +125,8 @@ def known(
             "traceback": str() as trace,
             "memory": bool() as much,
         }:
-            return Fault(error, message, trace, much)
+            is_final = (outcome.end or {}).get("final") is True
+            return Fault(error, message, trace, much, is_final)
         case {"end": "unreachable", "message": str() as message}:
             raise TransientError(message)
         case _:

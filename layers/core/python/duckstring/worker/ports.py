@@ -15,7 +15,8 @@ from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.permits import AttemptName
-from duckstring.ports import Clock, Mailbox, Snapshots
+from duckstring.ports import Backlog, Clock, Mailbox, Snapshots
+from duckstring.worker.arrivals import NoArrivals
 from duckstring.worker.attempt_process import AttemptKeys
 from duckstring.worker.processes import Processes
 from duckstring.worker.project import ProjectCache
@@ -172,7 +173,8 @@ class Worker:
 
     ``processes`` gives each attempt a process of its own. ``label`` puts keys on each line of the
     log until the attempt has ended. ``begins`` gets the seconds that the attempt may take, before
-    the author's code is called. ``books``: what the process has used of AWS.
+    the author's code is called. ``books``: what the process has used of AWS. ``backlog``: the
+    objects that arrived.
     """
 
     admissions: Admissions
@@ -191,3 +193,4 @@ class Worker:
     projects: ProjectCache = field(default_factory=ProjectCache)
     pace: Pace = field(default_factory=Pace)
     books: Books = field(default_factory=Books)
+    backlog: Backlog = field(default_factory=NoArrivals)

@@ -21,13 +21,14 @@ from pathlib import Path, PurePosixPath
 
 from duckstring.engine.attempts import is_awaited
 from duckstring.engine.state import PondState
-from duckstring.engine.visible import found_runs
+from duckstring.engine.visible import arrivals_before, found_runs
 from duckstring.errors import TransientError
 from duckstring.model.attempts import LONGEST, AttemptStarted, Began
+from duckstring.worker.arrivals import Given
 from duckstring.worker.attempt_process import Call
 from duckstring.worker.author_log import AuthorLog
 from duckstring.worker.endings import Answer, Work, abandon, out_of_time, report_end
-from duckstring.worker.ends import Memory, discarded, known
+from duckstring.worker.ends import Done, Memory, discarded, known
 from duckstring.worker.ports import Admitted, Order, Worker
 from duckstring.worker.processes import Process
 from duckstring.worker.surroundings import sources, surroundings, try_of, variables
@@ -101,13 +102,25 @@ def _attempt(one: Process, call: Call, work: Work, admitted: Admitted, worker: W
     # Another attempt may have other rights: what waits for it has none yet.
     ahead = partial(worker.processes.fork_ahead, call.keys if call.keys.shared else None)
     renews = admitted.keys if call.keys.renewed else None
-    how = replace(_follow(work, limits, worker), called=ahead, keys=renews)
+    given = _given(order, admitted.state, worker)
+    how = replace(_follow(work, limits, worker), called=ahead, keys=renews, given=given)
     outcome = follow(one, call, how)
     work.meter.add(outcome.exit.peak_kib if outcome.exit else 0, outcome.end)
     if outcome.taken:
         return abandon(order, worker, work)
     ended = known(outcome, order.ripple, memory, redactor=worker.redactor, around=around)
+    if isinstance(ended, Done) and given is not None:
+        ended = replace(ended, arrivals=given.taken)
     return report_end(ended, outcome.why, work, worker, discarded=discarded(outcome))
+
+
+def _given(order: Order, state: PondState, worker: Worker) -> Given | None:
+    """The objects that arrived, as the run has found them: the same for each of its attempts."""
+    if state.sources:
+        return None
+    run = state.runs[order.run]
+    after = arrivals_before(state, run, order.ripple)
+    return Given(worker.backlog, order.line, after=after, upto=run.arrived)
 
 
 def _is_awaited(order: Order, state: PondState) -> bool:

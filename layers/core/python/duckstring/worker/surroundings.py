@@ -78,6 +78,8 @@ def surroundings(
         checks=is_check_ripple(state, order.ripple),
         is_checked=is_checked(state, run, open_up_to(state, run)),
         positions=visible_positions(state, run, order.ripple),
+        retry_on=_retry_on(state, order.ripple),
+        takes_arrivals=not state.sources,
     )
 
 
@@ -105,6 +107,11 @@ def try_of(order: Order, state: PondState) -> int:
     """Which try of its Ripple an attempt belongs to."""
     attempt = state.ripples[order.ripple].attempt
     return attempt.tried if attempt else 1
+
+
+def _retry_on(state: PondState, ripple: str) -> tuple[str, ...]:
+    specs = state.release.ripples if state.release else ()
+    return next((spec.retry_on for spec in specs if spec.name == ripple), ())
 
 
 def _source(

@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 from duckstring.author.memory import Memory
 from duckstring.errors import DuckstringError, InvariantError
+from duckstring.worker.arrivals import Given
 from duckstring.worker.attempt_process import END, FAULTS, STOP, AttemptKeys, Call, packed
 from duckstring.worker.calling import to_the_author
 from duckstring.worker.channel import Message, Reader, frame
@@ -99,7 +100,8 @@ class Follow:
     ``called`` is called when the author's code begins. ``look`` gives the status that took the
     attempt from its worker, None as long as it is wanted. ``keys`` gives credentials, which are
     sent when they change; None: they hold as long as the attempt may take. ``line`` and ``record``
-    take what the code prints and logs.
+    take what the code prints and logs. ``given``: the objects that arrived; None: there can be
+    none.
     """
 
     memory: Memory
@@ -112,6 +114,7 @@ class Follow:
     called: Callable[[], None] = lambda: None
     limits: Sequence[Limit] = ()
     keys: Callable[[], AttemptKeys] | None = None
+    given: Given | None = None
 
 
 def follow(one: Process, order: Call, how: Follow) -> Outcome:
@@ -311,7 +314,7 @@ class _Following:
     # Questions, checks and renewals run in threads, because AWS may be slow
 
     def _answer(self, question: Mapping[str, Any]) -> None:
-        answer = _answered(question, self._follow.memory)
+        answer = _answered(question, self._follow.memory, self._follow.given)
 
         def send() -> None:
             link = self._process.link
@@ -430,7 +433,7 @@ class _Following:
         self._kill_at = now + grace
 
 
-def _answered(question: Mapping[str, Any], memory: Memory) -> Message:
+def _answered(question: Mapping[str, Any], memory: Memory, given: Given | None) -> Message:
     try:
         match question:
             case {"op": "entries"}:
@@ -438,6 +441,8 @@ def _answered(question: Mapping[str, Any], memory: Memory) -> Message:
             case {"op": "keep", "key": str() as key, "text": str() as text}:
                 memory.keep(key, text)
                 return {}
+            case {"op": "arrivals"} if given is not None:
+                return given.page()
             case _:
                 return {
                     "error": InvariantError.__name__,

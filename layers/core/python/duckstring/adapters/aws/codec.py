@@ -20,7 +20,7 @@ from duckstring.engine.state import PondState, Positions
 from duckstring.model.catalog import DroppedTable, Release, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.names import Address, Line
-from duckstring.model.schema import CALENDAR_SCHEMA, KIND_SCHEMAS, LIMIT_SCHEMA
+from duckstring.model.schema import CALENDAR_SCHEMA, KIND_SCHEMAS, LIMIT_SCHEMA, RETRY_SCHEMA
 from duckstring.model.values import kind_of
 from duckstring.model.wire import storable
 
@@ -106,6 +106,10 @@ def schema_of(signal: Signal | LimitSignal) -> int:
         return CALENDAR_SCHEMA
     if isinstance(signal, Deployed) and any(spec.uses for spec in signal.release.ripples):
         return LIMIT_SCHEMA
+    if isinstance(signal, Deployed) and any(
+        one.retry_delay_seconds or one.retry_on for one in signal.release.ripples
+    ):
+        return RETRY_SCHEMA
     return KIND_SCHEMAS.get(kind_of(type(signal).__name__), 0)
 
 

@@ -146,6 +146,8 @@ def _ripple(found: Mapping[str, Any]) -> RippleSpec:
         pauses=bool(found.get("pauses")),
         checks=tuple(found.get("checks") or ()),
         uses=_uses(found.get("uses")),
+        retry_delay_seconds=found.get("retry_delay_seconds") or 0,
+        retry_on=tuple(found.get("retry_on") or ()),
     )
 
 

@@ -3,7 +3,8 @@ are given by partition key.
 
 A worker runs its author's code, which has the worker's permissions. So ``WORK#sales@1`` is the only
 partition of a line that workers write. Only the orchestrator uses ``TOKEN#sales@1``, and only it
-writes ``JOURNAL#sales@1``. Workers only read ``LINE#sales@1`` (state, manifests, runs).
+writes ``JOURNAL#sales@1``. Workers only read ``LINE#sales@1`` (state, manifests, runs) and
+``ARRIVED#sales@1``.
 
 Before there were partitions, attempts, memory and tokens lay in ``LINE#`` under the same sort keys.
 ``former_key`` gives such a key: old items are still read, but the only write there is the end of an
@@ -45,6 +46,28 @@ def token_partition(line: Line) -> str:
 def journal_partition(line: Line) -> str:
     """Chapters of the journal: the orchestrator writes them, people read them."""
     return f"JOURNAL#{line}"
+
+
+def arrival_partition(line: Line) -> str:
+    """The objects that arrived for a line, under their numbers: the orchestrator writes them,
+    workers read them.
+    """
+    return f"ARRIVED#{line}"
+
+
+def arrival_key(line: Line, number: int) -> Key:
+    """Where an object that arrived lies."""
+    return _key(arrival_partition(line), arrival_sort_key(number))
+
+
+def arrival_sort_key(number: int) -> str:
+    """In the order of the numbers."""
+    return f"OBJECT#{number:012d}"
+
+
+def seen_key(line: Line, identity: str) -> Key:
+    """What says that an arrival has been kept already."""
+    return _key(arrival_partition(line), f"SEEN#{identity}")
 
 
 def attempt_key(line: Line, run: int, ripple: str, attempt: int) -> Key:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from duckstring.adapters.aws.layout import arrival_partition
 from duckstring.model.names import Line, parse_line, readable
 from duckstring.model.permits import AttemptName
 from duckstring.vendor.ports import Rights
@@ -64,6 +65,10 @@ def session_policies(
         most: how many characters a policy may have.
     """
     base = _base(rights, places)
+    for landing in _landing(rights, places):
+        if len(_text([*base, landing])) <= most:
+            base.append(landing)
+            break
     named = dict(rights.sources)
     while named:
         if len(text := _text([*base, *_reading(rights.sources, named, places)])) <= most:
@@ -88,6 +93,9 @@ def _base(rights: Rights, places: Places) -> list[Statement]:
     listed = {"StringLike": {"s3:prefix": _located(attempt)}}
     own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"WORK#{attempt.line}"]}}
     former = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"LINE#{attempt.line}"]}}
+    arrived = {
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [arrival_partition(attempt.line)]}
+    }
     items = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
     return [
         _allow("s3:GetObject", reads),
@@ -96,9 +104,28 @@ def _base(rights: Rights, places: Places) -> list[Statement]:
         _allow(items, places.table, own),
         # What was remembered before memory had a partition of its own.
         _allow("dynamodb:GetItem", places.table, former),
+        *([_allow("dynamodb:Query", places.table, arrived)] if rights.arrivals else []),
         _allow("sqs:SendMessage", places.mailbox),
         *_decrypting(places),
     ]
+
+
+def _landing(rights: Rights, places: Places) -> Iterator[Statement]:
+    """To read what the line's arrival rules fit; where that has no room, all of their buckets. Only
+    an Inlet has this, so no Source wants the room.
+    """
+    start = places.buckets.removesuffix("*")
+    if rights.rules:
+        fits = {
+            f"{start}{one.bucket}/{_plain(one.prefix)}*{_plain(one.suffix)}" for one in rights.rules
+        }
+        yield _allow("s3:GetObject", sorted(fits))
+        yield _allow("s3:GetObject", sorted({f"{start}{one.bucket}/*" for one in rights.rules}))
+
+
+def _plain(text: str) -> str:
+    """Text that IAM takes as it is."""
+    return "".join(f"${{{one}}}" if one in "*?$" else one for one in text)
 
 
 def _decrypting(places: Places) -> list[Statement]:

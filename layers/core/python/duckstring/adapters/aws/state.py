@@ -4,20 +4,22 @@ read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws import codec
+from duckstring.adapters.aws.arrived import items_of, kept_of
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.journal import JournalWriter, read_tail, tail_attributes
 from duckstring.adapters.aws.schemas import STAMP, readable, schema_of
-from duckstring.engine.effects import AnswerGate, Effect, PublishSnapshot
+from duckstring.engine.effects import AnswerGate, Effect, KeepArrival, PublishSnapshot
 from duckstring.engine.journal import Entry
 from duckstring.engine.state import PondState
 from duckstring.errors import StateConflictError, StateTooLargeError
+from duckstring.model.arrivals import ArrivedObject
 from duckstring.model.costs import from_text as used_from_text
 from duckstring.model.costs import to_text as used_to_text
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
@@ -74,8 +76,8 @@ class DynamoStateStore:
         now: Instant = NEVER,
         entry: Entry | None = None,
     ) -> Held:
-        """One conditional write; a transaction of two where a snapshot is published. Now and then
-        a chapter of the journal is written before it.
+        """One conditional write; a transaction where a snapshot is published or an arrival kept.
+        Now and then a chapter of the journal is written before it.
         """
         new = Held(replace(state, revision=held.state.revision + 1), outbox, mark, now, held.used)
         item = checked(_item(new), state.line)
@@ -90,16 +92,12 @@ class DynamoStateStore:
             else "revision = :held",
             "ExpressionAttributeValues": {":held": {"N": str(held.state.revision)}},
         }
-        manifests: list[TransactWriteItemTypeDef] = [
-            {"Put": self._manifest(state.line, effect)}
-            for effect in outbox
-            if isinstance(effect, PublishSnapshot)
+        more: list[TransactWriteItemTypeDef] = [
+            {"Put": one} for effect in outbox for one in self._written_with(state.line, effect)
         ]
         try:
-            if manifests:
-                self._clients.dynamodb.transact_write_items(
-                    TransactItems=[{"Put": put}, *manifests]
-                )
+            if more:
+                self._clients.dynamodb.transact_write_items(TransactItems=[{"Put": put}, *more])
             else:
                 self._clients.dynamodb.put_item(**put)
         except ClientError as error:
@@ -148,6 +146,20 @@ class DynamoStateStore:
             TableName=self._table, Key=state_key(line), ConsistentRead=True
         )
         return schema_of(got.get("Item", {}))
+
+    def kept(self, line: Line, found: Collection[ArrivedObject]) -> Collection[str]:
+        """Those of which the line has kept the arrival before."""
+        return kept_of(self._clients, self._table, line, {one.identity for one in found})
+
+    def _written_with(self, line: Line, effect: Effect) -> Iterator[PutTypeDef]:
+        match effect:
+            case PublishSnapshot():
+                yield self._manifest(line, effect)
+            case KeepArrival():
+                for item in items_of(line, effect):
+                    yield {"TableName": self._table, "Item": item}
+            case _:
+                pass
 
     def _manifest(self, line: Line, snapshot: PublishSnapshot) -> PutTypeDef:
         item: Item = {
@@ -257,6 +269,8 @@ def _owed(effect: Effect) -> Effect:
     """
     if isinstance(effect, PublishSnapshot):
         return replace(effect, tables={}, dropped={}, warnings=(), positions=None)
+    if isinstance(effect, KeepArrival):
+        return replace(effect, found=ArrivedObject("", ""))
     return (
         replace(effect, failure=None)
         if isinstance(effect, AnswerGate) and effect.failure
