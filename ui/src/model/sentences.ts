@@ -71,7 +71,8 @@ function rippleWords(ripple: Line["runs"][number]["ripples"][number], now: numbe
   const since = instant(ripple.since);
   const resumes = instant(ripple.resumes);
   const retry = ripple.status === "queued" ? instant(ripple.retry_at ?? null) : null;
-  const waits = retry !== null && retry > now ? `tried again ${countdown(retry, now)}` : queuedWords(ripple);
+  const waits =
+    retry !== null && retry > now ? `tried again ${countdown(retry, now)}` : queuedWords(ripple);
   const details = [
     ripple.status === "queued" ? waits : "",
     since === null || ripple.status === "queued" ? "" : `for ${brief((now - since) / 1000)}`,
