@@ -87,20 +87,20 @@ ENTRIES = (
     Entry(
         "control",
         "control",
-        "Operate one Pond: wake, force, sleep, kill, clear, retries, priority, where Ripples run.",
+        "Operate a Pond: wake, force, sleep, kill, clear, and more.",
     ),
-    Entry("alert", "alert", "Tell people of failures and old data: once for each root cause."),
+    Entry("alert", "alert", "Tell people of failures and of data that is too old."),
     Entry("limit", "limit", "How many attempts use something at once, over all Ponds."),
     Entry(
         "tag",
         "tag:tag",
-        "Set, remove or list tags of Ponds, such as team=sales; -t selects by them elsewhere.",
+        "Tags of Ponds, such as team=sales, to select by (-t).",
         "Example: duckstring tag reports team=sales",
     ),
     Entry(
         "maintenance",
         "maintenance",
-        "Hold new runs in the whole Catchment, and let them start again.",
+        "Hold new runs in the whole Catchment, for maintenance.",
     ),
     Entry("secret", "secret", "Passwords and tokens: each Pond sees its own, and those of all."),
     Entry(
@@ -118,7 +118,7 @@ ENTRIES = (
     Entry(
         "replay",
         "replay:replay",
-        "Step through what a Pond was told, what that changed, and what it did.",
+        "Step through what a Pond was told, and what it did.",
         "Example: duckstring replay reports --from 10:30 --until 10:42",
     ),
     Entry(
@@ -131,7 +131,7 @@ ENTRIES = (
     Entry(
         "audit",
         "audit:audit",
-        "Who did what: triggers, verbs, deploys and all other changes, newest first.",
+        "Who changed what, and why, newest first.",
         "Example: duckstring audit sales --since 2d",
     ),
     Entry(

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from duckstring_cli.alerting.recipients import Recipient, Wanted
     from duckstring_cli.alerting.store import Alert, AlertStore
 
-app = typer.Typer(
-    help="Tell people of failures and old data: once for each root cause.", no_args_is_help=True
-)
+app = typer.Typer(help="Tell people of failures and of data that is too old.", no_args_is_help=True)
 add = typer.Typer(help="Send pages to Slack, a web address or a mailbox.", no_args_is_help=True)
 app.add_typer(add, name="add")
 

@@ -42,7 +42,7 @@ def audit(
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
-    """Who did what: triggers, verbs, deploys and all other changes, newest first.
+    """Who changed what, and why, newest first.
 
     Also those that were refused. Who invoked the Catchment is proven where it is an ARN.
     """

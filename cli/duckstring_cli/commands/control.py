@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from duckstring.engine.signals import Verb
 
 app = typer.Typer(
-    help="Operate one Pond: wake, force, sleep, kill, clear, retries, priority, where Ripples run.",
+    help="Operate a Pond: wake, force, sleep, kill, clear, and more.",
     no_args_is_help=True,
 )
 

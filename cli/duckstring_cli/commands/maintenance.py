@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from duckstring_cli.client import Client
 
 app = typer.Typer(
-    help="Hold new runs in the whole Catchment, and let them start again.", no_args_is_help=True
+    help="Hold new runs in the whole Catchment, for maintenance.", no_args_is_help=True
 )
 
 Wait = Annotated[bool, typer.Option("--wait", "-w", help="Come back when nothing runs any more.")]

@@ -47,7 +47,7 @@ def replay(
     version: OfVersion = None,
     catchment: CatchmentName = None,
 ) -> None:
-    """Step through what a Pond was told, what that changed, and what it did.
+    """Step through what a Pond was told, and what it did.
 
     A step is one commit: its letters, each with who sent it. Enter shows the next one. It only
     reads.

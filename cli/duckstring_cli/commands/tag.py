@@ -38,7 +38,7 @@ def tag(
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
-    """Set, remove or list tags of Ponds, such as team=sales; -t selects by them elsewhere.
+    """Tags of Ponds, such as team=sales, to select by (-t).
 
     Tags belong to the Catchment: deploys leave them as they are.
     """
