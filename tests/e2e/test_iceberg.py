@@ -163,7 +163,7 @@ def test_a_run_that_publishes_is_in_glue_by_itself(home):
 def test_what_somebody_deletes_from_glue_is_there_again_once_it_is_asked_for(home):
     name = "duckstring_icy__alone"
     home.aws("glue").delete_table(DatabaseName=name, Name="made")
-    assert "made anew where they differ" in home.run("lake", "--repair").stderr
+    assert "made anew where they differ" in home.run("lake", "--repair").err
 
     def shown():
         return home.aws("glue").get_tables(DatabaseName=name)["TableList"]
