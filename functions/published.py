@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from duckstring.model.lake import ALL_LINES
+from duckstring.model.lake import ALL_LINES, LOOK
 from duckstring.model.names import Line, line, parse_line
 
 _ALL = Line("")
@@ -23,6 +23,11 @@ def lines_of(event: Mapping[str, Any], logger: Logger) -> Collection[Line] | Non
     if bodies and not lines:
         return None
     return () if _ALL in lines or not bodies else lines
+
+
+def is_look(event: Mapping[str, Any]) -> bool:
+    """Whether it is asked for to look at everything, at what was exported before as well."""
+    return any(record["body"] == LOOK for record in event.get("Records", ()))
 
 
 def _lines(body: str, logger: Logger) -> Iterator[Line]:

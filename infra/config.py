@@ -11,6 +11,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.arrivals import parse_buckets
 from duckstring.model.durations import seconds_of
 from duckstring.model.environment import parse_environment
+from duckstring.model.iceberg import names_databases
 from duckstring.model.openlineage import parse_receiver
 from duckstring.model.retention import DAYS_RULE, KEPT, MOST_SNAPSHOTS, Retention, days_of
 
@@ -214,7 +215,7 @@ class Config:
             dashboard=_one_of("dashboard", text("dashboard", "yes").lower(), ("yes", "no"))
             == "yes",
             lake_seconds=_lake(text("lake", "1m")),
-            iceberg=_iceberg(text("iceberg", "false"), text("lake", "1m")),
+            iceberg=_iceberg(text("iceberg", "false"), text("lake", "1m"), catchment),
             openlineage=parse_receiver(text("openlineage", ""), where="-c openlineage="),
             environment=parse_environment(
                 _read_file("envfile", text("envfile", "")), where=text("envfile", "")
@@ -252,12 +253,17 @@ def _lake(text: str) -> int | None:
     return seconds
 
 
-def _iceberg(given: str, lake: str) -> bool:
+def _iceberg(given: str, lake: str, catchment: str) -> bool:
     wanted = _one_of("iceberg", given.lower(), ("true", "false")) == "true"
     if wanted and _lake(lake) is None:
         raise OperatorError(
             "-c iceberg=true with -c lake=off: not allowed.",
             hint="The tables are made at the lake's pace. Leave -c lake= out, or give 1s to 5m.",
+        )
+    if wanted and not names_databases(catchment):
+        raise OperatorError(
+            f"-c catchment={catchment} with -c iceberg=true: not allowed.",
+            hint="It names databases of Glue. Allowed: no two hyphens in a row, none at the end.",
         )
     return wanted
 

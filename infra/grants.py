@@ -244,7 +244,8 @@ class Grants:
             _allow(role, ["s3:GetObject"], self._objects("errors/*.txt"))
             _allow(role, ["states:DescribeExecution"], [self._executions()])
         for role in (operators, api):
-            _allow(role, ["sqs:SendMessage"], [self.messaging.mailbox.queue_arn])
+            queues = [self.messaging.mailbox.queue_arn, *self._exports()]
+            _allow(role, ["sqs:SendMessage"], queues)
             # Tags, maintenance, and who asked for what. Nobody deletes what was written down.
             written = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
             _allow(role, written, [table], conditions=_leading("OPERATED", "AUDIT#*"))
@@ -316,6 +317,10 @@ class Grants:
         # Without it, an object that is not there would look like one that may not be read.
         _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
         _allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
+
+    def _exports(self) -> Sequence[str]:
+        """The queues where exports are asked for."""
+        return [one.queue.queue_arn for one in (self.lake, self.iceberg) if one]
 
     @property
     def _of_iceberg(self) -> Sequence[str]:

@@ -236,10 +236,16 @@ class CatchmentStack(Stack):
     def _settings_of_people(self, config: Config, everyone: Settings) -> None:
         """What serves the command and the page."""
         operators = replace(everyone, **self._function, **self._retention)
-        has_iceberg = "true" if self._iceberg else ""
-        operators = replace(operators, lake_seconds=_paced(config), iceberg=has_iceberg)
+        operators = replace(
+            operators,
+            lake=self._lake.queue.queue_url if self._lake else "",
+            lake_seconds=_paced(config),
+            iceberg=self._iceberg.queue.queue_url if self._iceberg else "",
+        )
         _configure(self._doors.operators, operators)
-        _configure(self._doors.viewers, replace(operators, mailbox="", history_days=""))
+        has_iceberg = "true" if self._iceberg else ""
+        viewers = replace(operators, mailbox="", history_days="", lake="", iceberg=has_iceberg)
+        _configure(self._doors.viewers, viewers)
         api = replace(
             operators,
             discovery_function=self._doors.discovery.function_name,

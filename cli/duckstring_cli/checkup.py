@@ -17,6 +17,7 @@ from duckstring import __version__
 from duckstring.errors import DuckstringError
 from duckstring.model.access import Level
 from duckstring.model.answers import DoctorAnswer
+from duckstring.model.iceberg import WHOLE, is_taken
 from duckstring.model.schema import UPGRADE_COMMAND
 from duckstring_cli import catchments, render
 from duckstring_cli.client import PEOPLE, Client
@@ -35,6 +36,7 @@ FUNCTIONS = {
     "sweep": "SweepFunction",
     "exporter": "ExporterFunction",
     "openlineage": "OpenLineageFunction",
+    "iceberg": "IcebergFunction",
 }
 _KNOWN = {
     "DUCKSTRING_TABLE": "Table",
@@ -47,6 +49,7 @@ _KNOWN_TO: Mapping[str, Collection[str]] = {
     "viewers": ("Table", "Bucket"),
     "exporter": ("Table", "Bucket"),
     "openlineage": ("Table", "Bucket"),
+    "iceberg": ("Table", "Bucket"),
 }
 """Functions that know of no more than these."""
 _ACCESS: Mapping[Level | None, str] = {
@@ -551,6 +554,34 @@ def _maintenance(answer: DoctorAnswer) -> Iterator[Finding]:
         yield Finding("lines", what, "When it is over: duckstring maintenance off")
 
 
+def _glue(diagnosis: Diagnosis) -> Checked:
+    """What Glue lacks. What Iceberg cannot have is nothing wrong: it is said in passing."""
+    if "IcebergFunction" not in diagnosis.outputs:
+        return Checked("glue", "the Catchment has no Iceberg tables")
+    databases = diagnosis.client.lake()["iceberg"] or []
+    left_out = [
+        (one, table, why) for one in databases for table, why in sorted(one["left_out"].items())
+    ]
+    found = tuple(
+        Finding(
+            "glue",
+            f"{one['line']}: {_what(table)} not in Glue's database {one['database']}.",
+            f"{why}. Then: duckstring lake --repair",
+        )
+        for one, table, why in left_out
+        if is_taken(why)
+    )
+    others = len(left_out) - len(found)
+    fine = f"databases of Iceberg tables: {len(databases)}"
+    if others:
+        fine += f"; tables that cannot be in them: {others} (duckstring lake says why)"
+    return Checked("glue", fine, found)
+
+
+def _what(table: str) -> str:
+    return "its tables are" if table == WHOLE else f"table {table} is"
+
+
 def _stores(diagnosis: Diagnosis) -> Checked:
     """Settings of the table and the bucket, which CloudFormation cannot set on attached ones."""
     from duckstring_cli.stores import settings
@@ -626,5 +657,6 @@ CHECKS: Mapping[str, Check] = {
     "alarms": _alarms,
     "tasks": _tasks,
     "stores": _stores,
+    "glue": _glue,
     "lines": _lines,
 }

@@ -33,6 +33,7 @@ from duckstring.model.answers import (
     PriorityAnswer,
     PublishAnswer,
     RemoveAnswer,
+    RepairAnswer,
     ReplayAnswer,
     RunAnswer,
     RunRow,
@@ -398,6 +399,10 @@ class Client:
     def lake(self) -> LakeAnswer:
         """Where the lake lies."""
         return self._call(LakeAnswer, "lake")
+
+    def repair(self) -> RepairAnswer:
+        """Have the lake and the Iceberg tables compared with what is published."""
+        return self._call(RepairAnswer, "repair")
 
     def publish(
         self,

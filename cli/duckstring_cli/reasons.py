@@ -140,8 +140,12 @@ def _item(text: str, depth: int = 0, style: str = "") -> RenderableType:
 
 
 def _ways(answer: WhyAnswer) -> list[RenderableType]:
+    """What would change it. Of several lines, each under its name: it takes all of them."""
     lines: list[RenderableType] = []
-    for way in answer["ways"][:_MOST_LINES]:
+    heading = _headings(answer)
+    for number, way in enumerate(answer["ways"][:_MOST_LINES]):
+        if number in heading:
+            lines.append(Text(f"{_INDENT}{heading[number]}", style="bold dim"))
         lines.append(_item(f"{way['text']}{':' if way['command'] else '.'}"))
         if way["command"]:
             command = f"{_INDENT * 2}{hints.addressed(way['command'])}"
@@ -149,6 +153,18 @@ def _ways(answer: WhyAnswer) -> list[RenderableType]:
     if (left := len(answer["ways"]) - _MOST_LINES) > 0:
         lines.append(_more(left))
     return lines
+
+
+def _headings(answer: WhyAnswer) -> dict[int, str]:
+    """Before which of the ways to write which line, if they are of several lines."""
+    first: dict[str, int] = {}
+    owner: dict[tuple[str, str | None], str] = {}
+    for line in answer["chain"]:
+        for way in (way for cause in line["causes"] for way in cause["ways"]):
+            owner.setdefault((way["text"], way["command"]), line["line"])
+    for number, way in enumerate(answer["ways"]):
+        first.setdefault(owner.get((way["text"], way["command"]), answer["line"]), number)
+    return {number: line for line, number in first.items()} if len(first) > 1 else {}
 
 
 def _said(text: str, style: str = "") -> Text:

@@ -1,5 +1,6 @@
 """The Lambda handler of the export to Iceberg: what was published in the last minute, as events of
-the bus; and lines of which the sweep has found that Glue does not show them.
+the bus; lines of which the sweep has found that Glue does not show them; and now and then a look at
+all of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from duckstring.exporter.iceberg import export_iceberg
 from duckstring.model.foreign import Redactor
 from duckstring.model.schema import NewerSchemaError
 from functions.json_log import json_logger
-from functions.published import lines_of
+from functions.published import is_look, lines_of
 
 logger = json_logger("iceberg", Redactor(os.environ))
 ports = wiring.iceberg(os.environ, Path(gettempdir()))
@@ -35,7 +36,7 @@ def handle(event: dict[str, Any], _context: LambdaContext) -> dict[str, object]:
     if lines is None:
         return {}
     try:
-        report = export_iceberg(ports, lines)
+        report = export_iceberg(ports, lines, look=is_look(event))
     except NewerSchemaError as error:
         logger.error("export refused: %s", error.message, hint=error.hint)  # noqa: TRY400 - one line
         raise

@@ -352,11 +352,12 @@ MAY: Mapping[str, frozenset[str]] = {
     ),
     "discovery": frozenset(),
     "viewers": _LOOKS,
-    "operators": _LOOKS | {"send a letter"},
+    "operators": _LOOKS | {"send a letter", "ask for an export"},
     "api": _LOOKS
     | {
         *("write the catalog", "delete from the catalog", "write a version"),
         *("read a package", "invoke discovery", "read the secret", "send a letter"),
+        "ask for an export",
     },
     "sweep": frozenset(
         {
@@ -387,18 +388,18 @@ def _glue(action: str, operation: str, database: str, **more: Any) -> Probe:
 
 
 ICEBERG_PROBES: Mapping[str, Probe] = {
-    "read what is known of Iceberg tables": _reads("ICEBERG", "duckstring_test_sales"),
-    "write what is known of Iceberg tables": _deletes("ICEBERG", "duckstring_test_sales"),
+    "read what is known of Iceberg tables": _reads("ICEBERG", "duckstring_test__sales"),
+    "write what is known of Iceberg tables": _deletes("ICEBERG", "duckstring_test__sales"),
     "read a listing": _object("read", "iceberg/listings/sales-0a.json"),
-    "read Iceberg's metadata": _object("read", "iceberg/duckstring_test_sales/orders/m.json"),
-    "write Iceberg's metadata": _object("write", "iceberg/duckstring_test_sales/orders/m.json"),
-    "delete Iceberg's metadata": _object("delete", "iceberg/duckstring_test_sales/orders/m.json"),
+    "read Iceberg's metadata": _object("read", "iceberg/duckstring_test__sales/orders/m.json"),
+    "write Iceberg's metadata": _object("write", "iceberg/duckstring_test__sales/orders/m.json"),
+    "delete Iceberg's metadata": _object("delete", "iceberg/duckstring_test__sales/orders/m.json"),
     "ask for an export to Iceberg": _letter("IcebergPublished"),
     "change a table in Glue": _glue(
-        "UpdateTable", "update_table", "duckstring_test_sales", TableInput={"Name": "orders"}
+        "UpdateTable", "update_table", "duckstring_test__sales", TableInput={"Name": "orders"}
     ),
     "delete a table in Glue": _glue(
-        "DeleteTable", "delete_table", "duckstring_test_sales", Name="orders"
+        "DeleteTable", "delete_table", "duckstring_test__sales", Name="orders"
     ),
     "read somebody's table in Glue": _glue("GetTable", "get_table", "sales", Name="orders"),
     "change somebody's table in Glue": _glue(
@@ -412,9 +413,10 @@ ICEBERG_PROBES: Mapping[str, Probe] = {
 
 MAY_OF_ICEBERG: Mapping[str, frozenset[str]] = {
     **{
-        who: frozenset({"read what is known of Iceberg tables"}) for who in ("viewers", "operators")
+        who: frozenset({"read what is known of Iceberg tables", "ask for an export to Iceberg"})
+        for who in ("operators", "api")
     },
-    "api": frozenset({"read what is known of Iceberg tables"}),
+    "viewers": frozenset({"read what is known of Iceberg tables"}),
     "sweep": frozenset(
         {
             *("read what is known of Iceberg tables", "read a listing"),

@@ -19,7 +19,7 @@ from tests.e2e.conftest import deployed_as, recording
 from tests.e2e.drive import Driver, until
 
 NAME = "icy"
-DATABASE = "duckstring_icy_shop"
+DATABASE = "duckstring_icy__shop"
 SHOP = """
 ODD = '''SELECT 5::HUGEINT AS big, 'a'::ENUM('a', 'b') AS letter, INTERVAL 1 MONTH AS span,
     [{'k': MAP {'x': 1.5::DECIMAL(9, 2)}}] AS nested, 7::UBIGINT AS u'''
@@ -155,9 +155,21 @@ def test_a_run_that_publishes_is_in_glue_by_itself(home):
 
     def shown():
         names = [one["Name"] for one in home.aws("glue").get_databases()["DatabaseList"]]
-        return "duckstring_icy_alone" in names
+        return "duckstring_icy__alone" in names
 
     until(shown, what="Glue has it")
+
+
+def test_what_somebody_deletes_from_glue_is_there_again_once_it_is_asked_for(home):
+    name = "duckstring_icy__alone"
+    home.aws("glue").delete_table(DatabaseName=name, Name="made")
+    assert "made anew where they differ" in home.run("lake", "--repair").err
+
+    def shown():
+        return home.aws("glue").get_tables(DatabaseName=name)["TableList"]
+
+    until(shown, what="Glue has it again")
+    assert "Nothing is wrong" in home.run.done("doctor")
 
 
 def test_the_sweep_finds_nothing_to_mend_and_deletes_nothing_that_is_needed(home):

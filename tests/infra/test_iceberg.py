@@ -68,9 +68,9 @@ def test_it_may_change_databases_of_its_catchment_in_glue_and_no_others(with_ice
     ends = [one["Fn::Join"][1][-1] for one in glue["Resource"]]
     assert ends == [
         ":catalog",
-        ":database/duckstring_test_*",
-        ":table/duckstring_test_*/*",
-        ":userDefinedFunction/duckstring_test_*/*",
+        ":database/duckstring_test__*",
+        ":table/duckstring_test__*/*",
+        ":userDefinedFunction/duckstring_test__*/*",
     ]
     writes = {
         action
@@ -107,3 +107,11 @@ def test_it_needs_the_lakes_pace():
     with pytest.raises(OperatorError) as refused:
         read(iceberg="true", lake="off")
     assert "-c iceberg=true with -c lake=off" in refused.value.message
+
+
+@pytest.mark.parametrize("catchment", ["prod--eu", "prod-"])
+def test_a_catchment_whose_databases_could_be_those_of_another_is_refused(catchment):
+    with pytest.raises(OperatorError) as refused:
+        read(iceberg="true", catchment=catchment)
+    assert f"-c catchment={catchment} with -c iceberg=true" in refused.value.message
+    assert read(catchment=catchment).catchment == catchment, "without the option it may"

@@ -72,6 +72,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "trace", "pond": "sales", "writers": ["1-load-1"]},
     {"op": "kept", "pond": "sales"},
     {"op": "lake"},
+    {"op": "repair"},
     {"op": "publish", "pond": "sales", "at": "2020-01-01T12:00:00Z", "dry": True},
     {"op": "publish", "pond": "sales", "snapshot": 1},
     {"op": "doctor"},

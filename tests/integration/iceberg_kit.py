@@ -172,7 +172,7 @@ class Warehouse:
         return GlueCatalog("mine", client=self.glue, **keys, **place)
 
     def table(self, name: str) -> Table:
-        return self.catalog().load_table(f"duckstring_dev_{name}")
+        return self.catalog().load_table(f"duckstring_dev__{name}")
 
     def listed(self) -> Mapping[str, list[str]]:
         """The tables in Glue, by database."""

@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 def test_a_table_is_read_by_other_engines_as_it_is_and_as_it_was(house):
     assert publish(house, orders(house, "SELECT range AS id, 'a' AS t FROM range(3)")).put == 1
-    assert house.listed() == {"duckstring_dev_sales": ["orders"]}
+    assert house.listed() == {"duckstring_dev__sales": ["orders"]}
     assert house.rows(ORDERS) == [(0, "a"), (1, "a"), (2, "a")]
     publish(house, house.more(SALES, "orders", "SELECT 9::BIGINT AS id, 'b' AS t"))
     assert house.rows(ORDERS) == [(0, "a"), (1, "a"), (2, "a"), (9, "b")]
@@ -138,7 +138,7 @@ def test_changes_by_a_key_are_copied_until_they_are_folded(house):
     publish(house, changes("SELECT 1 AS id, 'new' AS t"))
     assert house.rows(ORDERS) == [(0, "old"), (1, "new"), (2, "old")]
     (file,) = [task.file for task in house.table(ORDERS).scan().plan_files()]
-    assert "/iceberg/duckstring_dev_sales/copies/" in file.file_path
+    assert "/iceberg/duckstring_dev__sales/copies/" in file.file_path
     assert house.needed() <= house.swept.named()
     folded = orders(house, "SELECT range::INTEGER AS id, 't' AS t FROM range(3)", key=("id",))
     publish(house, folded)
@@ -155,7 +155,7 @@ def test_what_is_too_large_to_be_copied_is_left_out_with_the_reason(house, monke
         orders(house, "SELECT 2 AS id", key=("id",)),
         house.write(SALES, "o", "SELECT 3 AS i"),
     )
-    assert house.listed() == {"duckstring_dev_sales": ["o"]}
+    assert house.listed() == {"duckstring_dev__sales": ["o"]}
     (kept,) = house.databases.all().values()
     assert kept.left_out["orders"].startswith("it is merged by a key, so it would be copied, and")
     assert kept.shown, "which is no failure"
@@ -201,7 +201,7 @@ def test_a_table_without_rows_is_there(house):
 def test_a_table_that_is_dropped_and_a_line_that_is_removed_leave_glue(house):
     publish(house, orders(house, "SELECT 1 AS i"), house.write(SALES, "old", "SELECT 2 AS i"))
     publish(house, orders(house, "SELECT 1 AS i"), only=True)
-    assert house.listed() == {"duckstring_dev_sales": ["orders"]}
+    assert house.listed() == {"duckstring_dev__sales": ["orders"]}
     del house.states[SALES]
     house.export(SALES)
     assert (house.listed(), house.databases.all()) == ({}, {})
@@ -220,4 +220,4 @@ def test_a_higher_major_takes_the_name_and_the_older_one_gets_its_own(house):
     del house.states[SALES_2]
     house.export(SALES_2)
     assert house.rows(ORDERS) == [(1,)]
-    assert list(house.listed()) == ["duckstring_dev_sales"]
+    assert list(house.listed()) == ["duckstring_dev__sales"]

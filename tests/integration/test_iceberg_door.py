@@ -15,9 +15,9 @@ def door(monkeypatch):
     asked = []
     with catchment(monkeypatch), loaded("functions.iceberg.handler") as module:
 
-        def export(_ports, lines):
-            asked.append(lines)
-            return Report(["duckstring_dev_sales"], put=2, failed=module.failed)
+        def export(_ports, lines, *, look):
+            asked.append((lines, "look") if look else lines)
+            return Report(["duckstring_dev__sales"], put=2, failed=module.failed)
 
         module.failed = {}
         monkeypatch.setattr(module, "export_iceberg", export)
@@ -30,6 +30,7 @@ def door(monkeypatch):
         (records(told("sales"), told("sales"), told("reports", 2)), {"sales@1", "reports@2"}),
         (records(told("sales"), {"lines": "all"}), ()),
         (records({"lines": ["a@1"]}, {"lines": ["../x"]}, [], "x"), {"a@1"}),
+        (records(told("sales"), {"lines": "all", "look": True}), ((), "look")),
         ({}, ()),
     ],
 )
@@ -47,7 +48,7 @@ def test_messages_of_somebody_else_are_none_of_its_business(door):
 
 def test_what_failed_fails_the_batch_after_the_others_are_exported(door):
     module, asked = door
-    module.failed = {"duckstring_dev_sales": "orders: no such object"}
-    with pytest.raises(Exception, match="Not exported: duckstring_dev_sales: orders: no such"):
+    module.failed = {"duckstring_dev__sales": "orders: no such object"}
+    with pytest.raises(Exception, match="Not exported: duckstring_dev__sales: orders: no such"):
         module.handle(records(told("sales"), told("reports")), Context())
     assert asked == [{"sales@1", "reports@1"}]

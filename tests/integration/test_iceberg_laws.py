@@ -135,7 +135,7 @@ class History:
 
 
 def short(database: str) -> str:
-    return database.removeprefix("duckstring_dev_")
+    return database.removeprefix("duckstring_dev__")
 
 
 def values(rows: Rows) -> list[str]:

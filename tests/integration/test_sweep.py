@@ -185,6 +185,7 @@ def test_one_round_repairs_what_no_event_told(here):
         "catalogs": 0,
         "not_in_lake": [],
         "not_in_iceberg": [],
+        "looked": False,
         "packages": 0,
         "uploads": 0,
     }

@@ -28,7 +28,7 @@ from tests.unit.test_sweep import (
 )
 
 
-def database(number, line=SALES, name="duckstring_dev_sales", expires=NEVER):
+def database(number, line=SALES, name="duckstring_dev__sales", expires=NEVER):
     """A database that shows this run of a line; 0: an export has not come to its end."""
     shown = told(number, line)[line] if number else ""
     return Database(name, line, "s", shown, NOON, expires=expires)
@@ -55,12 +55,12 @@ def test_a_line_that_was_removed_has_to_leave_glue():
     gone = Seen(PondState(SALES, runs_started=3, former=3), mark=LONG_AGO, committed=OLD)
     assert looked([database(3)], gone) == ([[SALES]], [SALES])
     assert looked([], gone) == ([], [])
-    others = [database(3), database(1, REPORTS, "duckstring_dev_reports")]
+    others = [database(3), database(1, REPORTS, "duckstring_dev__reports")]
     assert looked(others, publishes(3)) == ([[REPORTS]], [REPORTS])
 
 
 def test_a_line_that_has_another_name_by_now_is_asked_for():
-    assert looked([database(3, name="duckstring_dev_sales_v1")], publishes(3)) == (
+    assert looked([database(3, name="duckstring_dev__sales_v1")], publishes(3)) == (
         [[SALES]],
         [SALES],
     )
@@ -88,3 +88,13 @@ def test_what_iceberg_tables_name_stays_and_what_nothing_names_goes():
     tidied_twice(world)
     assert kept(garbage) == [2, 5, 8, 9, 10]
     assert NOW - OLD > DAY
+
+
+def test_every_hour_everything_is_looked_at_also_where_all_seems_well():
+    world = World(publishes(3))
+    iceberg = SweptIceberg([database(3)], is_due=True)
+    world.ports = dataclasses.replace(world.ports, iceberg=iceberg)
+    world.letters()
+    assert (iceberg.looks, iceberg.asked, world.report["looked"]) == (1, [], True)
+    world.letters()
+    assert (iceberg.looks, world.report["looked"]) == (1, False)

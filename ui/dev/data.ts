@@ -173,7 +173,7 @@ export const lakeOf = (lines: LineStatus[], now: number): LakeAnswer => ({
   },
   iceberg: [
     {
-      database: "duckstring_dev_reports",
+      database: "duckstring_dev__reports",
       line: "reports@1",
       run: "reports@1/41",
       f: iso(now - 95_000),

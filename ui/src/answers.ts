@@ -16,7 +16,7 @@ export type Kind = "stepfunctions_transitions" | "stepfunctions_requests" | "lam
 
 export type Reason = "published" | "last" | "young";
 
-export type FindingKind = "deploy" | "outbox" | "alarm" | "execution" | "hold";
+export type FindingKind = "deploy" | "outbox" | "alarm" | "execution" | "hold" | "iceberg";
 
 export type WantedBy = "force" | "wake" | "retry" | "tap" | "wave" | "tide" | "pulse" | "unknown";
 
@@ -1068,6 +1068,15 @@ export interface LakeAnswer {
   newest: string;
   catalog: LakeCatalog | null;
   iceberg: IcebergDatabase[] | null;
+}
+
+/**
+ * ``repair``: the exporters begin after so many ``seconds``. ``iceberg``: Iceberg tables are
+ * looked at, too.
+ */
+export interface RepairAnswer {
+  seconds: number;
+  iceberg: boolean;
 }
 
 /**

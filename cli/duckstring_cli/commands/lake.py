@@ -15,10 +15,11 @@ from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LakeAnswer
+    from duckstring.model.answers import LakeAnswer, RepairAnswer
     from duckstring_cli.catchments import Catchment
 
 _NAME = "lake"
+_ON_ITS_WAY = ("-", "on its way")
 
 
 def lake(
@@ -28,6 +29,9 @@ def lake(
     frozen: Annotated[
         bool, typer.Option("--frozen", help="With --sql: this catalog, which never changes.")
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Have what differs from what is published made anew.")
+    ] = False,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -36,9 +40,11 @@ def lake(
     DuckDB attaches it without Duckstring. `duckstring lake --sql` prints how. With -c iceberg=true
     the tables are Iceberg tables in Glue, too.
     """
-    if frozen and not sql:
-        raise BadInputError("--frozen without --sql.", hint="It is an address for the SQL.")
+    _check(sql=sql, frozen=frozen, repair=repair)
     client = open_client(catchment)
+    if repair:
+        _repair(client.repair(), as_json=as_json)
+        return
     answer = client.lake()
     if as_json:
         render.print_json(answer)
@@ -75,6 +81,25 @@ def lake(
     _print_iceberg(answer)
 
 
+def _check(*, sql: bool, frozen: bool, repair: bool) -> None:
+    if frozen and not sql:
+        raise BadInputError("--frozen without --sql.", hint="It is an address for the SQL.")
+    if repair and sql:
+        raise BadInputError("--repair with --sql: not both.", hint="Ask for one after the other.")
+
+
+def _repair(answer: RepairAnswer, *, as_json: bool) -> None:
+    if as_json:
+        render.print_json(answer)
+        return
+    what = "The lake and its Iceberg tables are" if answer["iceberg"] else "The lake is"
+    render.note(
+        f"{what} compared with what is published, and made anew where they differ. "
+        f"It begins in {answer['seconds']}s and takes a minute or more. "
+        "Look how it went: duckstring lake"
+    )
+
+
 def _print_iceberg(answer: LakeAnswer) -> None:
     """The databases of Glue, and what is not in them."""
     databases = answer["iceberg"]
@@ -88,8 +113,9 @@ def _print_iceberg(answer: LakeAnswer) -> None:
     table = render.table("GLUE DATABASE", "LINE", "TABLES", "AS OF", "EXPORTED")
     for one in databases:
         age = durations.age(render.between(one["at"], answer["now"]))
-        as_of = render.moment(one["f"]) if one["f"] else "on its way"
-        table.add_row(one["database"], one["line"], str(one["tables"]), as_of, f"{age} ago")
+        # How many there are is known at the end.
+        tables, as_of = (str(one["tables"]), render.moment(one["f"])) if one["f"] else _ON_ITS_WAY
+        table.add_row(one["database"], one["line"], tables, as_of, f"{age} ago")
     console.print(table)
     for one in databases:
         for name, why in one["left_out"].items():

@@ -161,6 +161,28 @@ OnePond = Annotated[
 ]
 
 
+def line_of(pond: str, major: int | None) -> tuple[str, int | None]:
+    """A Pond's name and major, of a name or of a line as messages write it: ``sales@1``.
+
+    Raises:
+        BadInputError: it is neither, or the option names another major.
+    """
+    name, at, digits = pond.partition("@")
+    if not at:
+        return _only_the_name(pond) or pond, major
+    if not (name.strip() and digits.isascii() and digits.isdigit()):
+        raise BadInputError(
+            f"POND is a Pond's name or its line, found {pond!r}.",
+            hint=f"For example {name.strip() or 'sales'}, or {name.strip() or 'sales'}@1.",
+        )
+    found = int(digits)
+    if major is not None and major != found:
+        raise BadInputError(
+            f"{pond} and major {major} disagree.", hint="Give one of them: the line, or -m."
+        )
+    return name, found
+
+
 def open_client(name: str | None, *, note: str | None = None) -> Client:
     """The Catchment of that name, or the default one. ``note``: why changes are made."""
     return Client(catchments.find(name), note=note)

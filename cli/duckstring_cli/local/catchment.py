@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from duckstring.errors import OperatorError
+from duckstring.model.iceberg import names_databases
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Access, Catchment
 from duckstring_cli.errors import BadInputError
@@ -87,6 +88,7 @@ def init(  # noqa: PLR0913 - each is an option that users type
             f"Port {port} is taken by another program.",
             hint="Choose another --port, or leave it out.",
         )
+    _check_iceberg(name, iceberg)
     contents = inputs.read(
         requirements=requirements,
         environment=environment,
@@ -114,6 +116,14 @@ def init(  # noqa: PLR0913 - each is an option that users type
     return made
 
 
+def _check_iceberg(name: str, iceberg: bool | None) -> None:
+    if iceberg and not names_databases(name):
+        raise BadInputError(
+            f"Catchment {name!r} cannot have Iceberg tables: its name begins those of databases.",
+            hint="Allowed with --iceberg: no two hyphens in a row, none at the end.",
+        )
+
+
 def configure(  # noqa: PLR0913 - each is an option that users type
     name: str | None = None,
     *,
@@ -131,6 +141,7 @@ def configure(  # noqa: PLR0913 - each is an option that users type
         OperatorError: it is not local, or a file is not allowed.
     """
     one = _local(name)
+    _check_iceberg(one.name, iceberg)
     folder = catchment_folder(one.name)
     contents = inputs.read(
         requirements=requirements,

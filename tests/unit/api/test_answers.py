@@ -37,6 +37,7 @@ CALLS = {
     "trace": lambda client: client.trace("sales", ["1-load-1"]),
     "kept": lambda client: client.kept("sales", limit=20),
     "lake": lambda client: client.lake(),
+    "repair": lambda client: client.repair(),
     "publish": lambda client: client.publish("sales", snapshot=4),
     "remove": lambda client: client.remove("sales"),
     "arrival": lambda client: client.arrivals("sales"),

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from duckstring.api.checkup import PATIENCE, checkup
+from duckstring.api.checkup import PATIENCE, Glue, checkup
 from duckstring.engine.state import PondState, Run
 from duckstring.errors import TransientError
+from duckstring.model.iceberg import Database
 from duckstring.model.instants import NEVER
+from duckstring.model.lake import shown
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.ports import SOON, Seen
@@ -32,13 +34,14 @@ STATE = PondState(SALES, revision=3, release=SELECTED)
 RUN = Run(4, NOON, NEVER, timedelta(0), "1.0.0", "a", "m", 0, started=NOW - timedelta(minutes=20))
 
 
-def findings(seen, *, described=None, selected=SELECTED):
+def findings(seen, *, described=None, selected=SELECTED, glue=None):
     answer = checkup(
         catalog=ShelfCatalog(graph(selected)),
         states=States({SALES: seen} if seen else {}),
         executions=Executions(described or {}),
         operated=Operators(),
         clock=StillClock(NOW),
+        glue=glue,
     )
     assert answer["lines"] == 1
     return [(one["kind"], one["message"]) for one in answer["findings"]]
@@ -119,5 +122,34 @@ def test_what_could_not_be_looked_at_is_told_by_the_numbers(monkeypatch):
         executions=Executions(),
         operated=Operators(),
         clock=StillClock(NOW),
+        glue=None,
     )
     assert (answer["runs"], answer["looked_at"], answer["findings"]) == (1, 0, [])
+
+
+class Known:
+    def __init__(self, *databases):
+        self.databases = {one.name: one for one in databases}
+
+    def all(self):
+        return self.databases
+
+
+def glue_with(shown, line=SALES):
+    known = Database("duckstring_dev__sales", line, "s", shown, NOON)
+    return Glue(Known(known), "dev", timedelta(minutes=1))
+
+
+def test_what_is_published_and_not_in_glue_is_found_once_the_export_had_time():
+    late = Seen(replace(STATE, snapshot=3, snapshot_f=NOON), committed=NOW - timedelta(hours=1))
+    there = shown("sales@1/3", NOON)
+    assert findings(late, glue=glue_with(there)) == []
+    assert findings(late, glue=None) == []
+    for glue in (glue_with(""), glue_with("sales@1/2 x"), Glue(Known(), "dev", timedelta(0))):
+        ((kind, message),) = findings(late, glue=glue)
+        assert kind == "iceberg"
+        assert "is not in Glue as it is published" in message
+    young = replace(late, committed=NOW - PATIENCE)
+    assert findings(young, glue=glue_with("")) == []
+    others = glue_with(there, Line("gone@1"))
+    assert len(findings(late, glue=others)) == 2, "a line that is gone is still there"

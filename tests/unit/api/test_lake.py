@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from duckstring.api.lake import lake
+import pytest
+
+from duckstring.api.lake import lake, repair
+from duckstring.errors import OperatorError
 from duckstring.model.iceberg import Database
 from duckstring.model.lake import Exported, shown
 from duckstring.model.names import Line
@@ -66,3 +69,19 @@ def test_the_newest_catalog_is_told_if_there_is_a_lake():
     exported = Exported(7, "lake/7", NOON, 10, 2, 3)
     assert asked(None, Lakes(exported))["catalog"]["number"] == 7
     assert asked(None, Lakes(exported), None)["catalog"] is None
+
+
+class Repairs:
+    asked = 0
+
+    def repair(self):
+        self.asked += 1
+
+
+def test_a_repair_is_asked_of_the_exporters_and_refused_where_there_are_none():
+    repairs = Repairs()
+    assert repair(lake=60, iceberg=True, repairs=repairs) == {"seconds": 60, "iceberg": True}
+    assert repairs.asked == 1
+    with pytest.raises(OperatorError, match="no lake"):
+        repair(lake=None, iceberg=False, repairs=repairs)
+    assert repairs.asked == 1

@@ -445,3 +445,24 @@ def test_other_executions_and_other_news_are_dropped(detail):
 
 def test_foreign_events_are_dropped():
     assert to_letters({"source": "x", "detail-type": "y", "detail": json.dumps({})}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "hours", "warns"), [("pulse", 2, True), ("pulse", 0, False), ("tap", 2, False)]
+)
+def test_a_pulse_of_what_is_fresh_until_a_windows_end_is_warned_of(kind, hours, warns):
+    line = Line("sales@1")
+    state = PondState(line, release=release("sales@1"), end_f=NOON + timedelta(hours=hours))
+    told, letters = ask("sales", kind, states=States({line: Seen(state)}))
+    assert len(letters) == 1
+    assert told["warnings"] == (
+        [
+            (
+                "sales@1 is fresh as of 2030-01-01 14:00 UTC already, the end of a Window: this "
+                "Pulse asks for nothing, and is dropped. Nothing newer comes before the next "
+                "opening. Ask for that: duckstring trigger tap sales -m 1"
+            )
+        ]
+        if warns
+        else []
+    )

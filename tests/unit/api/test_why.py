@@ -289,6 +289,10 @@ LAST = {
             "failed 1m ago in load: E: no.",
         ),
         ({"status": "failed", "error": "ContractError"}, "failed 1m ago: ContractError."),
+        (
+            {"status": "failed", "error": "E", "message": "No x in pond.toml."},
+            "failed 1m ago: E: No x in pond.toml.",
+        ),
         ({"status": "killed"}, "was killed 1m ago."),
         ({"status": "rollback"}, "published an earlier snapshot again, 1m ago."),
         ({"status": "of a later release"}, "ended 1m ago."),
@@ -381,6 +385,11 @@ def test_output_that_came_through_a_window_says_from_when_its_age_counts() -> No
     [
         ("", "", "Run sales@1/1 failed in run. No try is left."),
         ("ValueError", " \n\t\n", "Run sales@1/1 failed in run: ValueError. No try is left."),
+        (
+            "",
+            "No x in pond.toml.",
+            "Run sales@1/1 failed in run: No x in pond.toml. No try is left.",
+        ),
         ("", "is it?", "Run sales@1/1 failed in run: is it? No try is left."),
         ("A\nB", "one\rtwo\nthree", "Run sales@1/1 failed in run: A B: one. No try is left."),
     ],
@@ -505,3 +514,101 @@ def test_a_sink_learns_that_its_source_waits_for_a_token() -> None:
     answer, _ = explained(world, Line("d@1"), pond("a@1"), pond("b@1"), below)
     assert [cause["kind"] for cause in answer["chain"][1]["causes"]] == ["busy", "waits_for_token"]
     assert "duckstring limit set databricks 2" in commands(answer)
+
+
+def windowed() -> World:
+    """All three lines have run in an open Window."""
+    world = deployed(*CHAIN)
+    rule = Window("night", START, timedelta(days=1), timedelta(hours=3))
+    world.add_window(SALES, rule)
+    world.trigger(REPORTS, "pulse")
+    world.run_until(START + timedelta(hours=1))
+    return world
+
+
+@pytest.mark.parametrize("line", [SALES, REPORTS])
+def test_under_an_open_window_that_was_used_a_pulse_does_nothing_and_a_tap_is_named(
+    line: Line,
+) -> None:
+    world = windowed()
+    answer, _ = explained(world, line)
+    assert says(answer) == [
+        (
+            f"Nobody asks for newer output of {line}, which is fresh as of 2030-01-01 03:00 UTC "
+            "already, the end of a Window."
+        )
+    ]
+    pond = line.partition("@")[0]
+    assert commands(answer)[0] == f"duckstring trigger tap {pond} -m 1"
+    assert "trigger pulse" not in str(commands(answer))
+    tomorrow = START + timedelta(days=1, hours=1)
+    world.trigger(line, "pulse")
+    world.run_until(tomorrow)
+    assert world.states[line].runs_started == 1, "so it would be no help"
+    world = windowed()
+    world.trigger(line, "tap")
+    world.run_until(tomorrow)
+    assert world.states[line].runs_started == 2
+
+
+def test_a_run_for_a_pulse_that_was_tapped_since_says_both() -> None:
+    world = deployed(pond(SALES), durations={SALES: 20})
+    world.trigger(SALES, "pulse")
+    world.run_until(world.now + seconds(8))
+    world.trigger(SALES, "tap")
+    world.run_until(world.now + seconds(2))
+    answer, _ = explained(world, SALES, pond(SALES))
+    pulse, tap = answer["runs"][0]["demand"]
+    assert pulse["text"].startswith("It was asked for by a Pulse of sales@1")
+    assert tap["text"].startswith("It also answers a Tap of sales@1 at 2030-01-01 00:00:08 UTC (2s")
+    assert "by a Pulse of" in answer["text"]
+
+
+def test_what_is_published_again_says_how_old_its_data_is() -> None:
+    world = deployed(*CHAIN)
+    world.trigger(REPORTS, "pulse")
+    world.run_until(START + timedelta(hours=1))
+    older = START - timedelta(days=2)
+    world.states[SALES] = replace(world.states[SALES], held_f=older)
+    text = explained(world, SALES)[0]["staleness"]["text"]
+    assert text.endswith(
+        "An earlier snapshot is published again: its data is as of 2029-12-30 00:00 UTC (2d1h ago)."
+    )
+
+
+def test_who_is_killed_is_woken_or_cleared_and_not_asked_for_besides() -> None:
+    world = deployed(*CHAIN)
+    world.order(SALES, "kill")
+    world.run_until(world.now + seconds(5))
+    answer, _ = explained(world, SALES)
+    assert says(answer)[1].startswith("Nobody asks for newer output of sales@1")
+    assert commands(answer) == [
+        "duckstring control wake sales -m 1",
+        "duckstring control clear sales -m 1",
+    ]
+
+
+def test_who_stops_a_run_is_told_to_wake_the_line_after_that() -> None:
+    world = deployed(*CHAIN, durations={SALES: 60})
+    world.trigger(SALES, "pulse")
+    world.run_until(world.now + seconds(5))
+    world.order(SALES, "force")
+    world.run_until(world.now + seconds(1))
+    answer, _ = explained(world, SALES)
+    assert commands(answer) == [
+        "duckstring run show sales@1/1",
+        "duckstring control kill sales -m 1",
+        "duckstring control wake sales -m 1",
+    ]
+
+
+def test_what_has_to_be_deployed_is_named_and_where() -> None:
+    world = failing(SALES)
+    world.trigger(SALES, "pulse")
+    world.run_until()
+    (text,) = [
+        way["text"]
+        for way in explained(world, SALES)[0]["ways"]
+        if way["command"] == "duckstring deploy"
+    ]
+    assert text == "If sales is wrong: repair it, and deploy it in its project's folder"

@@ -374,6 +374,8 @@ class SweptIceberg:
     stored: dict[str, Instant] = field(default_factory=dict)
     is_there: bool = True
     asked: list[list[Line]] = field(default_factory=list)
+    is_due: bool = False
+    looks: int = 0
 
     def names(self, lines: Collection[Line]) -> Mapping[Line, str]:
         return databases("dev", lines)
@@ -386,6 +388,13 @@ class SweptIceberg:
 
     def ask(self, lines: Collection[Line]) -> None:
         self.asked.append(sorted(lines))
+
+    def claim_look(self, now: Instant) -> bool:
+        was, self.is_due = self.is_due, False
+        return was
+
+    def look(self) -> None:
+        self.looks += 1
 
     def outdated(self, before: Instant, named: Collection[str]) -> Iterator[str]:
         return (key for key, at in self.stored.items() if at < before and key not in named)

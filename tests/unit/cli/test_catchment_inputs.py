@@ -156,6 +156,15 @@ def test_iceberg_tables_are_made_if_that_is_asked_for_and_until_it_is_not(
     assert Source("dev", catchment_folder("dev")).digest() != before, "so it is deployed again"
 
 
+def test_a_name_that_could_begin_anothers_databases_is_refused_with_iceberg_tables(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = run(capsys, "catchment", "init", "-n", "prod--eu", "--iceberg")
+    assert (code, "no two hyphens in a row" in err) == (2, True)
+    assert run(capsys, "catchment", "init", "-n", "prod--eu")[0] == 0
+    assert run(capsys, "catchment", "configure", "prod--eu", "--iceberg")[0] == 2
+
+
 def test_init_says_that_old_state_is_taken_up_again(capsys: pytest.CaptureFixture[str]) -> None:
     (catchment_folder("dev") / "state").mkdir(parents=True)
     code, _, err = run(capsys, "catchment", "init")

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from duckstring import __version__
+from duckstring.model.iceberg import taken
 from duckstring_cli import catchments
 from duckstring_cli.client import Client
 from duckstring_cli.dead import DeadLetterQueues
@@ -66,6 +67,7 @@ class Stack:
         role = self.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=trust)[
             "Role"
         ]["Arn"]
+        self.role = role
         for word in ("orchestrator", "ripple", "api", "sweep"):
             self.function(word, role)
         self.function("operators", role, output="OperatorFunction")
@@ -160,7 +162,7 @@ def test_where_nothing_is_wrong_each_check_says_so(bench, stack):
     code, out, _ = bench.run("doctor")
     assert code == 0, out
     assert out.endswith("\nNothing is wrong.\n")
-    assert out.count("✓") == 9
+    assert out.count("✓") == 10
     assert json.loads(bench.run("doctor", "--json")[1])["ok"] is True
 
 
@@ -185,6 +187,44 @@ def test_a_function_that_does_not_know_the_table_is_found_whichever_it_is(bench,
     )
     (finding,) = found(bench, "functions")
     assert "The viewers function has DUCKSTRING_TABLE=''" in finding["message"]
+
+
+def icy(bench, stack, **left_out):
+    stack.function("iceberg", stack.role, ("Table", "Bucket"))
+    database = {"database": "duckstring_dev__sales", "line": "sales@1", "left_out": left_out}
+    bench.answers({**WELL, "lake": {"iceberg": [database]}})
+
+
+def test_the_function_of_iceberg_tables_is_looked_at_as_any_other(bench, stack):
+    icy(bench, stack)
+    lambdas = stack.client("lambda")
+    lambdas.update_function_configuration(
+        FunctionName="the-iceberg",
+        Environment={"Variables": {"DUCKSTRING_BUCKET": "x", "DUCKSTRING_TABLE": "the-table"}},
+    )
+    lambdas.put_function_concurrency(FunctionName="the-iceberg", ReservedConcurrentExecutions=0)
+    changed, stopped = found(bench, "functions")
+    assert "The iceberg function has DUCKSTRING_BUCKET='x'" in changed["message"]
+    assert "The iceberg function may not run" in stopped["message"]
+
+
+def test_what_is_left_out_for_something_of_others_in_glue_is_found_with_what_to_do(bench, stack):
+    icy(bench, stack, orders=taken("a table of this name", ""))
+    (finding,) = found(bench, "glue")
+    assert finding["message"] == (
+        "sales@1: table orders is not in Glue's database duckstring_dev__sales."
+    )
+    assert finding["hint"].endswith("Then: duckstring lake --repair")
+    icy2 = {"database": "d", "line": "sales@1", "left_out": {"*": taken("a database d", "x")}}
+    bench.answers({**WELL, "lake": {"iceberg": [icy2]}})
+    assert "its tables are not in Glue's database d" in found(bench, "glue")[0]["message"]
+
+
+def test_what_iceberg_cannot_have_is_said_and_is_nothing_wrong(bench, stack):
+    icy(bench, stack, wide="1,001 columns; Glue takes 1,000 of ours")
+    code, out, _ = bench.run("doctor")
+    assert code == 0, out
+    assert "tables that cannot be in them: 1 (duckstring lake says why)" in out
 
 
 def test_dead_letters_are_explained_by_the_orchestrators_log_and_stay_where_they_are(bench, stack):

@@ -108,7 +108,7 @@ def test_an_address_for_the_sql_without_the_sql_is_refused(show: Shown) -> None:
 
 def database(**more: object) -> dict[str, object]:
     return {
-        "database": "duckstring_dev_sales",
+        "database": "duckstring_dev__sales",
         "line": "sales@1",
         "run": "sales@1/3",
         "f": "2030-01-01T11:00:00.000000Z",
@@ -121,7 +121,7 @@ def database(**more: object) -> dict[str, object]:
 
 def test_the_databases_of_iceberg_tables_are_shown_with_what_is_not_in_them(show: Shown) -> None:
     odd = database(
-        database="duckstring_dev_reports",
+        database="duckstring_dev__reports",
         line="reports@1",
         f=None,
         run=None,
@@ -131,16 +131,16 @@ def test_the_databases_of_iceberg_tables_are_shown_with_what_is_not_in_them(show
     assert code == 0
     assert [line.split() for line in out.splitlines()[-3:]] == [
         ["GLUE", "DATABASE", "LINE", "TABLES", "AS", "OF", "EXPORTED"],
-        ["duckstring_dev_reports", "reports@1", "3", "on", "its", "way", "1m", "ago"],
-        ["duckstring_dev_sales", "sales@1", "3", "2030-01-01", "11:00:00Z", "1m", "ago"],
+        ["duckstring_dev__reports", "reports@1", "-", "on", "its", "way", "1m", "ago"],
+        ["duckstring_dev__sales", "sales@1", "3", "2030-01-01", "11:00:00Z", "1m", "ago"],
     ]
-    assert "reports@1: wide is not in duckstring_dev_reports: 1,001 columns; Glue takes" in err
+    assert "reports@1: wide is not in duckstring_dev__reports: 1,001 columns; Glue takes" in err
 
 
 def test_a_database_that_is_somebody_elses_says_so(show: Shown) -> None:
-    why = "Glue has a database duckstring_dev_sales that is not Duckstring's: delete or rename it"
+    why = "Glue has a database duckstring_dev__sales that is not Duckstring's: delete or rename it"
     _, _, err = show(answer={**ANSWER, "iceberg": [database(left_out={"*": why})]})
-    assert f"Nothing is in duckstring_dev_sales: {why}." in err
+    assert f"Nothing is in duckstring_dev__sales: {why}." in err
 
 
 def test_without_the_option_nothing_is_said_of_iceberg(show: Shown) -> None:
@@ -151,3 +151,15 @@ def test_without_the_option_nothing_is_said_of_iceberg(show: Shown) -> None:
 def test_before_the_first_export_it_is_said_when_the_tables_come(show: Shown) -> None:
     for answer in ({**ANSWER, "iceberg": []}, {**ANSWER, "catalog": None, "iceberg": []}):
         assert "no Iceberg tables yet" in show(answer=answer)[2]
+
+
+def test_a_repair_is_asked_for_and_said_what_comes(show: Shown) -> None:
+    answer = {"seconds": 60, "iceberg": True}
+    code, out, err = show("--repair", answer=answer)
+    assert (code, out) == (0, "")
+    assert "The lake and its Iceberg tables are compared" in err
+    assert "begins in 60s" in err
+    assert json.loads(show("--repair", "--json", answer=answer)[1]) == answer
+    assert "The lake is compared" in show("--repair", answer={**answer, "iceberg": False})[2]
+    code, _, err = show("--repair", "--sql")
+    assert (code, err.startswith("error: --repair with --sql: not both.")) == (2, True)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from duckstring.model.answers import CauseTold, WhyAnswer
+from duckstring.model.answers import CauseTold, Way, WhyAnswer
 from duckstring_cli import reasons
 from duckstring_cli.screens import Harmless
 from tests.unit.cli.commands_kit import Bench
@@ -178,7 +178,17 @@ def test_commands_name_the_catchment_that_was_named(bench: Bench) -> None:
     assert "duckstring control wake -c dev sales -m 1" in out
 
 
-@pytest.mark.parametrize("words", [["why"], ["why", "a@1"], ["why", ""], ["why", "a", "-m", "x"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["why"],
+        ["why", "a@x"],
+        ["why", "@1"],
+        ["why", ""],
+        ["why", "a", "-m", "x"],
+        ["why", "a@1", "-m", "2"],
+    ],
+)
 def test_bad_input_is_refused_with_exit_code_2(bench: Bench, words: list[str]) -> None:
     code, out, err = bench.run(*words)
     assert (code, out) == (2, "")
@@ -203,3 +213,31 @@ def test_a_moment_that_is_none_or_to_come_is_refused(bench: Bench, at: str) -> N
     code, out, err = bench.run("why", "sales", "--at", at)
     assert (code, out, bench.asked) == (2, "", [])
     assert "--at: " in err
+
+
+def test_a_line_may_be_typed_as_sentences_write_it(bench: Bench) -> None:
+    bench.answers({"why": CHAIN})
+    assert bench.run("why", "sales@2")[0] == 0
+    asked = bench.asked[-1]
+    assert (asked["pond"], asked["major"]) == ("sales", 2)
+    assert bench.run("why", "sales@2", "-m", "2")[0] == 0
+
+
+def test_commands_of_several_roots_stand_under_the_line_that_each_is_about() -> None:
+    def root(line: str) -> CauseTold:
+        way: Way = {"text": f"Let {line} go on", "command": f"wake {line}"}
+        return {**cause(f"{line} failed.", kind="failed"), "ways": [way]}
+
+    above = [cause("It requires a.", "a@1"), cause("It requires b.", "b@1")]
+    two = answered(("c@1", above), ("a@1", [root("a@1")]), ("b@1", [root("b@1")]))
+    ways: list[Way] = [
+        way for line in two["chain"] for one in line["causes"] for way in one["ways"]
+    ]
+    text = shown({**two, "ways": ways})
+    block = text[text.index("What would change it") :].splitlines()[1:7]
+    assert [line.strip() for line in block] == [
+        *("a@1", "Let a@1 go on:", "wake a@1"),
+        *("b@1", "Let b@1 go on:", "wake b@1"),
+    ]
+    one = answered(("a@1", [root("a@1")]))
+    assert "  a@1\n" not in shown({**one, "ways": ways[:1]})

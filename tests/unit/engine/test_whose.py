@@ -139,7 +139,7 @@ def test_a_sink_whose_wave_was_replaced_has_forgotten_for_whom_it_asks() -> None
     world.trigger(B, "tide", bound=seconds(40))
     running(world, 0.15)
     assert Origin("unknown", B, via=(B,)) in whose(world, A)
-    assert Origin("tap", A, epoch) in whose(world, A)
+    assert Origin("tap", A, epoch, also=True) in whose(world, A)
 
 
 def test_a_wave_is_found_by_way_of_a_line_that_is_between_two_versions() -> None:
@@ -157,4 +157,26 @@ def test_a_run_that_was_tapped_after_it_began_did_not_begin_for_the_tap() -> Non
     state = running(world).states[A]
     late = state.runs[1].started + seconds(1)
     run = replace(state.runs[1], pull=late)
-    assert origins(state, run, {}) == (Origin("tap", A, late), Origin("unknown", A))
+    answers = Origin("tap", A, late, also=True)
+    assert origins(state, run, {}) == (Origin("unknown", A), answers)
+
+
+def test_a_run_that_began_for_a_pulse_and_was_tapped_since_is_the_pulses() -> None:
+    world = deployed(pond(A), durations={A: 9})
+    epoch = world.trigger(A, "pulse")
+    running(world, 3)
+    tapped = world.trigger(A, "tap")
+    answers = Origin("tap", A, tapped, also=True)
+    assert whose(running(world, 0.5), A) == (Origin("pulse", A, epoch), answers)
+
+
+def test_a_run_with_sinks_may_have_been_asked_for_by_one_besides() -> None:
+    world = deployed(pond(A), pond(B, A), durations={A: 9})
+    epoch = world.trigger(B, "pulse")
+    running(world, 3)
+    tapped = world.trigger(A, "tap")
+    assert whose(running(world, 0.5), A) == (
+        Origin("pulse", B, epoch, (B,)),
+        Origin("tap", A, tapped, also=True),
+        Origin("unknown", A, also=True),
+    )

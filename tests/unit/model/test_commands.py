@@ -21,6 +21,7 @@ LINES = [
     commands.status(SALES),
     commands.why(SALES),
     commands.pulse(SALES),
+    commands.tap(SALES),
     commands.DOCTOR,
     commands.tide(SALES),
     commands.run_show("sales@2/7"),

@@ -10,8 +10,12 @@ from duckstring.model.iceberg import (
     Listing,
     Version,
     databases,
+    is_taken,
     listing_key,
+    names_databases,
+    not_shown,
     prefix_of,
+    taken,
 )
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
@@ -26,7 +30,7 @@ def version(number: int) -> Version:
 
 
 @pytest.mark.parametrize(
-    ("catchment", "prefix"), [("dev", "duckstring_dev_"), ("my-dev-2", "duckstring_my_dev_2_")]
+    ("catchment", "prefix"), [("dev", "duckstring_dev__"), ("my-dev-2", "duckstring_my_dev_2__")]
 )
 def test_a_database_is_called_as_athena_takes_it(catchment: str, prefix: str) -> None:
     lines = [Line("sales@1"), Line("sales@2"), Line("main@0")]
@@ -36,6 +40,22 @@ def test_a_database_is_called_as_athena_takes_it(catchment: str, prefix: str) ->
         "sales@2": f"{prefix}sales",
         "main@0": f"{prefix}main_v0",
     }
+
+
+def test_no_two_catchments_have_the_same_database_nor_one_the_prefix_of_another() -> None:
+    """Rights are given by the prefix."""
+    names = ["prod", "prod-eu", "prod-eu-2", "prod2", "p"]
+    for one in names:
+        for other in names:
+            (database,) = databases(other, [Line("eu_sales@1")]).values()
+            assert database.startswith(prefix_of(one)) == (one == other)
+    assert [*map(names_databases, (*names, "prod--eu", "prod-"))] == [True] * 5 + [False] * 2
+
+
+def test_nobody_is_told_to_delete_what_is_of_another_catchment() -> None:
+    assert "delete it if nobody needs it" in taken("a database d", "")
+    told = taken("a database d", "other")
+    assert told.startswith("Glue has a database d of Catchment other: do not delete it")
 
 
 def test_a_listing_has_the_keys_of_all_that_tables_name_and_are_about_to_name() -> None:
@@ -68,3 +88,20 @@ def test_the_pace_of_exports_is_a_setting_and_absent_where_there_is_no_lake(
     seconds: str, after: int | None
 ) -> None:
     assert Settings(lake_seconds=seconds).lake_after == after
+
+
+def test_what_glue_does_not_show_is_what_is_known_to_be_otherwise() -> None:
+    sales, gone = Line("sales@1"), Line("gone@1")
+    known = Database("d_sales", sales, "s", "told", AT)
+    told, names = {sales: "told"}, {sales: "d_sales"}
+    assert not_shown(names, told, [known]) == set()
+    assert not_shown(names, told, []) == {sales}
+    assert not_shown(names, {sales: "newer"}, [known]) == {sales}
+    assert not_shown({}, {}, [known]) == {sales}
+    assert not_shown(names, told, [known, Database("d_gone", gone, "s", "told", AT)]) == {gone}
+
+
+def test_what_somebody_can_change_is_told_from_what_iceberg_cannot_have() -> None:
+    assert is_taken(taken("a database d", "x"))
+    assert is_taken(taken("a table of this name", ""))
+    assert not is_taken("1,001 columns; Glue takes 1,000 of ours")

@@ -169,7 +169,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     from duckstring.adapters.aws.history import DynamoHistoryReader  # noqa: PLC0415
     from duckstring.adapters.aws.iceberg_kept import IcebergDatabases  # noqa: PLC0415
     from duckstring.adapters.aws.journal import DynamoJournal  # noqa: PLC0415
-    from duckstring.adapters.aws.lake_kept import BucketLakes  # noqa: PLC0415
+    from duckstring.adapters.aws.lake_kept import BucketLakes, ExportQueues  # noqa: PLC0415
     from duckstring.adapters.aws.lineage import DynamoLineage  # noqa: PLC0415
     from duckstring.adapters.aws.published import DynamoPublished  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
@@ -197,6 +197,11 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         journal=DynamoJournal(clients, table),
         lakes=BucketLakes(clients, table, bucket),
         iceberg=IcebergDatabases(clients, table, bucket),
+        repairs=ExportQueues(
+            clients,
+            lake=settings.lake if covers(level, "operator") else "",
+            iceberg=settings.iceberg if covers(level, "operator") else "",
+        ),
         attempts=AttemptRowReader(clients, table),
         files=BucketFiles(bucket),
         artifacts=BucketArtifacts(clients, bucket),

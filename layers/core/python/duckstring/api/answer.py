@@ -5,6 +5,7 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from duckstring import __version__
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         PublishAnswer,
         Refused,
         RemoveAnswer,
+        RepairAnswer,
         ReplayAnswer,
         RunAnswer,
         RunsAnswer,
@@ -397,6 +399,13 @@ def _lake(asked: requests.NothingAsked, ports: ApiPorts) -> LakeAnswer:
     )
 
 
+def _repair(asked: requests.NothingAsked, ports: ApiPorts) -> RepairAnswer:
+    settings = ports.settings
+    return lake.repair(
+        lake=settings.lake_after, iceberg=bool(settings.iceberg), repairs=ports.repairs
+    )
+
+
 def _publish(asked: requests.PublishRequest, ports: ApiPorts) -> PublishAnswer:
     return publish.publish(
         asked,
@@ -453,12 +462,15 @@ def _backlog(asked: requests.BacklogRequest, ports: ApiPorts) -> BacklogAnswer:
 
 
 def _doctor(asked: requests.NothingAsked, ports: ApiPorts) -> DoctorAnswer:
+    settings = ports.settings
+    after = timedelta(seconds=settings.lake_after or 0)
     return checkup.checkup(
         catalog=ports.catalog,
         states=ports.states,
         executions=ports.executions,
         operated=ports.operated,
         clock=ports.clock,
+        glue=checkup.Glue(ports.iceberg, settings.catchment, after) if settings.iceberg else None,
     )
 
 
@@ -487,6 +499,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "publish": Operation(requests.PublishRequest, _publish),
     "lineage": Operation(requests.LineageRequest, _lineage),
     "trace": Operation(requests.TraceRequest, _trace),
+    "repair": Operation(requests.NothingAsked, _repair),
     "remove": Operation(requests.RemoveRequest, _remove),
     "arrival": Operation(requests.ArrivalRequest, _arrival),
     "tag": Operation(requests.TagRequest, _tag),

@@ -13,14 +13,18 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from duckstring.api.ports import IcebergReader
 from duckstring.api.status import hold_told
+from duckstring.engine.shown import shown_snapshot
 from duckstring.engine.state import Run
 from duckstring.errors import TransientError
 from duckstring.model import commands
 from duckstring.model.catalog import Release
 from duckstring.model.durations import duration_in_words
 from duckstring.model.graph import in_order
+from duckstring.model.iceberg import databases, not_shown
 from duckstring.model.instants import Instant, to_text
+from duckstring.model.lake import shown
 from duckstring.model.names import Line, run_key
 from duckstring.model.said import Hold
 from duckstring.ports import SOON, Catalog, Clock, ExecutionReader, Operated, Seen, StateReader
@@ -38,6 +42,11 @@ MOST = 200
 _SWEEP = (
     "The sweep repairs this every 5 minutes. That it has not: see what is said of the sweep and "
     "the orchestrator."
+)
+
+_EXPORT = (
+    "Duckstring asks for it again every 5 minutes. See what is said of the iceberg function: its "
+    "log says why it fails."
 )
 
 
@@ -63,6 +72,17 @@ class Finding:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Glue:
+    """The Iceberg tables of a Catchment of this name. ``after``: how long the exporter waits for
+    more to be published.
+    """
+
+    known: IcebergReader
+    catchment: str
+    after: timedelta
+
+
 def checkup(
     *,
     catalog: Catalog,
@@ -70,8 +90,9 @@ def checkup(
     executions: ExecutionReader,
     operated: Operated,
     clock: Clock,
+    glue: Glue | None,
 ) -> DoctorAnswer:
-    """Look at every line.
+    """Look at every line. ``glue``: None if the Catchment has no Iceberg tables.
 
     Returns:
         ``{"now", "lines": n, "runs": n in flight, "looked_at": n of them, "findings": [...]}``.
@@ -85,6 +106,7 @@ def checkup(
     )
     hold = operated.hold()
     found += _untold(hold, releases, seen, now)
+    found += _not_in_glue(seen, glue, now)
     for held, run in islice(flights, MOST):
         try:
             found += _lost_executions(held, run, executions, now)
@@ -156,6 +178,22 @@ def _missed_alarms(seen: Mapping[Line, Seen], now: Instant) -> Iterator[Finding]
                 f"waits for an alarm that was due {_ago(now - alarm)} ago.",
                 since=alarm,
             )
+
+
+def _not_in_glue(seen: Mapping[Line, Seen], glue: Glue | None, now: Instant) -> Iterator[Finding]:
+    """Lines that Glue does not show as they are published, though the exporter had time."""
+    if glue is None:
+        return
+    published = {line: shown_snapshot(held.state) for line, held in seen.items()}
+    told = {line: shown(run_key(line, one.number), one.f) for line, one in published.items() if one}
+    names = databases(glue.catchment, told.keys())
+    for line in sorted(not_shown(names, told, glue.known.all().values())):
+        since = seen[line].committed if line in seen else now
+        if line not in seen or now - since > glue.after + PATIENCE:
+            what = (
+                "is not in Glue as it is published: its export to Iceberg did not come to its end."
+            )
+            yield Finding("iceberg", line, what, _EXPORT, since=since if line in seen else None)
 
 
 def _lost_executions(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from duckstring.api.ports import IcebergReader, LakeReader
+from duckstring.api.ports import IcebergReader, LakeReader, Repairs
+from duckstring.errors import OperatorError
 from duckstring.model.iceberg import Database
 from duckstring.model.instants import to_text
 from duckstring.model.lake import STABLE
 from duckstring.ports import Clock
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import IcebergDatabase, LakeAnswer
+    from duckstring.model.answers import IcebergDatabase, LakeAnswer, RepairAnswer
 
 
 def lake(
@@ -45,6 +46,22 @@ def lake(
         if iceberg is None
         else [_database(one) for _, one in sorted(iceberg.all().items())],
     }
+
+
+def repair(*, lake: int | None, iceberg: bool, repairs: Repairs) -> RepairAnswer:
+    """Have the lake and the Iceberg tables compared with what is published, and made anew where
+    they differ. ``lake``: how many seconds the exporters wait for more; None: there is no lake.
+
+    Raises:
+        OperatorError: the Catchment has no lake.
+    """
+    if lake is None:
+        raise OperatorError(
+            "This Catchment has no lake.",
+            hint="It was deployed with -c lake=off. Deploy it without: docs/lake.md.",
+        )
+    repairs.repair()
+    return {"seconds": lake, "iceberg": iceberg}
 
 
 def _database(known: Database) -> IcebergDatabase:

@@ -167,6 +167,13 @@ class Callers(Protocol):
         """The ARN of who has signed a proof that is bound to a request. Empty: it is not known."""
 
 
+class Repairs(Protocol):
+    """Asks the exporters to look at everything."""
+
+    def repair(self) -> None:
+        """Ask each of them for an export of all lines, and for a look at what it exported."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiPorts:
     """What the api needs from outside. ``said``: who asks for the change that is made now."""
@@ -185,6 +192,7 @@ class ApiPorts:
     journal: JournalReader
     lakes: LakeReader
     iceberg: IcebergReader
+    repairs: Repairs
     attempts: AttemptReader
     files: TableFiles
     artifacts: Artifacts

@@ -88,7 +88,7 @@ BucketName = Annotated[str, Meta(min_length=1, description="a bucket's name")]
 
 
 class NothingAsked(Struct, frozen=True):
-    """``hello``, ``lake`` and ``doctor``."""
+    """``hello``, ``lake``, ``repair`` and ``doctor``."""
 
 
 class Uploaded(Struct, frozen=True):

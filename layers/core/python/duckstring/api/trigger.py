@@ -16,9 +16,10 @@ from duckstring.engine.state import Down, PondState
 from duckstring.model import commands, graph
 from duckstring.model.catalog import Release
 from duckstring.model.find import find_deployed
-from duckstring.model.instants import to_text
+from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import parse_line
 from duckstring.model.triggers import TriggerKind, read_trigger
+from duckstring.model.windows import minute_in_words
 from duckstring.ports import Catalog
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def trigger(
     return {
         "line": line,
         "epoch": to_text(said.at),
-        "warnings": _warnings(known, before, release, ports.catalog),
+        "warnings": [
+            *_satisfied(known, before, said.at),
+            *_warnings(known, before, release, ports.catalog),
+        ],
         "applied": posted.applied,
     }
 
@@ -68,6 +72,18 @@ def _warnings(kind: TriggerKind, state: PondState, release: Release, catalog: Ca
             *held_warnings(state),
         ]
     return [] if state.trigger else [f"{state.line} had no Wave or Tide."]
+
+
+def _satisfied(kind: TriggerKind, state: PondState, epoch: Instant) -> list[str]:
+    """A Pulse of a line whose output is fresh as of the end of a Window, which is to come."""
+    if kind != "pulse" or state.end_f <= epoch:
+        return []
+    until = minute_in_words(state.end_f.replace(microsecond=0))
+    what = (
+        f"{state.line} is fresh as of {until} already, the end of a Window: this Pulse asks for "
+        "nothing, and is dropped. Nothing newer comes before the next opening"
+    )
+    return [f"{what}. Ask for that: {commands.tap(state.line)}"]
 
 
 def _absent(release: Release, catalog: Catalog) -> list[str]:

@@ -29,7 +29,9 @@ from duckstring.engine.causes import (
     Failed,
     ForceWaits,
     Held,
+    Killed,
     LineCauses,
+    NotAsked,
     NotReceived,
     RetryAt,
     RunFirst,
@@ -45,7 +47,7 @@ from duckstring.engine.why import chain
 from duckstring.model.durations import duration_in_words
 from duckstring.model.find import find, find_ever_deployed
 from duckstring.model.graph import lines_above, lines_below
-from duckstring.model.instants import Instant, from_text, to_text
+from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
 from duckstring.model.staleness import in_words
 from duckstring.ports import AttemptReader, HistoryReader, StateReader
@@ -209,11 +211,15 @@ def _line(
     return {
         "line": found.line,
         "status": word_for(state, releases.get(found.line)),
-        "causes": [_cause(state, cause, now, row) for cause in found.causes],
+        "causes": [_cause(state, cause, now, row, found.causes) for cause in found.causes],
     }
 
 
-def _cause(state: PondState, cause: Cause, now: Instant, row: RunRow | None) -> CauseTold:
+def _cause(
+    state: PondState, cause: Cause, now: Instant, row: RunRow | None, others: Collection[Cause]
+) -> CauseTold:
+    # To ask for it changes nothing until it goes on, and then it is run once.
+    is_in_vain = isinstance(cause, NotAsked) and any(isinstance(one, Killed) for one in others)
     since, at = _since(cause, row), _at(cause)
     return {
         "kind": cause.__struct_config__.tag,  # type: ignore[typeddict-item] # a test compares them
@@ -222,7 +228,7 @@ def _cause(state: PondState, cause: Cause, now: Instant, row: RunRow | None) -> 
         "since": to_text(since) if since else None,
         "at": to_text(at) if at else None,
         "runs": [run_key(state.line, number) for number in _runs(cause)],
-        "ways": why_words.ways(state, cause),
+        "ways": [] if is_in_vain else why_words.ways(state, cause, now),
     }
 
 
@@ -341,4 +347,10 @@ def _age(state: PondState, now: Instant, seconds: float | None) -> str:
     begun = state.end_f - state.delay
     since = f", its Window's end; the age counts from {why_words.ago(begun, now)}"
     as_of = why_words.ago(state.end_f, now)
-    return f"Its output is fresh as of {as_of}{since if state.delay else ''}."
+    older = (
+        f" An earlier snapshot is published again: its data is as of "
+        f"{why_words.ago(state.held_f, now)}."
+        if state.held_f != NEVER
+        else ""
+    )
+    return f"Its output is fresh as of {as_of}{since if state.delay else ''}.{older}"

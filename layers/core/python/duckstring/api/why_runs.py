@@ -43,9 +43,10 @@ def demand_of(
     unsure = (
         "" if origin.sure else f" (or of a line below {origin.line} that no longer waits for it)"
     )
+    told = (_also if origin.also else _demand)(state, origin, of, now)
     return {
         "kind": origin.kind,
-        "text": f"{_demand(state, origin, of, now)}{unsure}{via}.{_by_whom(origin, of)}",
+        "text": f"{told}{unsure}{via}.{_by_whom(origin, of)}",
         "line": origin.line,
         "at": to_text(origin.at) if origin.at else None,
         "via": list(origin.via),
@@ -98,6 +99,13 @@ def _demand(state: PondState, origin: Origin, of: PondState, now: Instant) -> st
         case "unknown":
             asked = f"{origin.line} asked for it, but for" if origin.via else "For"
             return f"{asked} whom is not known: that demand was answered since, or dropped"
+
+
+def _also(_: PondState, origin: Origin, __: PondState, now: Instant) -> str:
+    """What it did not begin for."""
+    if origin.kind == "unknown" or origin.at is None:
+        return f"Whether a Sink of {origin.line} had asked for it, too, is not known"
+    return f"It also answers a Tap of {origin.line} at {why_words.ago(origin.at, now)}"
 
 
 def inside(state: PondState, run: Run, ripples: Sequence[RunningRipple], now: Instant) -> list[str]:
@@ -167,7 +175,7 @@ def _ended(row: RunRow, when: str) -> str:
         failure = Failure(row["ripple"] or "", 0, row["error"] or "", row["message"] or "")
         where = f" in {failure.ripple}" if failure.ripple else ""
         said = why_words.error_in_line(failure)
-        return f"failed {when}{where}{f': {said}' if said else ''}."
+        return f"failed {when}{where}{f': {said}' if said else ''}{why_words.stop(said)}"
     return _ENDED.get(status, "ended {when}.").format(when=when)
 
 

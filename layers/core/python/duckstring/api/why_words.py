@@ -87,7 +87,7 @@ def sentence(  # noqa: C901, PLR0911, PLR0912 - one arm a cause
                 return f"{line} requires {source}, which {how}."
             return f"{line} requires {source}, which is blocked: {down.root} {how}."
         case NotAsked():
-            return f"Nobody asks for newer output of {line}{_has(state)}."
+            return f"Nobody asks for newer output of {line}{_has(state, now)}."
         case TideDue(at):
             return f"{_tide(state)} of {line} asks again {future(at, now)}; until then {_fresh}."
         case Short():
@@ -126,13 +126,20 @@ def _whose(state: PondState, kind: SaidKind, *, unknown: str = "an operator") ->
 _fresh = "its output is fresh enough"
 
 
-def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, PLR0912 - one arm a cause
+def is_ahead(state: PondState, now: Instant) -> bool:
+    """Whether the output is fresh as of an instant to come: the end of a Window that it came
+    through. Until then a Pulse is satisfied, and is dropped.
+    """
+    return state.end_f > now
+
+
+def ways(state: PondState, cause: Cause, now: Instant) -> list[Way]:  # noqa: C901, PLR0911, PLR0912 - one arm a cause
     """What would change a cause. A cause that leads to another line has none: its root has them."""
     line = state.line
     pond = parse_line(line)[0]
     match cause:
         case NotDeployed():
-            return [_way(f"Deploy {pond}", commands.DEPLOY)]
+            return [_way(f"Deploy {pond}, in the folder of its project", commands.DEPLOY)]
         case Held():
             return [_way("Let new runs start again", commands.MAINTENANCE_OFF)]
         case NotReceived() | Due():
@@ -148,13 +155,13 @@ def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, P
             return [_way(f"Run {line} now, on what there is", commands.wake(line))]
         case Asleep() | NotAsked():
             return [
-                _way(f"Ask for {line} once, with all that it needs", commands.pulse(line)),
+                _once(state, now, f"Ask for {line} once, with all that it needs"),
                 _way(f"Keep {line} no staler than a day, say", commands.tide(line)),
             ]
         case TideDue():
-            return [_way(f"Ask for {line} now", commands.pulse(line))]
+            return [_once(state, now, f"Ask for {line} now")]
         case Short(asked=False) if state.health == "ok":
-            return [_way("Ask the Sources, too (a wake asks none)", commands.pulse(line))]
+            return [_once(state, now, "Ask the Sources, too (a wake asks none)")]
         case Blocked() | Short() | Lags() | NotKept():
             return []
         case WindowClosed(None):
@@ -165,6 +172,7 @@ def ways(state: PondState, cause: Cause) -> list[Way]:  # noqa: C901, PLR0911, P
             return [
                 _way("See how far the run is", commands.run_show(run_key(line, runs[0]))),
                 _way(f"Stop it, and drop what is asked of {line}", commands.kill(line)),
+                _way(f"After that: let {line} go on, and run it once", commands.wake(line)),
             ]
         case WaitsForToken():
             return _more_tokens(line, cause)
@@ -214,6 +222,16 @@ def _more_tokens(line: Line, cause: WaitsForToken) -> list[Way]:
     return ways
 
 
+def _once(state: PondState, now: Instant, text: str) -> Way:
+    """Ask once. A Tap is not satisfied by output that is fresh as of the end of a Window."""
+    if not is_ahead(state, now):
+        return _way(text, commands.pulse(state.line))
+    return _way(
+        f"Ask for {state.line} at the next opening (it is fresh until then: a Pulse is dropped)",
+        commands.tap(state.line),
+    )
+
+
 def _after_failure(line: Line, cause: Failed) -> list[Way]:
     pond = parse_line(line)[0]
     see = [_way("See the whole error", commands.run_show(run_key(line, cause.run)))]
@@ -222,7 +240,9 @@ def _after_failure(line: Line, cause: Failed) -> list[Way]:
     more = cause.failures <= MOST_RETRIES
     return [
         *(see if cause.run else []),
-        _way(f"If {pond} is wrong: repair it, and deploy it", commands.DEPLOY),
+        _way(
+            f"If {pond} is wrong: repair it, and deploy it in its project's folder", commands.DEPLOY
+        ),
         _way("If the fault lay outside and is gone: run it again", commands.wake(line)),
         _way("If nobody needs that run: only clear the failure", commands.clear(line)),
         *(
@@ -249,8 +269,12 @@ def _failed(line: Line, cause: Failed, when: str) -> str:
     left = {0: "No try is left.", 1: "One try is left."}.get(
         cause.tries, f"{cause.tries} tries are left."
     )
-    end = "" if error.endswith((".", "!", "?", "…")) else "."
-    return f"{run} failed{when}{where}{error}{end}{often} {left}"
+    return f"{run} failed{when}{where}{error}{stop(said)}{often} {left}"
+
+
+def stop(said: str) -> str:
+    """The point after others' words, if they have none of their own."""
+    return "" if said.endswith((".", "!", "?", "…")) else "."
 
 
 def error_in_line(failure: Failure) -> str:
@@ -287,7 +311,9 @@ def _tide(state: PondState) -> str:
     return f"The Tide ({duration_in_words(bound)})"
 
 
-def _has(state: PondState) -> str:
+def _has(state: PondState, now: Instant) -> str:
+    if is_ahead(state, now):
+        return f", which is fresh as of {_at(state.end_f)} already, the end of a Window"
     return "" if state.end_f == NEVER else f" than as of {_at(state.end_f)}"
 
 

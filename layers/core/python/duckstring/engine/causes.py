@@ -198,7 +198,8 @@ class Origin(Value, frozen=True):
 
     ``via``: the lines by way of which it came, from the one that runs. ``sure``: otherwise a line
     below may have asked, and has forgotten it. ``unknown``: the line asked, or was asked, and no
-    line remembers for whom. ``pulse``: or a Tide that the line had then.
+    line remembers for whom. ``pulse``: or a Tide that the line had then. ``also``: it did not begin
+    for it (a Tap that it answers was made later), or perhaps for it, too (``unknown``).
     """
 
     kind: WantedBy
@@ -206,6 +207,7 @@ class Origin(Value, frozen=True):
     at: Instant | None = None
     via: tuple[Line, ...] = ()
     sure: bool = True
+    also: bool = False
 
 
 class LineCauses(Value, frozen=True):

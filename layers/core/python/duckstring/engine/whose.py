@@ -14,6 +14,7 @@ from duckstring.engine.causes import Origin, WantedBy
 from duckstring.engine.state import PondState, Run, Tide, Wave
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 
 _States = Mapping[Line, PondState]
 _Path = tuple[Line, ...]
@@ -28,7 +29,8 @@ def origins(state: PondState, run: Run, states: _States) -> tuple[Origin, ...]:
         states: of all lines below it.
 
     Returns:
-        An operator's order first, then what is pulled, then what is pushed; never empty.
+        An operator's order first, then what is pulled, then what is pushed, and last what it did
+        not begin for; never empty.
     """
     line = state.line
     if run.forced:
@@ -42,7 +44,7 @@ def origins(state: PondState, run: Run, states: _States) -> tuple[Origin, ...]:
         found += _pushed(state, run.target, states)
     if state.health == "failed":
         found.insert(0, Origin("retry", line))
-    return tuple(found) or (Origin("unknown", line),)
+    return tuple(sorted(found, key=lambda one: one.also)) or (Origin("unknown", line),)
 
 
 def _pushed(state: PondState, epoch: Instant, states: _States) -> Iterator[Origin]:
@@ -62,12 +64,17 @@ def _pulled(state: PondState, run: Run, states: _States) -> Iterator[Origin]:
     nothing of what passes through it.
 
     A line that pulls and has no such line below it has forgotten for whom. So has a run that began
-    before it was tapped: it only answers the Tap.
+    before it was tapped: it only answers the Tap. If it has another reason, only a Sink may have
+    asked for it besides.
     """
     tapped = run.pull if run.tapped else None
+    is_late = tapped is not None and tapped > run.started
     own = list(_own_pull(state, tapped, ()))
-    yield from own
-    if (not own and _is_forgotten(state, states)) or (tapped is not None and tapped > run.started):
+    yield from (replace(one, also=is_late and one.kind == "tap") for one in own)
+    has_reason = run.target > NEVER or run.woken is not None
+    if is_late and not (has_reason and not state.sinks):
+        yield Origin("unknown", state.line, also=has_reason)
+    elif not own and _is_forgotten(state, states):
         yield Origin("unknown", state.line)
     for path in _walk(state, states, _anybody):
         sink = states[path[-1]]

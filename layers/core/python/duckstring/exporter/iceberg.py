@@ -27,26 +27,27 @@ from duckstring.exporter.iceberg_ports import (
 from duckstring.exporter.now import Published, Table, published
 from duckstring.model import iceberg
 from duckstring.model.foreign import readable
-from duckstring.model.iceberg import FOLDER, Database, Listed, Listing, databases
+from duckstring.model.iceberg import FOLDER, WHOLE, Database, Listed, Listing, databases, taken
 from duckstring.model.instants import NEVER, to_text
 from duckstring.model.lake import HISTORY, shown
 from duckstring.model.limits import within
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 
 _FORM = "1"
 """How tables are shown. With another one, all are shown anew."""
 _TRIES = 3
 _WHY = 500
-_ALL = "*"
-_OTHERS = "Glue has a table of this name that is not Duckstring's: drop or rename it"
 
 
 @dataclass(slots=True)
 class Report:
     """What an export has done: how many tables it has ``put`` and ``dropped``. ``left_out``: tables
-    that are not there, and why. ``failed``: databases that are not as they should be.
+    that are not there, and why. ``failed``: databases that are not as they should be. ``look``:
+    metadata is looked at, too.
     """
 
+    look: bool = False
     databases: list[str] = field(default_factory=list)
     put: int = 0
     dropped: int = 0
@@ -59,9 +60,13 @@ class Report:
         return asdict(self)
 
 
-def export_iceberg(ports: IcebergPorts, lines: Collection[Line] = ()) -> Report:
-    """Show what these lines publish now. Without lines: what all publish."""
-    report = Report()
+def export_iceberg(
+    ports: IcebergPorts, lines: Collection[Line] = (), *, look: bool = False
+) -> Report:
+    """Show what these lines publish now. Without lines: what all publish. ``look``: make anew what
+    is damaged, too: metadata of which objects are gone.
+    """
+    report = Report(look)
     for name, of in sorted(_targets(ports, lines).items()):
         try:
             _export(ports, name, of, report)
@@ -78,7 +83,18 @@ def _export(ports: IcebergPorts, name: str, of: Line | None, report: Report) -> 
                     return
             except StateConflictError:
                 continue
-    raise StateConflictError("Others exported it all the time.", hint="It is tried again.")
+    if not _is_exported(ports, name, of):
+        raise StateConflictError("Others exported it all the time.", hint="It is tried again.")
+
+
+def _is_exported(ports: IcebergPorts, name: str, of: Line | None) -> bool:
+    """Whether another export has done it: the database shows what the line publishes now."""
+    known = ports.databases.read(name)
+    seen = ports.states.read({of}).get(of) if of is not None else None
+    now = published(seen.state if seen is not None else None)
+    if known is None or now is None:
+        return known is None and now is None
+    return (known.line, known.shown) == (of, shown(now.run, now.f))
 
 
 def _targets(ports: IcebergPorts, asked: Collection[Line]) -> Targets:
@@ -124,13 +140,13 @@ class _Export:
         try:
             found = ports.warehouse.tables(self._name)
         except OperatorError as error:
-            found, self._left_out[_ALL] = None, error.message
+            found, self._left_out[WHOLE] = None, error.message
         now = self._published()
-        wanted = now.tables if now is not None and _ALL not in self._left_out else {}
+        wanted = now.tables if now is not None and WHOLE not in self._left_out else {}
         todo = self._fits(self._changed(wanted, found or {}))
         needed = {*self._kept, *todo, *self._failed}
         ours = {name for name, table in (found or {}).items() if table.is_ours}
-        plan = _Plan(now, todo, sorted(ours - needed), is_there=found is not None)
+        plan = _Plan(now, todo, sorted(ours - needed), len(ours), is_there=found is not None)
         if not (todo or plan.gone or self._expired()) and self._is_told(plan):
             return True
         return self._carry_out(plan)
@@ -149,9 +165,12 @@ class _Export:
         for name, table in wanted.items():
             there, held = found.get(name), self._listing.tables.get(name)
             if there is not None and not there.is_ours:
-                self._left_out[name] = _OTHERS
+                self._left_out[name] = taken("a table of this name", there.owner)
             elif there is None or held is None or not self._is_shown(table, there, held):
                 changed[name] = (table, there)
+            elif self._report.look and self._ports.warehouse.is_damaged(held):
+                self._ports.warehouse.drop(self._name, name)
+                changed[name] = (table, None)
             else:
                 self._kept[name] = held
         return changed
@@ -181,7 +200,7 @@ class _Export:
     def _carry_out(self, plan: _Plan) -> bool:
         ports, before, listing = self._ports, self._before, self._listing
         pending = {*listing.pending, *(key for one in plan.todo.values() for key in one.keys)}
-        begun = self._database("")
+        begun = replace(self._database(""), tables=plan.ours)
         # First: what is named without being listed could be deleted.
         if not ports.databases.keep(begun, Listing(listing.tables, sorted(pending)), over=before):
             return False
@@ -322,11 +341,14 @@ class _Todo:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to be done with a database. ``gone``: tables to drop; ``is_there``: it exists."""
+    """What is to be done with a database. ``gone``: tables to drop; ``ours``: how many there are
+    of ours; ``is_there``: it exists.
+    """
 
     now: Published | None
     todo: Mapping[str, _Todo]
     gone: Sequence[str]
+    ours: int
     is_there: bool
 
 

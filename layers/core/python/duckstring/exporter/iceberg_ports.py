@@ -18,12 +18,15 @@ from duckstring.ports import Catalog, Clock, StateReader
 
 @dataclass(frozen=True, slots=True)
 class GlueTable:
-    """A table that Glue has. ``line`` and ``digest``: what it says that it shows."""
+    """A table that Glue has. ``line`` and ``digest``: what it says that it shows. ``owner``: the
+    Catchment that it says it is of, if it is not ours.
+    """
 
     metadata: str
     is_ours: bool
     line: str = ""
     digest: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,9 @@ class Warehouse(Protocol):
         Raises:
             OperatorError: the database is somebody else's.
         """
+
+    def is_damaged(self, held: Listed) -> bool:
+        """Whether objects are gone that a table's newest version needs, of Iceberg's own."""
 
     def create(self, database: str) -> None:
         """Make a database, if it is not there."""

@@ -68,6 +68,7 @@ def level_for(request: Mapping[str, object]) -> Level:
             | "batch"
             | "tag"
             | "maintenance"
+            | "repair"
         }:
             return "operator"
         case _:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from duckstring.model.retention import Reason
 
 
-FindingKind = Literal["deploy", "outbox", "alarm", "execution", "hold"]
+FindingKind = Literal["deploy", "outbox", "alarm", "execution", "hold", "iceberg"]
 WantedBy = Literal["force", "wake", "retry", "tap", "wave", "tide", "pulse", "unknown"]
 LineStatusWord = Literal["undeployed", "idle", "waiting", "running", "failed", "killed", "blocked"]
 
@@ -1002,6 +1002,15 @@ class LakeAnswer(TypedDict):
     newest: str
     catalog: LakeCatalog | None
     iceberg: list[IcebergDatabase] | None
+
+
+class RepairAnswer(TypedDict):
+    """``repair``: the exporters begin after so many ``seconds``. ``iceberg``: Iceberg tables are
+    looked at, too.
+    """
+
+    seconds: int
+    iceberg: bool
 
 
 class PublishedTables(TypedDict):

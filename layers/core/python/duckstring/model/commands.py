@@ -41,6 +41,11 @@ def pulse(line: Line) -> str:
     return f"duckstring trigger pulse {_of(line)}"
 
 
+def tap(line: Line) -> str:
+    """Ask for one newer version."""
+    return f"duckstring trigger tap {_of(line)}"
+
+
 def tide(line: Line) -> str:
     """Keep the line no staler than a day."""
     pond, major = parse_line(line)

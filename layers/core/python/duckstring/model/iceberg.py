@@ -25,7 +25,25 @@ CATCHMENT, LINE, DIGEST, RUN, FRESHNESS = (
 )
 """Properties of tables and versions. Without that of its Catchment, nothing in Glue is touched."""
 
+WHOLE = "*"
+"""The table's name where a whole database is left out."""
+
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_]")
+
+
+def taken(what: str, owner: str) -> str:
+    """Why something is left out whose name somebody else's has in Glue. ``owner``: the Catchment
+    that it says it is of; empty: of none.
+    """
+    other = "give this Pond or its table another name"
+    if owner:
+        return f"Glue has {what} of Catchment {owner}: do not delete it, {other}"
+    return f"Glue has {what} that is not Duckstring's: delete it if nobody needs it, or {other}"
+
+
+def is_taken(why: str) -> bool:
+    """Whether that is why it is left out: somebody can do something about it."""
+    return why.startswith("Glue has ")
 
 
 class Version(Value, frozen=True):
@@ -99,8 +117,17 @@ class Database(Value, frozen=True):
 
 
 def prefix_of(catchment: str) -> str:
-    """What the names of a Catchment's databases begin with. Athena takes no hyphens in names."""
-    return f"duckstring_{_NOT_IN_NAMES.sub('_', catchment)}_"
+    """What the names of a Catchment's databases begin with, and those of no other Catchment.
+
+    Athena takes no hyphens in names. Two underscores end the Catchment's name, which has no two
+    hyphens in a row and none at its end (``names_databases``).
+    """
+    return f"duckstring_{_NOT_IN_NAMES.sub('_', catchment)}__"
+
+
+def names_databases(catchment: str) -> bool:
+    """Whether a Catchment's name can stand in names of databases."""
+    return "--" not in catchment and not catchment.endswith("-")
 
 
 def databases(catchment: str, lines: Collection[Line]) -> Mapping[Line, str]:
@@ -111,3 +138,22 @@ def databases(catchment: str, lines: Collection[Line]) -> Mapping[Line, str]:
 def listing_key(database: str, stamp: str) -> str:
     """The key of a database's listing. No other export writes it."""
     return f"{LISTINGS}{database}-{stamp}.json"
+
+
+def not_shown(
+    names: Mapping[Line, str], told: Mapping[Line, str], held: Collection[Database]
+) -> set[Line]:
+    """The lines that Glue does not show as they are published, as far as it is known.
+
+    Args:
+        names: what the database of each line is called.
+        told: what each line publishes (``model.lake.shown``).
+        held: what is known of the databases.
+    """
+    wanted = {name: (of, told[of]) for of, name in names.items()}
+    there = {one.name: one for one in held}
+    known = {name: (one.line, one.shown) for name, one in there.items()}
+    others = {name for name in {*wanted, *known} if wanted.get(name) != known.get(name)}
+    return {wanted[name][0] for name in others if name in wanted} | {
+        there[name].line for name in others if name in there
+    }

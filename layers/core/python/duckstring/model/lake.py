@@ -29,6 +29,10 @@ OWN_SCHEMA, OWN_TABLE = "duckstring", "ponds"
 
 ALL_LINES = "all"
 """In the place of lines, in a message that asks for an export."""
+LOOK = '{"lines": "all", "look": true}'
+"""A message that asks for an export of all lines, and for a look whether what was exported before
+is still there as it was.
+"""
 
 _TAKEN = frozenset({"main", OWN_SCHEMA, "information_schema", "pg_catalog"})
 """Names of Ponds that are schemas of the catalog's own."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from duckstring.engine.shown import shown_snapshot
-from duckstring.model.iceberg import Database
+from duckstring.model.iceberg import not_shown
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.lake import digest_of, shown
 from duckstring.model.names import Line, run_key
@@ -67,17 +67,13 @@ def _look_at_iceberg(
     iceberg = ports.iceberg
     if not iceberg.is_there:
         return
-    held = {one.name: one for one in iceberg.databases()}
-    names = iceberg.names(told.keys())
-    wanted = {name: (line, told[line]) for line, name in names.items()}
-    others = {name for name in {*wanted, *held} if wanted.get(name) != _told(held.get(name))}
-    lines = {wanted[name][0] for name in others if name in wanted}
-    lines |= {held[name].line for name in others if name in held}
+    if iceberg.claim_look(now):
+        # Others may write to Glue, and delete what is there. What was left out may have room now.
+        iceberg.look()
+        report.looked = True
+    held = iceberg.databases()
+    lines = not_shown(iceberg.names(told.keys()), told, held)
     report.not_in_iceberg = sorted(lines - waits)
-    old = {one.line for one in held.values() if NEVER < one.expires < now}
+    old = {one.line for one in held if NEVER < one.expires < now}
     if asked := {*report.not_in_iceberg, *old}:
         iceberg.ask(asked)
-
-
-def _told(database: Database | None) -> tuple[Line, str] | None:
-    return (database.line, database.shown) if database is not None else None

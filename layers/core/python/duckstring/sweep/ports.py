@@ -127,6 +127,12 @@ class Iceberg(Protocol):
     def ask(self, lines: Collection[Line]) -> None:
         """Ask for an export of these lines; of none: of all."""
 
+    def claim_look(self, now: Instant) -> bool:
+        """Whether to look at everything now: true for one caller an hour."""
+
+    def look(self) -> None:
+        """Ask for an export of all lines, and for a look at what was exported before."""
+
     def outdated(self, before: Instant, named: Collection[str]) -> Iterator[str]:
         """The keys of Iceberg's files stored before an instant that are not ``named``."""
 

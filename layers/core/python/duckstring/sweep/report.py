@@ -34,6 +34,7 @@ class Report:
     catalogs: int = 0
     not_in_lake: list[Line] = field(default_factory=list)
     not_in_iceberg: list[Line] = field(default_factory=list)
+    looked: bool = False
 
     def to_json(self) -> dict[str, object]:
         """In the form for the log and the caller."""

@@ -6,6 +6,7 @@ their numbers of rows and bytes are known, so no file is read.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ from duckstring.adapters.aws.iceberg_schema import Ids, can_be_read, is_same, ma
 from duckstring.adapters.aws.items import code_of
 from duckstring.errors import OperatorError, StateConflictError
 from duckstring.exporter.iceberg_ports import Content, GlueTable, RowFile
-from duckstring.model.iceberg import CATCHMENT, DIGEST, FOLDER, LINE, Listed, Version
+from duckstring.model.iceberg import CATCHMENT, DIGEST, FOLDER, LINE, Listed, Version, taken
 from duckstring.model.instants import Instant
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ _UNREADABLE = (
     *(FileNotFoundError, ValueError, ValidationError),
     *(NoSuchPropertyException, NoSuchIcebergTableError),
 )
+_LONGEST_NAME = 32
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9-]")
 _DESCRIPTION = "What a Pond of Duckstring publishes. Read it only: each export makes it anew."
 _MAPPING = TableProperties.DEFAULT_NAME_MAPPING
 _PROPERTIES = {
@@ -89,16 +92,21 @@ class GlueWarehouse:
             if code_of(error) != _GONE:
                 raise
             return None
-        if found.get("Parameters", {}).get(CATCHMENT) != self._catchment:
-            raise OperatorError(
-                f"Glue has a database {database} that is not Duckstring's: delete or rename it"
-            )
+        parameters = found.get("Parameters", {})
+        if not self._is_ours(parameters):
+            raise OperatorError(taken(f"a database {database}", self._owner(parameters)))
         pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
         return {
             one["Name"]: self._table(one.get("Parameters", {}))
             for page in pages
             for one in page["TableList"]
         }
+
+    def is_damaged(self, held: Listed) -> bool:
+        """Whether objects are gone that a table's newest version needs, of Iceberg's own."""
+        newest = held.versions[-1].files if held.versions else ()
+        keys = [held.metadata, *map(self._address, newest)]
+        return any(self._io.size(one) < 0 for one in keys)
 
     def create(self, database: str) -> None:
         """Make a database, if it is not there."""
@@ -177,10 +185,19 @@ class GlueWarehouse:
     def _table(self, parameters: Mapping[str, str]) -> GlueTable:
         return GlueTable(
             parameters.get("metadata_location", ""),
-            parameters.get(CATCHMENT) == self._catchment,
+            self._is_ours(parameters),
             parameters.get(LINE, ""),
             parameters.get(DIGEST, ""),
+            self._owner(parameters),
         )
+
+    def _is_ours(self, parameters: Mapping[str, str]) -> bool:
+        return parameters.get(CATCHMENT) == self._catchment
+
+    def _owner(self, parameters: Mapping[str, str]) -> str:
+        """The other Catchment that it says it is of. Anybody may write that."""
+        owner = parameters.get(CATCHMENT, "")
+        return "" if self._is_ours(parameters) else _NOT_IN_NAMES.sub("?", owner[:_LONGEST_NAME])
 
     def _load(self, database: str, name: str, over: str) -> Table | None:
         """A table. None: its metadata is gone or broken, or of another bucket (of a Catchment that
@@ -332,9 +349,14 @@ def _current(number: int) -> SetCurrentSchemaUpdate:
 
 
 def _is_shown(table: Table, content: Content) -> bool:
-    """Whether its newest version is this already: the last export died before it could say so."""
+    """Whether its newest version is this already: the last export died before it could say so.
+
+    Others may have changed the schema since, which makes no version.
+    """
     newest = table.current_snapshot()
-    summary = newest.summary if newest is not None else None
+    if newest is None or newest.schema_id != table.metadata.current_schema_id:
+        return False
+    summary = newest.summary
     told = summary.additional_properties.get(DIGEST) if summary is not None else None
     return told == content.summary[DIGEST] and table.properties.get(DIGEST) == told
 

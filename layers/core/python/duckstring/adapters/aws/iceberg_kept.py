@@ -7,23 +7,25 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.items import code_of, to_item
+from duckstring.adapters.aws.items import code_of, to_item, update
 from duckstring.adapters.aws.schemas import STAMP, readable
 from duckstring.model.iceberg import FOLDER, Database, Listing, databases, listing_key
-from duckstring.model.instants import Instant
-from duckstring.model.lake import ALL_LINES
+from duckstring.model.instants import Instant, to_text
+from duckstring.model.lake import ALL_LINES, LOOK
 from duckstring.model.names import Line
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.items import Item
 
 PARTITION = "ICEBERG"
+_EVERY = timedelta(hours=1)
 _GONE = frozenset({"NoSuchKey", "404"})
 
 
@@ -109,7 +111,7 @@ class SweptIceberg:
     ) -> None:
         """``queue``: where exports are asked for; empty: the Catchment has no Iceberg tables."""
         self._clients, self._bucket, self._queue = clients, bucket, queue
-        self._catchment = catchment
+        self._catchment, self._table = catchment, table
         self._databases = IcebergDatabases(clients, table, bucket)
 
     @property
@@ -144,6 +146,27 @@ class SweptIceberg:
         """Ask for an export of these lines; of none: of all."""
         body = json.dumps({"lines": sorted(lines) or ALL_LINES})
         self._clients.sqs.send_message(QueueUrl=self._queue, MessageBody=body)
+
+    def claim_look(self, now: Instant) -> bool:
+        """Whether an hour has gone by since the last look, and nobody else looks."""
+        condition = "attribute_not_exists(#looked) OR #looked <= :due"
+        values = {"now": to_text(now), "due": to_text(now - _EVERY)}
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                # Beside the sweep's other notes: copies of a Catchment leave this item out.
+                Key=to_item({"pk": "CATALOG", "sk": "TIDIED"}),
+                **update("SET #looked = :now", condition, values),
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def look(self) -> None:
+        """Ask for an export of all lines, and for a look at what was exported before."""
+        self._clients.sqs.send_message(QueueUrl=self._queue, MessageBody=LOOK)
 
     def outdated(self, before: Instant, named: Collection[str]) -> Iterator[str]:
         """The keys of Iceberg's files, of copies and of listings that were stored before an instant

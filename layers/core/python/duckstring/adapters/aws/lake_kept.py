@@ -18,6 +18,7 @@ from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.lake import (
     ALL_LINES,
     FOLDER,
+    LOOK,
     STABLE,
     Exported,
     Listing,
@@ -155,6 +156,19 @@ class BucketLakes:
         except ClientError as error:
             if code_of(error) not in _GONE:  # a newer one has taken its place for a day
                 raise
+
+
+class ExportQueues:
+    """``api.ports.Repairs``."""
+
+    def __init__(self, clients: Clients, *, lake: str, iceberg: str) -> None:
+        """The queues where exports are asked for; empty: there is none."""
+        self._clients, self._lake, self._iceberg = clients, lake, iceberg
+
+    def repair(self) -> None:
+        """Ask each exporter for all lines, and for a look at what it exported."""
+        for queue in filter(None, (self._lake, self._iceberg)):
+            self._clients.sqs.send_message(QueueUrl=queue, MessageBody=LOOK)
 
 
 class SweptLake:
