@@ -27,7 +27,7 @@ WAITS = """
 @ripple(retry_delay="15s", retry_on=(TimeoutError,))
 def write(pond):
     note(pond, "write")
-    tries = len((Path(os.environ["LEDGER"]) / "patient").read_text().splitlines())
+    tries = len((Path(os.environ["LEDGER"]) / "late_starter").read_text().splitlines())
     if tries == 1:
         raise TimeoutError("not yet")
     pond.write_table("rows", "SELECT 1 AS id")
@@ -129,21 +129,23 @@ def test_objects_that_arrive_while_the_line_is_down_are_one_runs_after_it_and_no
 def test_a_ripple_waits_before_it_is_tried_again_and_an_error_that_is_not_named_ends_the_run(
     driver,
 ):
-    driver.deploy(driver.pond("patient", WAITS, immediate_retries=3))
-    driver.pulse("patient")
+    driver.deploy(driver.pond("late_starter", WAITS, immediate_retries=3))
+    driver.pulse("late_starter")
     driver.wait_until(
-        "patient",
+        "late_starter",
         lambda line: any(r.get("retry_at") for run in line["runs"] for r in run["ripples"]),
         what="the delay",
     )
     assert "write tried again in " in driver.run.done("status", "--once")
-    assert "write is tried again at " in driver.run.done("why", "patient")
-    assert "write is tried again at " in driver.run.done("run", "show", "patient@1/1")
-    driver.wait_until("patient", lambda line: line["status"] == "failed", what="the final error")
-    attempts = json.loads(driver.run.done("run", "show", "patient@1/1", "--json"))["attempts"]
+    assert "write is tried again at " in driver.run.done("why", "late_starter")
+    assert "write is tried again at " in driver.run.done("run", "show", "late_starter@1/1")
+    driver.wait_until(
+        "late_starter", lambda line: line["status"] == "failed", what="the final error"
+    )
+    attempts = json.loads(driver.run.done("run", "show", "late_starter@1/1", "--json"))["attempts"]
     assert sorted((one["ripple"], one["attempt"], one["status"]) for one in attempts) == [
         ("refuse", 1, "failed"),
         ("write", 1, "failed"),
         ("write", 2, "success"),
     ]
-    assert "Its retry_on does not name that error" in driver.run.done("why", "patient")
+    assert "Its retry_on does not name that error" in driver.run.done("why", "late_starter")

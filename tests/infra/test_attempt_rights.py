@@ -62,7 +62,7 @@ class Attempt:
 
 @pytest.fixture
 def of_sales(template) -> Attempt:
-    return Attempt(template, Rights(NAME, {ORDERS: [PINNED]}))
+    return Attempt(template, Rights(NAME, {ORDERS: [PINNED]}, arrivals=True))
 
 
 def s3(action: str, key: str) -> Request:

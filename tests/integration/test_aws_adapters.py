@@ -342,10 +342,7 @@ class TestMailbox:
         SqsMailbox(aws, url).send([Letter(SALES, AlarmRang(), key="1")])
         (batch,) = batches(received(aws, url))
         assert received(aws, url) == []
-        batch = type(batch)(
-            batch.line, batch.letters, batch.messages, batch.receipts, batch.kinds, seen=0
-        )
-        postpone(aws.sqs, url, batch)
+        postpone(aws.sqs, url, replace(batch, seen=0))
         assert len(received(aws, url)) == 1
 
     def test_what_is_sent_under_the_key_of_a_letter_that_is_to_come_does_not_swallow_it(

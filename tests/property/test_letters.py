@@ -47,6 +47,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.instants import ZERO
 from duckstring.model.limits import stored_bytes, within
 from duckstring.model.names import Line, parse_table_key, table_key
+from duckstring.model.said import NO_HOLD, Hold
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.orchestrator.credible import credible
@@ -94,6 +95,9 @@ class Register:
 
     def removed(self, pond: str | None = None) -> list[Removal]:
         return [Removal(ORDERS, NOON)] if pond in (None, "orders") else []
+
+    def hold(self) -> Hold:
+        return NO_HOLD
 
 
 def version(name: str = "orders", **changes: Any) -> TableVersion:

@@ -43,6 +43,7 @@ def test_ripples_come_in_topological_order_with_their_hints():
         "on_kill": False,
         "pauses": False,
         "checks": [],
+        "uses": [],
         "retry_delay_seconds": 0,
         "retry_on": [],
     }
@@ -60,6 +61,7 @@ def test_ripples_come_in_topological_order_with_their_hints():
                 "on_kill": True,
                 "pauses": False,
                 "checks": [],
+                "uses": [],
                 "retry_delay_seconds": 30,
                 "retry_on": ["builtins.OSError", "requests.Timeout"],
             },
