@@ -219,6 +219,7 @@ HERE = {
 """Commands for this machine, which ask nothing of AWS."""
 OF_ITS_OWN = {
     *("secret set", "secret ls", "secret rm"),
+    *("env set", "env ls", "env rm"),
     *("catchment protect", "catchment destroy", "catchment backup", "catchment restore"),
     *("alert add slack", "alert add webhook", "alert add email"),
     *("alert list", "alert test", "alert rm"),
