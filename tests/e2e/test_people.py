@@ -211,7 +211,14 @@ def needed() -> dict[str, tuple[str, bool]]:
 
 
 HERE = {
-    *("init", "catchment init", "catchment configure", "catchment prepare", "catchment start"),
+    *(
+        "init",
+        "catchment init",
+        "catchment configure",
+        "catchment requirements",
+        "catchment prepare",
+        "catchment start",
+    ),
     *("catchment stop", "catchment env", "catchment list", "catchment set-default"),
     *("catchment disconnect", "pond run", "pond test", "pond init", "pond schema", "pond demo"),
     *("puddle ls", "puddle show", "puddle query", "puddle record", "completion", "demo"),

@@ -31,7 +31,7 @@ def set_(
     value: Annotated[
         str | None,
         typer.Argument(
-            metavar="[VALUE]", show_default=False, help="Otherwise it is asked for, or read."
+            metavar="VALUE", show_default=False, help="Otherwise it is asked for, or read."
         ),
     ] = None,
     pond: Ponds = None,
