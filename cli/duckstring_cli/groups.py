@@ -102,6 +102,7 @@ ENTRIES = (
         "maintenance",
         "Hold new runs in the whole Catchment, for maintenance.",
     ),
+    Entry("env", "env", "Settings of Ponds that may be shown: for one Pond, or for all."),
     Entry("secret", "secret", "Passwords and tokens: each Pond sees its own, and those of all."),
     Entry(
         "status",

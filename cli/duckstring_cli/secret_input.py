@@ -1,4 +1,6 @@
-"""The value of a secret: typed unseen, or read from standard input. It is in no error."""
+"""The value of a secret: typed unseen, or read from standard input. It is in no error. And that of
+an env value, which may be shown.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +42,28 @@ def read_value(question: str) -> Value:
     if is_typed():
         return Value(_checked(_asked(question)), typed=True)
     return Value(_checked(_piped()))
+
+
+def plain_value(name: str, given: str | None) -> str:
+    """The value of an env value: as it was given (it may be empty), else asked for, else standard
+    input without its last line end.
+
+    Raises:
+        BadInputError: there is none, or it is no text.
+        Abort: the person has thought better of it.
+    """
+    if given == "":
+        return ""
+    if given is None:
+        from typer import prompt
+
+        given = prompt(f"Value of {name}", err=True, default="") if is_typed() else _piped()
+        if not given:
+            raise BadInputError(
+                "There is no value: it is empty.",
+                hint=f'An empty one is given so: duckstring env set {name} ""',
+            )
+    return _checked(given)
 
 
 def _asked(question: str) -> str:

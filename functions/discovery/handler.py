@@ -2,7 +2,7 @@
 
 The author's code runs here before anybody has decided to deploy it, so this function has no
 permissions but to write its own log. The api sends what the import needs: a URL of the package, and
-those entries of the Catchment's secret that the Pond sees. A module may read variables as it loads
+the secrets and env values that the Pond sees. A module may read variables as it loads
 (``os.environ["DATABRICKS_HOST"]``, ``int(os.environ["JOB_ID"])``), and placeholders would break
 imports that work in a Ripple.
 """
@@ -38,9 +38,11 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         TransientError: the package cannot be fetched.
     """
     secrets: dict[str, str] = event["secrets"]
-    redactor.learn(secrets)
+    # An api of an earlier release sends none.
+    environment: dict[str, str] = event.get("environment", {})
+    redactor.learn(secrets, environment)
     module = Module(_fetched(event["url"]), event["sha256"], event["module"])
-    found = discover(module, variables=clean_environment(os.environ, secrets))
+    found = discover(module, variables=clean_environment(os.environ, environment | secrets))
     logger.info("discovered", sha256=event["sha256"], ok=found["ok"])
     # The module's errors, output and Ripple names are the author's texts, and may contain secrets.
     return {name: redactor.tree(value) for name, value in found.items()}

@@ -211,7 +211,14 @@ def needed() -> dict[str, tuple[str, bool]]:
 
 
 HERE = {
-    *("init", "catchment init", "catchment configure", "catchment prepare", "catchment start"),
+    *(
+        "init",
+        "catchment init",
+        "catchment configure",
+        "catchment requirements",
+        "catchment prepare",
+        "catchment start",
+    ),
     *("catchment stop", "catchment env", "catchment list", "catchment set-default"),
     *("catchment disconnect", "pond run", "pond test", "pond init", "pond schema", "pond demo"),
     *("puddle ls", "puddle show", "puddle query", "puddle record", "completion", "demo"),
@@ -219,6 +226,7 @@ HERE = {
 """Commands for this machine, which ask nothing of AWS."""
 OF_ITS_OWN = {
     *("secret set", "secret ls", "secret rm"),
+    *("env set", "env ls", "env rm"),
     *("catchment protect", "catchment destroy", "catchment backup", "catchment restore"),
     *("alert add slack", "alert add webhook", "alert add email"),
     *("alert list", "alert test", "alert rm"),

@@ -53,10 +53,10 @@ class Here:
         versions = self.aws.describe_secret(SecretId=self.arn)["VersionIdsToStages"]
         return sorted(label for labels in versions.values() for label in labels)
 
-    def run(self, *words: str, given: bytes = b"") -> tuple[int, str, str]:
+    def run(self, *words: str, given: bytes = b"", group: str = "secret") -> tuple[int, str, str]:
         stdin = SimpleNamespace(buffer=io.BytesIO(given), isatty=lambda: False)
         self.monkeypatch.setattr("sys.stdin", stdin)
-        code = main.run(["secret", *words, "-c", "prod"])
+        code = main.run([group, *words, "-c", "prod"])
         told = self.capsys.readouterr()
         self.said += [told.out, told.err]
         return code, told.out, told.err

@@ -349,7 +349,10 @@ def discover(here, answer, error=None):
     here.clients.__dict__["lambda_"] = Answering(answer, error)
     secret = here.clients.secretsmanager.create_secret(
         Name="secret",
-        SecretString=json.dumps({"A": "1", "B": "1", "@sales": {"B": "2"}, "@orders": {"C": "3"}}),
+        SecretString=json.dumps(
+            {"A": "1", "B": "1", "@sales": {"B": "2"}, "@orders": {"C": "3"}}
+            | {"@@": {"LEVEL": "info"}, "@@sales": {"LEVEL": "debug"}, "@@orders": {"D": "4"}}
+        ),
     )["ARN"]
     return LambdaDiscovery(
         here.clients,
@@ -384,7 +387,12 @@ def test_discovery_asks_its_function_and_reads_its_ripples(here):
     assert address.path.endswith("/artifacts/sales/1.0.0/ab.zip")
     assert {"AWSAccessKeyId", "X-Amz-Credential"} & parse_qs(address.query).keys(), "it is signed"
     assert function == "discovery"
-    assert order == {"sha256": SHA, "module": "src/pond.py", "secrets": {"A": "1", "B": "2"}}
+    assert order == {
+        "sha256": SHA,
+        "module": "src/pond.py",
+        "secrets": {"A": "1", "B": "2"},
+        "environment": {"LEVEL": "debug"},
+    }
 
 
 def test_an_import_that_fails_hands_on_the_authors_traceback(here):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
+from base64 import b64decode, b64encode
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -38,6 +40,7 @@ from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import InvariantError, OperatorError, TransientError
 from duckstring.model.attempts import Site
 from duckstring.model.catalog import TableVersion
+from duckstring.model.env_entries import Granted
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, table_key
 from duckstring.model.permits import AttemptName, session_name
@@ -75,7 +78,11 @@ STATE = PondState(
 def here(monkeypatch):
     with catchment(monkeypatch) as found:
         secret = found.clients.secretsmanager.create_secret(
-            Name="s", SecretString=json.dumps({"A": "1", "@sales": {"B": "2"}, "@x": {"C": "3"}})
+            Name="s",
+            SecretString=json.dumps(
+                {"A": "1", "@sales": {"B": "2"}, "@x": {"C": "3"}}
+                | {"@@": {"D": "4"}, "@@sales": {"E": "5"}, "@@x": {"F": "6"}}
+            ),
         )["ARN"]
         for name, value in {
             "DUCKSTRING_SECRET": secret,
@@ -123,7 +130,7 @@ def test_an_attempt_begins_with_what_the_vendor_gives(here, vendor):
     assert admitted.state.runs == STATE.runs
     assert admitted.snapshots.read(ORDERS, 7) == SNAPSHOT
     assert admitted.snapshots.read(ORDERS, 8) is None
-    assert admitted.secrets() == {"A": "1", "B": "2"}
+    assert admitted.granted() == Granted({"A": "1", "B": "2"}, {"D": "4", "E": "5"})
     keys = admitted.keys()
     assert isinstance(keys, Keys)
     assert (keys.shared, keys.renewed) == (False, False)
@@ -227,8 +234,16 @@ def test_a_request_is_read_as_it_was_written():
 
 def test_an_answer_is_read_as_it_was_written():
     sessions = [Session("a", "b", "c", to_text(NOON)), Session("d", "e", "f", "g", (ORDERS,))]
-    whole = Permitted(STATE, {ORDERS: SNAPSHOT}, {"A": "é😀"}, sessions)
+    whole = Permitted(STATE, {ORDERS: SNAPSHOT}, {"A": "é😀"}, sessions, {"B": "ü"})
     assert answer_of(json.loads(json.dumps(answer_to_object(whole)))) == whole
+
+
+def test_an_answer_of_a_vendor_without_env_values_is_read():
+    answer = answer_to_object(Permitted(STATE, {}, {"A": "1"}))
+    whole = json.loads(zlib.decompress(b64decode(answer["permitted"])))
+    del whole["environment"]
+    answer["permitted"] = b64encode(zlib.compress(json.dumps(whole).encode())).decode()
+    assert answer_of(answer) == Permitted(STATE, {}, {"A": "1"}, [])
 
 
 def test_an_answer_that_lambda_does_not_give_is_refused_in_one_line():

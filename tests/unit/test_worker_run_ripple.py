@@ -477,6 +477,25 @@ def test_a_secret_is_an_environment_variable_and_a_new_one_is_seen_by_a_warm_wor
     assert "TOKEN" not in os.environ
 
 
+def test_an_env_value_is_given_is_shown_in_texts_and_counts_at_the_next_attempt(world):
+    import os
+
+    source = (
+        "import os\n"
+        + HEAD
+        + "def load(pond):\n    assert pond.env('LEVEL') == os.environ['LEVEL']\n"
+        "    raise ValueError(' '.join(map(pond.env, ['LEVEL', 'TOKEN', 'DB_PASSWORD'])))\n"
+    )
+    world.deploy(source)
+    world.secret = {"TOKEN": "sesame-open-9f8e7d"}
+    for number, level in ((1, "verbose-and-long"), (2, "terse-and-long-too")):
+        world.plain = {"LEVEL": level, "DB_PASSWORD": "swordfish-77", "AWS_REGION": "nowhere"}
+        world.open_run(number)
+        told = world.run(number=number)["failure"]["message"]
+        assert told == f"{level} ***TOKEN*** ***DB_PASSWORD***"
+    assert "LEVEL" not in os.environ
+
+
 def test_what_a_ripple_does_to_the_environment_ends_with_it_and_what_its_import_did_is_there_again(
     world, monkeypatch
 ):

@@ -26,6 +26,7 @@ from duckstring.model.attempts import (
     Usage,
 )
 from duckstring.model.catalog import Release, RippleSpec
+from duckstring.model.env_entries import Granted
 from duckstring.model.names import Line, artifact_key
 from duckstring.model.values import replace
 from duckstring.worker.attempt_process import begin, prepare
@@ -124,6 +125,7 @@ class World:
     snapshots: dict = field(default_factory=dict)
     packages: dict = field(default_factory=dict)
     secret: dict = field(default_factory=dict)
+    plain: dict = field(default_factory=dict)
     rows: list = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
@@ -155,7 +157,7 @@ class World:
 
     def of_run(self, order):
         assert order.line == self.state.line
-        return Admitted(self.state, _Snapshots(self.snapshots), self.entries, self.keys)
+        return Admitted(self.state, _Snapshots(self.snapshots), self.granted, self.keys)
 
     def of_kill(self, order):
         return self.of_run(order)
@@ -164,8 +166,8 @@ class World:
         self.fetched.append(key)
         return self.packages[key]
 
-    def entries(self):
-        return dict(self.secret)
+    def granted(self):
+        return Granted(dict(self.secret), dict(self.plain))
 
     def of(self, line, *, run, ripple, tried, attempt):
         return _Memory(self.memos, (run, ripple, tried), attempt)

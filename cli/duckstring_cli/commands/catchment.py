@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duckstring.errors import OperatorError
 from duckstring_cli import catchments, render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
 from duckstring_cli.commands import backup, way_back
-from duckstring_cli.commands.options import AsJson
+from duckstring_cli.commands.options import AsJson, CatchmentName
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
@@ -194,6 +195,43 @@ def configure(
     if requirements or env_file or any(one is not None for one in options):
         render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] uses this from its next start on")
         render.err().print(f"[dim]Next: duckstring catchment start {held.name}[/]")
+
+
+@app.command(epilog="Example: duckstring catchment requirements requirements.txt")
+def requirements(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", show_default=False, help="What Ripples may import.")
+    ],
+    as_json: AsJson = False,
+    catchment: CatchmentName = None,
+) -> None:
+    """Replace the packages of Ripples, and nothing else of the stack.
+
+    They count from the next attempt on. What is asked for is kept for later starts. If it cannot be
+    installed, nothing changes.
+    """
+    from duckstring_cli.local.packages import replace_packages
+
+    held = catchments.find(catchment)
+    if held.kind != "local":
+        raise OperatorError(
+            f"Catchment {held.name!r} runs in AWS: its packages are set where it is deployed.",
+            hint=(
+                f"Deploy it with its other options and -c requirements={file}: of the stack only "
+                "what differs is changed."
+            ),
+        )
+    with render.steps() as step:
+        outcome = replace_packages(held.name, file, step, render.warn)
+    if as_json:
+        render.print_json({"catchment": held.name, "outcome": outcome})
+        return
+    told = {
+        "same": "has these packages already",
+        "kept": "uses these packages from its next start on",
+        "deployed": "uses these packages from the next attempt on",
+    }
+    render.say(f"[green]✓[/] Catchment [bold]{held.name}[/] {told[outcome]}")
 
 
 @app.command(epilog="Example: duckstring catchment prepare")

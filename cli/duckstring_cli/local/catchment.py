@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from duckstring.errors import OperatorError
 from duckstring.model.iceberg import names_databases
@@ -31,7 +31,7 @@ from duckstring_cli.local.deployment import (
 )
 from duckstring_cli.local.home import catchment_folder, locked
 from duckstring_cli.local.process import Running
-from duckstring_cli.local.tools import ensure_tools
+from duckstring_cli.local.tools import Tools, ensure_tools
 from duckstring_cli.render import OnStep
 
 _RESUMES = "SweepFunction"
@@ -169,17 +169,31 @@ def prepare(on_step: OnStep = lambda _: None) -> None:
     build_layers(on_step)
 
 
+class Change(Protocol):
+    """A change of what a running Catchment was given."""
+
+    def tried(self) -> AbstractContextManager[None]:
+        """It is kept within; what was before is kept again if anything fails."""
+
+    def check(self, one: Catchment, access: Access, synthesized: Callable[[], None]) -> None:
+        """Refuse what the stack would change. ``synthesized`` waits until its template is there."""
+
+
 def start(
-    name: str | None = None, on_step: OnStep = lambda _: None, on_notice: OnStep = lambda _: None
+    name: str | None = None,
+    on_step: OnStep = lambda _: None,
+    on_notice: OnStep = lambda _: None,
+    change: Change | None = None,
 ) -> Started:
-    """Start it and bring its stack up to date; quick when both are so already.
+    """Start it and bring its stack up to date; quick when both are so already. ``change`` is made
+    first, and checked before the stack is deployed.
 
     Raises:
         OperatorError: it is not local, or something failed on the way.
     """
     one = _local(name)
     folder = catchment_folder(one.name)
-    with locked(folder / "lock"):
+    with locked(folder / "lock"), change.tried() if change else nullcontext():
         source = Source(one.name, folder)
         digest = source.digest()
         fresh = not (folder / "state").exists()
@@ -196,29 +210,36 @@ def start(
             key = catchments.require_running(one)
             target = Target(tools=tools, endpoint=str(one.endpoint), key=key)
             with _nothing_half_made(one) if _is_first(current) else nullcontext():
-                if not is_bootstrapped(_whole(stacks)):
-                    on_step("Preparing the emulated account for the CDK")
-                    bootstrap(access.client("cloudformation"), tools.bootstrap)
-                deploy(
-                    source,
-                    target,
-                    digest=digest,
-                    synthesis=ahead or Synthesis(source),
-                    on_step=on_step,
-                )
+                _ensure_bootstrapped(stacks, access, tools, on_step)
+                synthesis = ahead or Synthesis(source)
+                if change:
+                    change.check(one, access, lambda: synthesis.wait(on_step))
+                deploy(source, target, digest=digest, synthesis=synthesis, on_step=on_step)
                 one = _finish(one, access)
             process.ask(folder, one.port, method="POST")
         elif not one.outputs.keys() >= {*catchments.NEEDED, _RESUMES}:
             one = _finish(one, access)
         if deployed or not running:
-            # Runs that a stop cut off go on by themselves.
-            access.client("lambda").invoke(
-                FunctionName=one.outputs[_RESUMES],
-                InvocationType="Event",
-                Payload=b'{"op": "sweep"}',
-            )
-            process.ask(folder, one.port, method="PUT")
+            _resume(one, access, folder)
         return Started(port=one.port, was_running=running, deployed=deployed, notices=notices)
+
+
+def _ensure_bootstrapped(
+    stacks: Mapping[str, Mapping[str, Any]], access: Access, tools: Tools, on_step: OnStep
+) -> None:
+    if not is_bootstrapped(_whole(stacks)):
+        on_step("Preparing the emulated account for the CDK")
+        bootstrap(access.client("cloudformation"), tools.bootstrap)
+
+
+def _resume(one: Catchment, access: Access, folder: Path) -> None:
+    """Runs that a stop cut off go on by themselves."""
+    access.client("lambda").invoke(
+        FunctionName=one.outputs[_RESUMES],
+        InvocationType="Event",
+        Payload=b'{"op": "sweep"}',
+    )
+    process.ask(folder, one.port, method="PUT")
 
 
 def stop(name: str | None = None) -> bool:

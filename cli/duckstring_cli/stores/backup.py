@@ -16,7 +16,7 @@ from typing import IO
 from duckstring import __version__
 from duckstring.errors import OperatorError
 from duckstring.model.instants import to_text
-from duckstring.model.secret_entries import listed, parse_secret
+from duckstring.model.secret_entries import ENV, listed, parse_secret
 from duckstring_cli.render import OnStep, Part
 from duckstring_cli.secret_store import SecretStore
 from duckstring_cli.stores import archive, cut
@@ -198,5 +198,8 @@ def secret_text(stores: Stores) -> str:
 
 
 def _secret(text: str, *, values: bool) -> Json:
+    """Env values may be shown, so they are always copied."""
+    found = parse_secret(text)
+    copied = {key: value for key, value in found.items() if values or key.startswith(ENV)}
     held = {"names": [one.path for one in listed(text)]}
-    return held | ({"values": parse_secret(text)} if values else {})
+    return held | ({"values": copied} if values or copied else {})

@@ -325,6 +325,19 @@ def test_the_secrets_values_are_copied_only_if_that_is_asked_for(shop):
     assert (shop.folder / "backup.json").stat().st_mode & 0o077 == 0
 
 
+def test_env_values_may_be_shown_and_are_always_copied(shop):
+    secrets = shop.opened("secretsmanager")
+    values = {"@@": {"REGION": "eu"}, "@@sales": {"LEVEL": "debug"}}
+    held = json.dumps({"TOKEN": "hush-hush", "@sales": {"KEY": "hush-hush"}} | values)
+    secrets.put_secret_value(SecretId="full", SecretString=held)
+    made = shop.back_up()
+    assert made["secret"] == {"names": ["TOKEN", "@sales.KEY"], "values": values}
+    planned = restore.plan(shop.empty, Folder(shop.folder))
+    assert planned.missing_secrets == ("@sales.KEY", "TOKEN")
+    shop.restore()
+    assert json.loads(shop.secret("empty")) == values
+
+
 def test_a_secret_keeps_what_it_has_when_another_one_is_restored_over_it(shop):
     secrets = shop.opened("secretsmanager")
     held = {"TOKEN": "t", "@sales": {"PASSWORD": "p", "KEY": "k"}}

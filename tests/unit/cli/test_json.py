@@ -25,6 +25,7 @@ ELSEWHERE |= {"puddle ls", "puddle show", "puddle query", "puddle record"}
 ELSEWHERE |= {"alert add slack", "alert add webhook", "alert add email"}
 ELSEWHERE |= {"alert list", "alert test", "alert rm", "alert stale"}
 ELSEWHERE |= {"secret set", "secret ls", "secret rm", "contract"}
+ELSEWHERE |= {"env set", "env ls", "env rm", "catchment requirements"}
 """These need more than an api function that answers: their own tests read their JSON."""
 
 WORDS = {

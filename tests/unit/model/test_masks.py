@@ -362,6 +362,12 @@ def test_a_secret_that_has_changed_is_masked_old_and_new():
     assert masks.mask("new-value-2") == "new-value-2"
 
 
+def test_of_new_variables_only_those_are_masked_whose_names_say_so():
+    renewed = Masks({}).renewed({"TOKEN": "value-1"}, {"DB_PASSWORD": "value-2", "MODE": "value-3"})
+    assert renewed.mask("value-1 value-2 value-3") == "***TOKEN*** ***DB_PASSWORD*** value-3"
+    assert renewed.renewed({}, {"MODE": "value-4", "DB_PASSWORD": "value-2"}) is renewed
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

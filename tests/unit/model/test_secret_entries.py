@@ -3,6 +3,7 @@ import json
 import pytest
 
 from duckstring.errors import OperatorError
+from duckstring.model.env_entries import Granted
 from duckstring.model.secret_entries import (
     MOST_BYTES,
     Entry,
@@ -115,7 +116,7 @@ def test_a_value_that_was_typed_into_the_name_is_not_said_again():
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "DUCKSTRING_X", "LAMBDA_X", "PYTHONPATH", "LD_X"])
 def test_a_name_that_the_machine_sets_is_refused_as_it_is_dropped(name):
-    assert variables({name: "v", "MINE": "v"}) == {"MINE": "v"}
+    assert variables(Granted({name: "v", "MINE": "v"})) == {"MINE": "v"}
     with pytest.raises(SecretEntryError, match=f"{name} cannot be set: the machine itself sets"):
         check_name(name)
     assert not Entry(name, "").is_passed_on

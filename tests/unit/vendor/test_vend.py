@@ -11,6 +11,7 @@ from duckstring.engine.state import Attempt, PondState, RippleState, Run, Source
 from duckstring.errors import TransientError
 from duckstring.model.arrivals import Arrival
 from duckstring.model.catalog import Part, Position, Release, RippleSpec, TableVersion
+from duckstring.model.env_entries import Granted
 from duckstring.model.names import Line, table_key
 from duckstring.model.permits import KEY_BYTES, AttemptName, permit
 from duckstring.model.values import replace
@@ -52,7 +53,7 @@ class World:
         self.ports = VendorPorts(
             states=self,
             snapshots=SimpleNamespace(read=lambda line, number: self.held.get((line, number))),
-            secrets=SimpleNamespace(entries=lambda pond: {"OF": pond}),
+            secrets=SimpleNamespace(granted=lambda pond: Granted({"OF": pond}, {"LEVEL": "1"})),
             keys=SimpleNamespace(read=lambda: self.key),
             roles=self,
         )
@@ -74,7 +75,8 @@ class World:
 def test_an_attempt_gets_its_state_its_snapshots_its_ponds_secrets_and_credentials():
     world = World()
     snapshots = {ORDERS: PublishSnapshot(7, START, TABLES)}
-    assert world.ask(seconds=1000.0) == Permitted(STATE, snapshots, {"OF": "sales"}, [SESSION])
+    given = world.ask(seconds=1000.0)
+    assert given == Permitted(STATE, snapshots, {"OF": "sales"}, [SESSION], {"LEVEL": "1"})
     ((rights,), (seconds,)) = world.rights, world.seconds
     assert (rights.attempt, rights.sources, rights.writes, seconds) == (
         NAME,

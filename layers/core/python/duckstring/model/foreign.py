@@ -107,11 +107,13 @@ class Redactor:
         }
         self._masks = Masks({}, known)
 
-    def learn(self, entries: Mapping[str, str]) -> None:
-        """Mask these, too. What was learnt before stays: a secret that is replaced may be in
-        texts for long.
+    def learn(
+        self, entries: Mapping[str, str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Mask these, too; of ``environment`` those whose names say that they are secret. What was
+        learnt before stays: a secret that is replaced may be in texts for long.
         """
-        self._masks = self._masks.renewed(entries)
+        self._masks = self._masks.renewed(entries, environment)
 
     def text(self, value: object, *, most: int = MOST) -> str:
         """``masked`` by what is known now."""

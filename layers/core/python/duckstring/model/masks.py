@@ -69,14 +69,7 @@ class Masks:
             environment: variables that are settings as a rule: one counts only if its name says
                 that it is secret.
         """
-        named = [
-            (name, value)
-            for name, value in (environment or {}).items()
-            if is_secret_name(name) and name not in _NO_SECRETS
-        ]
-        self._entries = dict(entries) | {
-            name: value for name, value in named if name not in entries
-        }
+        self._entries = _named(environment or {}) | dict(entries)
         self._forms: tuple[Form, ...] = _unique(
             form for name, value in self._entries.items() for form in forms_of(name, value)
         )
@@ -114,13 +107,16 @@ class Masks:
         found = self.mask(text)
         return None if found == text else found
 
-    def renewed(self, entries: Mapping[str, str]) -> Masks:
-        """These masks and those of ``entries``: after a secret has changed, its old value may
-        still be said.
+    def renewed(
+        self, entries: Mapping[str, str], environment: Mapping[str, str] | None = None
+    ) -> Masks:
+        """These masks and those of ``entries`` and ``environment``: after a secret has changed,
+        its old value may still be said.
         """
-        if entries.items() <= self._entries.items():
+        both = _named(environment or {}) | dict(entries)
+        if both.items() <= self._entries.items():
             return self
-        made = Masks(entries)
+        made = Masks(both)
         made._entries = self._entries | made._entries
         made._forms = _unique((*made._forms, *self._forms))[:_MOST_FORMS]
         made._numbers = _numbers(made._forms)
@@ -146,6 +142,15 @@ class Masks:
         for form in forms:
             for span in _spans(form, form.filled, joined):
                 yield Span(places[span.start], places[span.end - 1] + 1, span.name)
+
+
+def _named(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables whose names say that they are secret."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if is_secret_name(name) and name not in _NO_SECRETS
+    }
 
 
 def _spans(form: Form, pattern: re.Pattern[str], text: str) -> Iterator[Span]:

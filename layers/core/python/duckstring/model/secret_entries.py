@@ -1,7 +1,8 @@
 """The Catchment's secret: one JSON object, with the entries of all Ponds and of single ones.
 
 ``{"TOKEN": "...", "@sales": {"PASSWORD": "..."}}``: every Pond has ``TOKEN``, only ``sales`` has
-``PASSWORD``. A Pond's own entry counts where both have one of its name.
+``PASSWORD``. A Pond's own entry counts where both have one of its name. What begins with ``@@``
+is env values (``env_entries.py``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from duckstring.errors import OperatorError, nearest
 
 POND = "@"
 """What the name of a Pond's own entries begins with. No variable's name can."""
+
+ENV = "@@"
+"""What the keys of env values begin with."""
 
 RESERVED = ("AWS_", "DUCKSTRING_", "LAMBDA_", "PYTHON", "LD_")
 """What the names of variables begin with that the machine itself sets. No entry of such a name
@@ -122,7 +126,7 @@ def with_entry(text: str, name: str, value: str, ponds: Collection[str] = ()) ->
         entries[name] = value
     if found == before:
         return text
-    return _written(found)
+    return written(found)
 
 
 def with_all(text: str, other: str) -> str:
@@ -139,26 +143,33 @@ def with_all(text: str, other: str) -> str:
             found.setdefault(name, {}).update(value)
         else:
             found[name] = value
-    return text if found == before else _written(found)
+    return text if found == before else written(found)
 
 
-def _written(found: Mapping[str, Any]) -> str:
+def written(found: Mapping[str, Any]) -> str:
+    """The secret as text.
+
+    Raises:
+        SecretEntryError: it is larger than a secret may be.
+    """
     changed = json.dumps(found)
     if len(changed) > MOST_BYTES:
         raise SecretEntryError(
             f"The Catchment's secret would have {len(changed):,} bytes; Secrets Manager allows "
             f"{MOST_BYTES:,}.",
             hint=(
-                "Remove entries that nothing needs (duckstring secret rm), or keep what is large "
-                "elsewhere, and here the password to it."
+                "Remove entries that nothing needs (duckstring secret rm, env rm), or keep what is "
+                "large elsewhere, and here the password to it."
             ),
         )
     return changed
 
 
-def without_entry(text: str, name: str, ponds: Collection[str] = ()) -> str:
+def without_entry(
+    text: str, name: str, ponds: Collection[str] = (), *, see: str = "duckstring secret ls"
+) -> str:
     """The secret without an entry of these Ponds; without the one of every Pond if there are none
-    given.
+    given. ``see``: the command that lists them.
 
     Raises:
         SecretEntryError: one of them has no such entry.
@@ -167,7 +178,7 @@ def without_entry(text: str, name: str, ponds: Collection[str] = ()) -> str:
     held = listed(text)
     owners = ponds or [""]
     if missing := [one for one in owners if Entry(name, one) not in map(_alone, held)]:
-        raise _missing(name, missing, held)
+        raise _missing(name, missing, held, see)
     found = parse_secret(text)
     for entries in _places(found, set(ponds)):
         del entries[name]
@@ -178,7 +189,7 @@ def without_entry(text: str, name: str, ponds: Collection[str] = ()) -> str:
 
 
 def listed(text: str) -> tuple[Entry, ...]:
-    """All entries, those that every Pond sees first.
+    """All entries without env values, those that every Pond sees first.
 
     Raises:
         OperatorError: the secret has another form.
@@ -187,7 +198,7 @@ def listed(text: str) -> tuple[Entry, ...]:
     names = {"": [name for name in found if not name.startswith(POND)]} | {
         key.removeprefix(POND): list(entries)
         for key, entries in found.items()
-        if key.startswith(POND)
+        if key.startswith(POND) and not key.startswith(ENV)
     }
     return tuple(
         Entry(name, pond, tuple(one for one in sorted(names) if one != pond and name in names[one]))
@@ -209,14 +220,14 @@ def _alone(entry: Entry) -> Entry:
     return Entry(entry.name, entry.pond)
 
 
-def _missing(name: str, owners: Collection[str], held: Collection[Entry]) -> SecretEntryError:
+def _missing(
+    name: str, owners: Collection[str], held: Collection[Entry], see: str
+) -> SecretEntryError:
     elsewhere = owners_in_words(entry.pond for entry in held if entry.name == name)
     guess = nearest(name, {entry.name for entry in held if entry.pond in owners})
     return SecretEntryError(
         f"There is no entry {name[:_SHOWN]} of {owners_in_words(owners)}.",
-        hint=f"There is one of: {elsewhere}."
-        if elsewhere
-        else guess or "See: duckstring secret ls",
+        hint=f"There is one of: {elsewhere}." if elsewhere else guess or f"See: {see}",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import Arrival
+from duckstring.model.env_entries import Granted
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
 from duckstring.model.permits import AttemptName
@@ -54,12 +55,15 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
-    """What an attempt begins with. ``sessions`` is empty if the line does not wait for it."""
+    """What an attempt begins with. ``sessions`` is empty if the line does not wait for it.
+    ``secrets`` and ``environment`` are what its Pond is given.
+    """
 
     state: PondState
     snapshots: Mapping[Line, PublishSnapshot] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     sessions: Sequence[Session] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class States(Protocol):
@@ -72,8 +76,8 @@ class States(Protocol):
 class Secrets(Protocol):
     """The Catchment's secret."""
 
-    def entries(self, pond: str) -> Mapping[str, str]:
-        """The entries that are granted to a Pond, as they are now."""
+    def granted(self, pond: str) -> Granted:
+        """What a Pond is given, as it is now."""
 
 
 class Key(Protocol):

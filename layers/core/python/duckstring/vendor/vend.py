@@ -55,7 +55,7 @@ def vend(request: Request, ports: VendorPorts) -> Permitted:
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         # They do not depend on each other. What is read for nothing goes to nobody.
         reading = pool.submit(ports.states.read, attempt.line)
-        secrets = pool.submit(ports.secrets.entries, parse_line(attempt.line)[0])
+        reading_granted = pool.submit(ports.secrets.granted, parse_line(attempt.line)[0])
         key = ports.keys.read()
         state = reading.result()
         is_proven = key is not None and is_permit(
@@ -85,7 +85,8 @@ def vend(request: Request, ports: VendorPorts) -> Permitted:
             rules = ports.rules.of_line(attempt.line) if takes else ()
             rights = Rights(attempt, sources, only_reads=checks, arrivals=takes, rules=rules)
         sessions = ports.roles.sessions(rights, seconds=request.seconds)
-        return Permitted(state, snapshots, secrets.result(), sessions)
+        granted = reading_granted.result()
+        return Permitted(state, snapshots, granted.secrets, sessions, granted.environment)
 
 
 def _is_awaited(request: Request, state: PondState) -> bool:

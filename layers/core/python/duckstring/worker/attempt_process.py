@@ -125,13 +125,14 @@ class AttemptStorage(Storage, Protocol):
 class Call:
     """Which function the process is to call, and with what.
 
-    ``killed``: call the Ripple's ``on_kill`` function, not the Ripple.
+    ``variables``: its Pond's secrets and env values. ``killed``: call the Ripple's ``on_kill``
+    function, not the Ripple.
     """
 
     around: Surroundings
     root: Path
     module: str
-    secrets: Mapping[str, str]
+    variables: Mapping[str, str]
     keys: AttemptKeys
     killed: bool = False
 
@@ -275,7 +276,7 @@ class _Attempt:
 
     def run(self, order: Call, renewals: int) -> NoReturn:
         self._order, self._project = order, Project(order.root, order.module)
-        os.environ.update(order.secrets)
+        os.environ.update(order.variables)
         if order.keys != self._keys:
             self._grant(order.keys)
         around = replace(order.around, environment=os.environ)

@@ -63,8 +63,8 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
         TransientError: AWS did not answer; nothing was called.
     """
     admitted = worker.admissions.of_kill(order)
-    secrets = variables(admitted.secrets())
-    worker.redactor.learn(secrets)
+    granted = admitted.granted()
+    worker.redactor.learn(granted.secrets, granted.environment)
     package = unpacked(order.artifact, worker)
     seen = _wait(order, worker, kills)
     if seen.status == "success":
@@ -81,7 +81,7 @@ def on_kill(order: KillOrder, worker: Worker, kills: KillHistory) -> str:
         )
         worker.log.info("on_kill was called before")
         return "ok"
-    how, message = _kill_result(_call(order, package, secrets, admitted, worker), order)
+    how, message = _kill_result(_call(order, package, variables(granted), admitted, worker), order)
     kills.called_on_kill(
         order.line, OnKillCalled(order.run, order.ripple, order.attempt, how, message)
     )
@@ -106,7 +106,7 @@ def _has_left(seen: AttemptSeen) -> bool:
 def _call(
     order: KillOrder,
     package: Path,
-    secrets: Mapping[str, str],
+    given: Mapping[str, str],
     admitted: Admitted,
     worker: Worker,
 ) -> Known:
@@ -125,7 +125,7 @@ def _call(
     memory = MemoryKills(0)
     with worker.processes.one() as one:
         keys = admitted.keys()
-        outcome = follow(one, Call(around, package, order.module, secrets, keys, killed=True), how)
+        outcome = follow(one, Call(around, package, order.module, given, keys, killed=True), how)
     try:
         return known(outcome, order.ripple, memory, redactor=worker.redactor, around=None)
     except TransientError as error:

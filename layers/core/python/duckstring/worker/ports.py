@@ -11,6 +11,7 @@ from duckstring.author.memory import Memory
 from duckstring.engine.state import PondState
 from duckstring.model.attempts import AttemptFinished, AttemptPaused, AttemptStarted, Began, Site
 from duckstring.model.costs import NOTHING, Used
+from duckstring.model.env_entries import Granted
 from duckstring.model.foreign import Redactor
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line
@@ -134,13 +135,13 @@ class KillOrder:
 class Admitted:
     """What an attempt may begin with.
 
-    ``secrets`` gives the entries of the Catchment's secret that its Pond sees, ``keys`` the
-    credentials of its code as they are now.
+    ``granted`` gives the secrets and env values that its Pond sees, ``keys`` the credentials of its
+    code as they are now.
     """
 
     state: PondState
     snapshots: Snapshots
-    secrets: Callable[[], Mapping[str, str]]
+    granted: Callable[[], Granted]
     keys: Callable[[], AttemptKeys]
 
 

@@ -75,7 +75,7 @@ def _run_ripple(order: Order, worker: Worker, meter: Meter) -> Answer:
         )
         worker.label({"tried": try_of(order, state)})
         artifact = state.runs[order.run].artifact
-        secrets = pool.submit(admitted.secrets)
+        granted = pool.submit(admitted.granted)
         keys = pool.submit(admitted.keys)
         package = pool.submit(unpacked, artifact, worker)
         pinned = pool.submit(sources, order, admitted)
@@ -87,9 +87,10 @@ def _run_ripple(order: Order, worker: Worker, meter: Meter) -> Answer:
             return out_of_time(work, worker)
         worker.begins(left)
         around = replace(surroundings(order, state, pinned.result(), worker), pauses=began.pauses)
-        given = variables(secrets.result())
-        worker.redactor.learn(given)
-        call = Call(around, package.result(), state.runs[order.run].module, given, keys.result())
+        given = granted.result()
+        worker.redactor.learn(given.secrets, given.environment)
+        module = state.runs[order.run].module
+        call = Call(around, package.result(), module, variables(given), keys.result())
         return _attempt(one, call, work, admitted, worker)
 
 

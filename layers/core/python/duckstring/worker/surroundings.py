@@ -18,6 +18,7 @@ from duckstring.engine.visible import (
     visible_tables,
 )
 from duckstring.errors import TransientError
+from duckstring.model.env_entries import Granted
 from duckstring.model.instants import NEVER, Instant
 from duckstring.model.names import Line, parse_line, run_key, try_key
 from duckstring.model.secret_entries import RESERVED
@@ -28,11 +29,10 @@ from duckstring.worker.ports import Admitted, Order, Worker
 _FEW, _AT_ONCE = 2, 8
 
 
-def variables(secrets: Mapping[str, str]) -> dict[str, str]:
-    """Entries of the Catchment's secret as environment variables, without those that the machine
-    itself sets.
-    """
-    return {name: value for name, value in secrets.items() if not name.startswith(RESERVED)}
+def variables(granted: Granted) -> dict[str, str]:
+    """What a Pond is given as environment variables, without those that the machine itself sets."""
+    both = {**granted.environment, **granted.secrets}
+    return {name: value for name, value in both.items() if not name.startswith(RESERVED)}
 
 
 def previous_freshness(state: PondState, run: Run, ripple: str) -> Instant:

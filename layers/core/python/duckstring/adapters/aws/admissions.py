@@ -24,6 +24,7 @@ from duckstring.adapters.aws.worker import PondSecrets
 from duckstring.engine.effects import PublishSnapshot
 from duckstring.engine.state import PondState
 from duckstring.errors import InvariantError, TransientError
+from duckstring.model.env_entries import Granted
 from duckstring.model.instants import from_text
 from duckstring.model.names import Line, parse_line
 from duckstring.model.permits import AttemptName
@@ -63,7 +64,7 @@ class WorkerAdmissions:
 
     def _admitted(self, line: Line, state: PondState) -> Admitted:
         pond, _ = parse_line(line)
-        return Admitted(state, self._snapshots, lambda: self._secrets.entries(pond), self._keys)
+        return Admitted(state, self._snapshots, lambda: self._secrets.granted(pond), self._keys)
 
 
 class AttemptCredentials(Credentials):
@@ -127,9 +128,8 @@ class VendedAdmissions:
         self._credentials.hold(None)
         permitted = self._vendor.ask(request)
         keys = _Renewing(self._vendor, request, permitted, self._credentials, renewed=self._renewed)
-        return Admitted(
-            permitted.state, _Pinned(permitted.snapshots), lambda: permitted.secrets, keys
-        )
+        granted = Granted(permitted.secrets, permitted.environment)
+        return Admitted(permitted.state, _Pinned(permitted.snapshots), lambda: granted, keys)
 
 
 class _Pinned:

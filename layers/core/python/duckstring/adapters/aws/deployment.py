@@ -67,7 +67,7 @@ class BucketArtifacts:
 class LambdaDiscovery:
     """``ports.Discovery``: in a function of its own, with the layers of the ripple function and no
     permissions at all. It gets what the import needs with its order: a URL of the package, and the
-    entries of the secret that the Pond sees.
+    secrets and env values that the Pond sees.
     """
 
     def __init__(
@@ -92,11 +92,13 @@ class LambdaDiscovery:
             Params={"Bucket": self._bucket, "Key": artifact},
             ExpiresIn=_URL_SECONDS,
         )
+        granted = self._secrets.granted(pond_of_artifact(artifact))
         request = {
             "url": url,
             "sha256": sha256,
             "module": module,
-            "secrets": self._secrets.entries(pond_of_artifact(artifact)),
+            "secrets": granted.secrets,
+            "environment": granted.environment,
         }
         answer = self._invoke(json.dumps(request).encode())
         if answer.get("ok"):

@@ -85,6 +85,7 @@ def answer_to_object(permitted: Permitted) -> dict[str, object]:
             for line, one in permitted.snapshots.items()
         },
         "secrets": dict(permitted.secrets),
+        "environment": dict(permitted.environment),
         "sessions": [asdict(session) for session in permitted.sessions],
     }
     text = b64encode(zlib.compress(json.dumps(whole).encode(), level=1)).decode()
@@ -126,6 +127,8 @@ def answer_of(answer: Json) -> Permitted:
             Session(**{**one, "lines": tuple(Line(line) for line in one["lines"])})
             for one in whole["sessions"]
         ],
+        # A vendor of an earlier release has none to give.
+        whole.get("environment", {}),
     )
 
 

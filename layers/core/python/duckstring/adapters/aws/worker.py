@@ -10,8 +10,8 @@ from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.engine.state import PondState
 from duckstring.errors import TransientError
+from duckstring.model.env_entries import Granted, granted_both
 from duckstring.model.names import Line
-from duckstring.model.secret_entries import granted
 
 
 class DynamoStates:
@@ -58,13 +58,17 @@ class PondSecrets:
         """The secret ``arn``; empty: this Catchment has none."""
         self._clients, self._arn = clients, arn
 
-    def entries(self, pond: str) -> Mapping[str, str]:
-        """Those of all Ponds, and over them those of ``pond``.
+    def granted(self, pond: str) -> Granted:
+        """Secrets and env values of all Ponds, and over them those of ``pond``: one request.
 
         Raises:
             OperatorError: the secret has another form.
         """
-        return granted(self._value() if self._arn else "", pond)
+        return granted_both(self._value() if self._arn else "", pond)
+
+    def entries(self, pond: str) -> Mapping[str, str]:
+        """The secrets alone; raises the same."""
+        return self.granted(pond).secrets
 
     def _value(self) -> str:
         """A secret that nobody has put a value into is there, and holds nothing."""
