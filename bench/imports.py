@@ -78,6 +78,7 @@ def _environment(cache: str) -> dict[str, str]:
     settings = replace(
         Settings(**{field.name: "x" for field in fields(Settings)}),
         mailbox="http://127.0.0.1/x.fifo",
+        journal_days="30",
         delays="http://127.0.0.1/x",
         machine="arn:aws:states:us-east-1:000000000000:stateMachine:x",
         lake_seconds="60",

@@ -137,7 +137,7 @@ def test_a_kill_stops_the_execution_and_the_worker_and_history_says_so(driver, p
     )
     assert "killed" in driver.run.done("runs", pond)
     assert "An operator killed it." in driver.run.done("run", "show", run)
-    assert driver.line(pond)["reason"] == f"{pond}@1 was killed"
+    assert driver.line(pond)["reason"].startswith(f"{pond}@1 was killed by ")
     assert driver.wait_for(sink, "blocked")["reason"] == f"blocked by {pond}@1 (killed)"
     kept = driver.run("trigger", "pulse", pond)
     assert kept.code == 0
