@@ -97,7 +97,7 @@ class Side:
 WORK: Mapping[str, Callable[[Side], None]] = {
     "COPY": lambda side: side.copy(_FROM),
     "write": lambda side: side.write(_FROM, 1),
-    "write more": lambda side: side.write(f"{_FROM} LIMIT ALL OFFSET 1", 2, before=1),
+    "write more": lambda side: side.write(f"{_FROM} WHERE l_orderkey > 0", 2, before=1),
     "write one other": lambda side: side.write(_OTHER, 3, before=1),
     "write the same": lambda side: side.write(_FROM, 4, before=1),
     "plain all": lambda side: side.plain(_ALL),
