@@ -546,7 +546,7 @@ def _lines(diagnosis: Diagnosis) -> Checked:
 
 
 def _maintenance(answer: DoctorAnswer) -> Iterator[Finding]:
-    """Not a fault. But whoever asks why nothing runs is to read it here, first."""
+    """Maintenance is not a fault, but it explains why nothing runs. So it comes first."""
     from duckstring_cli.board import by_whom
 
     if hold := answer.get("maintenance"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -225,7 +225,8 @@ class AlertStore:
             "AuthorizationType": "API_KEY",
             "AuthParameters": {"ApiKeyAuthParameters": key},
         }
-        arn = self._made("connection", connection)["ConnectionArn"]
+        events = self._events
+        arn = _made(events.create_connection, events.update_connection, connection)["ConnectionArn"]
         destination = {
             "Name": resource,
             "ConnectionArn": arn,
@@ -233,16 +234,8 @@ class AlertStore:
             "HttpMethod": "POST",
             "InvocationRateLimitPerSecond": _A_SECOND,
         }
-        made: str = self._made("api_destination", destination)["ApiDestinationArn"]
-        return made
-
-    def _made(self, what: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        try:
-            return getattr(self._events, f"create_{what}")(**given)  # type: ignore[no-any-return]
-        except ClientError as error:
-            if aws_code(error) not in _THERE:
-                raise
-        return getattr(self._events, f"update_{what}")(**given)  # type: ignore[no-any-return]
+        made = _made(events.create_api_destination, events.update_api_destination, destination)
+        return str(made["ApiDestinationArn"])
 
     def _topic(self, resource: str, recipient: Recipient, rule: str) -> str:
         arn: str = self._sns.create_topic(Name=resource)["TopicArn"]
@@ -355,8 +348,22 @@ class AlertStore:
     def _sqs(self) -> Any:  # noqa: ANN401 - as above
         return self._client("sqs")
 
-    def _told(self) -> Any:  # noqa: ANN401 - a context
+    def _told(self) -> AbstractContextManager[None]:
         return translated_errors(self._catchment)
+
+
+def _made(
+    create: Callable[..., Mapping[str, Any]],
+    update: Callable[..., Mapping[str, Any]],
+    given: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """What a former try has left is brought up to date."""
+    try:
+        return create(**given)
+    except ClientError as error:
+        if aws_code(error) not in _THERE:
+            raise
+    return update(**given)
 
 
 def _or_gone(call: Callable[[], object]) -> None:

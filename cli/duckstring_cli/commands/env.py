@@ -108,14 +108,8 @@ def rm(
     without_env(store.read().text, name, ponds)  # refused before anybody is asked
     granting.confirm(name, ponds, catchment, yes=yes)
     after = store.change(lambda text: without_env(text, name, ponds))
-    if as_json:
-        render.print_json(granting.told(name, ponds, changed=True))
-        return
-    render.say(f"[green]✓[/] [bold]{escape(name)}[/] of {granting.in_words(ponds)} is removed")
-    render.note(granting.FROM_THEN_ON)
     left = [one.entry.pond for one in env_listed(after.text) if one.entry.name == name]
-    if ponds and "" in left:
-        render.note(f"The {name} of all Ponds counts there now.")
+    granting.tell_removed(name, ponds, left, as_json=as_json)
 
 
 def _store(catchment: str | None) -> SecretStore:

@@ -126,6 +126,17 @@ def confirm(name: str, ponds: Sequence[str], catchment: str | None, *, yes: bool
         raise OperatorError("Nothing was removed.")
 
 
+def tell_removed(name: str, ponds: Sequence[str], left: Collection[str], *, as_json: bool) -> None:
+    """Say that an entry is gone. ``left``: whose entries of that name there still are."""
+    if as_json:
+        render.print_json(told(name, ponds, changed=True))
+        return
+    render.say(f"[green]✓[/] [bold]{render.escape(name)}[/] of {in_words(ponds)} is removed")
+    render.note(FROM_THEN_ON)
+    if ponds and "" in left:
+        render.note(f"The {name} of all Ponds counts there now.")
+
+
 def in_words(ponds: Collection[str]) -> str:
     """``all Ponds``, ``sales, orders``."""
     from duckstring.model.secret_entries import owners_in_words

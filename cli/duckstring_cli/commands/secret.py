@@ -119,14 +119,8 @@ def rm(
     without_entry(store.read().text, name, ponds)  # refused before anybody is asked
     granting.confirm(name, ponds, catchment, yes=yes)
     after = store.change(lambda text: without_entry(text, name, ponds))
-    if as_json:
-        render.print_json(granting.told(name, ponds, changed=True))
-        return
-    render.say(f"[green]✓[/] [bold]{escape(name)}[/] of {granting.in_words(ponds)} is removed")
-    render.note(granting.FROM_THEN_ON)
-    left = [one for one in listed(after.text) if one.name == name]
-    if ponds and any(not one.pond for one in left):
-        render.note(f"The {name} of all Ponds counts there now.")
+    left = [one.pond for one in listed(after.text) if one.name == name]
+    granting.tell_removed(name, ponds, left, as_json=as_json)
 
 
 def _store(catchment: str | None) -> SecretStore:

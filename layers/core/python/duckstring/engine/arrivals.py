@@ -1,6 +1,6 @@
 """Objects that arrive for a line: each is counted, kept under its number, and asks for a run.
 
-A line's letters come one after the other, so its numbers have no gap, and whoever has taken a
+A line's letters come one after the other, so its numbers have no gap, and a Ripple that has taken a
 number has been given all before it. How far a Ripple has taken them is one of its positions: it is
 published, or lost, with the tables that the Ripple has made of them. Rules: docs/engine.md,
 "Arrivals".

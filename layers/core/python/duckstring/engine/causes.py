@@ -149,9 +149,10 @@ class Holder(Value, frozen=True):
 
 
 class WaitsForToken(Tagged, frozen=True):
-    """A Ripple of a run in flight waits since ``since`` for a token of a limit, of which there are
-    ``tokens`` (None: the limit has not answered yet). ``holders``: who has them, the first longest.
-    ``ahead``: how many others come before it.
+    """A Ripple of a run in flight waits since ``since`` for a token of ``limit``.
+
+    ``tokens``: how many there are; None: the limit has not answered yet. ``holders``: who has them,
+    the one that has had it longest first. ``ahead``: how many others get one before it.
     """
 
     limit: str

@@ -34,7 +34,7 @@ def awaited(ripple: RippleState) -> str:
 def ask_tokens(turn: Turn) -> bool:
     """Claim tokens for each Ripple whose branch waits at its gate with an attempt to make.
 
-    A branch at its gate has its place in the execution, so whoever gets a token can use it. A
+    A branch at its gate has its place in the execution, so a Ripple that gets a token can use it. A
     Ripple may have its attempt earlier, but 40 others that wait for the token could have all
     places.
     """

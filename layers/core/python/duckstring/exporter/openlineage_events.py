@@ -26,7 +26,7 @@ from duckstring.model.names import Line, line, parse_run, parse_table_key, run_k
 if TYPE_CHECKING:
     from duckstring.model.answers import AttemptRow, RunRow, TableReadTold, TableSize
 
-PRODUCER = "https://pypi.org/project/duckstring-aws"
+PRODUCER = "urn:duckstring-aws"
 _SPEC = "https://openlineage.io/spec"
 _CORE = f"{_SPEC}/2-0-2/OpenLineage.json#/$defs"
 _MOST_MESSAGE = 10_000

@@ -107,7 +107,7 @@ def check_env_name(name: str) -> None:
 
 
 def check_no_secret(text: str, name: str) -> None:
-    """Refuse a name that is a secret's, whoever sees it: a name means one thing in a Catchment.
+    """Refuse a name that is a secret's of any Pond: a name means one thing in a Catchment.
 
     Raises:
         SecretEntryError: it is.
@@ -121,7 +121,7 @@ def check_no_secret(text: str, name: str) -> None:
 
 
 def check_no_env(text: str, name: str) -> None:
-    """Refuse a name that is an env value's, whoever sees it.
+    """Refuse a name that is an env value's of any Pond.
 
     Raises:
         SecretEntryError: it is.
