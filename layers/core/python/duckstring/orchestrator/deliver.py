@@ -145,7 +145,7 @@ def _with_manifest(line: Line, letter: Received, store: StateStore) -> Received 
 
 def _without_repeats(line: Line, news: list[Received], store: StateStore) -> list[Received]:
     """The letters, without objects that the line has kept already: S3 and the bus may tell of an
-    arrival twice, hours apart. Whoever keeps one at the same time wins or loses the commit.
+    arrival twice, hours apart. Of two deliveries that keep one at the same time, one commits.
     """
     found = [letter.signal.found for letter in news if isinstance(letter.signal, ObjectArrived)]
     if not found:
