@@ -14,7 +14,7 @@ from duckstring.api.ports import ApiPorts
 from duckstring.model.access import Level
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import Answered, Refused
+    from duckstring.model.answers.common import Answered, Refused
 
 
 def serve(

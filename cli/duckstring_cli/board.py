@@ -11,17 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from duckstring.model import commands, ordering
-from duckstring.model.answers import (
-    ComputeAnswer,
-    ComputeRow,
+from duckstring.model.answers.changes import ComputeAnswer, ComputeRow
+from duckstring.model.answers.common import HoldTold, SaidTold
+from duckstring.model.answers.runs import RunRow
+from duckstring.model.answers.status import (
     FailureRow,
-    HoldTold,
     LineState,
     LineStatus,
     RippleStatus,
     RunningRipple,
-    RunRow,
-    SaidTold,
     StatusAnswer,
 )
 from duckstring.model.audits import short

@@ -11,7 +11,8 @@ from duckstring_cli import render
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from duckstring.model.answers import CheckTold, LineState, RunRow, WarningTold
+    from duckstring.model.answers.runs import CheckTold, RunRow, WarningTold
+    from duckstring.model.answers.status import LineState
     from duckstring.model.checks import CheckResult
 
 _STYLES = {"passed": "green", "failed": "bold red", "warned": "yellow", "raised": "red"}

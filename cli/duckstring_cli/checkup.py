@@ -16,7 +16,7 @@ from typing import Any, NotRequired, TypedDict
 from duckstring import __version__
 from duckstring.errors import DuckstringError
 from duckstring.model.access import Level
-from duckstring.model.answers import DoctorAnswer
+from duckstring.model.answers.doctor import DoctorAnswer
 from duckstring.model.iceberg import WHOLE, is_taken
 from duckstring.model.schema import UPGRADE_COMMAND
 from duckstring_cli import catchments, render

@@ -12,42 +12,30 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 from duckstring.errors import OperatorError
 from duckstring.model.access import LEVELS, Level, level_for, levels_from
-from duckstring.model.answers import (
+from duckstring.model.answers.changes import (
     ArrivalAnswer,
     ArrivalRow,
-    AuditAnswer,
     BacklogAnswer,
-    BatchAnswer,
     BudgetAnswer,
     ComputeAnswer,
     ControlAnswer,
-    CostAnswer,
     DeployAnswer,
-    DoctorAnswer,
-    HelloAnswer,
-    KeptAnswer,
-    LakeAnswer,
     LimitAnswer,
-    LineageAnswer,
-    MaintenanceAnswer,
     PriorityAnswer,
-    PublishAnswer,
     RemoveAnswer,
-    RepairAnswer,
-    ReplayAnswer,
-    RunAnswer,
-    RunRow,
-    RunsAnswer,
-    SnapshotsAnswer,
     StaleAnswer,
-    StatusAnswer,
-    TablesAnswer,
-    TagAnswer,
-    TraceAnswer,
     TriggerAnswer,
-    WhyAnswer,
     WindowAnswer,
 )
+from duckstring.model.answers.doctor import DoctorAnswer, HelloAnswer
+from duckstring.model.answers.lake import LakeAnswer, RepairAnswer
+from duckstring.model.answers.lineage import LineageAnswer, TraceAnswer
+from duckstring.model.answers.operated import AuditAnswer, BatchAnswer, MaintenanceAnswer, TagAnswer
+from duckstring.model.answers.replay import ReplayAnswer
+from duckstring.model.answers.runs import CostAnswer, RunAnswer, RunRow, RunsAnswer
+from duckstring.model.answers.status import StatusAnswer
+from duckstring.model.answers.tables import KeptAnswer, PublishAnswer, SnapshotsAnswer, TablesAnswer
+from duckstring.model.answers.why import WhyAnswer
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.schema import CHANGES, SCHEMA
 from duckstring_cli import catchments

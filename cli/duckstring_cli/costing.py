@@ -15,7 +15,7 @@ from duckstring.model.shares import RunUsed, attributed
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunCost, RunRow
+    from duckstring.model.answers.runs import AttemptRow, RunCost, RunRow
     from duckstring.model.instants import Instant
     from duckstring_cli.catchments import Catchment
     from duckstring_cli.client import Client

@@ -12,7 +12,7 @@ from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import translated_errors
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LineStatus
+    from duckstring.model.answers.status import LineStatus
 
 
 def deployed_version(line: LineStatus) -> str:

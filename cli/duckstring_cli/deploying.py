@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from duckstring.errors import AuthorError
 from duckstring.model import names
-from duckstring.model.answers import DeployAnswer
+from duckstring.model.answers.changes import DeployAnswer
 from duckstring_cli import catchments, render
 from duckstring_cli.client import Client, translated_errors
 from duckstring_cli.errors import BadInputError, BrokenOffError, aws_code

@@ -24,7 +24,7 @@ from duckstring_cli.versions import Version, rows_that_may_differ, version_of
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from duckstring.model.answers import TableRow, TablesAnswer
+    from duckstring.model.answers.tables import TableRow, TablesAnswer
 
 Found = TypeVar("Found")
 Kind = Literal["added", "removed", "changed"]

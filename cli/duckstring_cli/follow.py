@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from duckstring.model.answers import LineStatus, RunAnswer, RunRow, SourceState, StatusAnswer
+from duckstring.model.answers.runs import RunAnswer, RunRow
+from duckstring.model.answers.status import LineStatus, SourceState, StatusAnswer
 from duckstring_cli import board, render
 
 Verdict = Literal["going", "done", "down"]

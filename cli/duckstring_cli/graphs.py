@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from duckstring.model.answers import LineStatus, WindowTold
+from duckstring.model.answers.status import LineStatus, WindowTold
 from duckstring.model.catalog import Release, RippleSpec, SourceSpec
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.names import Line

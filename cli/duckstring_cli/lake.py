@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from duckstring.author.statements import StatementError, Statements, TableRead
 from duckstring.errors import OperatorError, nearest
-from duckstring.model.answers import PondSnapshot, TableRow
+from duckstring.model.answers.tables import PondSnapshot, TableRow
 from duckstring.model.sql import quoted
 from duckstring_cli import catchments, reading, selects
 from duckstring_cli.client import Client

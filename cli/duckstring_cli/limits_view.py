@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from duckstring.model import commands
-from duckstring.model.answers import LimitAnswer, LimitTold, LineStatus, StatusAnswer, TokenTold
+from duckstring.model.answers.changes import LimitAnswer
+from duckstring.model.answers.status import LimitTold, LineStatus, StatusAnswer, TokenTold
 from duckstring.model.limits import USUAL_PRIORITY
 from duckstring_cli import durations, render
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from duckstring.errors import DuckstringError
-from duckstring.model.answers import LineStatus, StatusAnswer
+from duckstring.model.answers.status import LineStatus, StatusAnswer
 from duckstring_cli import board, durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.follow import Event, Follower, Goal, Verdict

@@ -16,7 +16,7 @@ from duckstring.model.names import parse_line
 from duckstring.model.sql import quoted
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import PondSnapshot
+    from duckstring.model.answers.tables import PondSnapshot
 
 _COMMANDS = (".exit", ".help", ".quit", ".schema", ".tables")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")

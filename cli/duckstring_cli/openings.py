@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from duckstring.model.answers import Opening, WindowTold
+from duckstring.model.answers.status import Opening, WindowTold
 from duckstring_cli import durations, render
 
 _SHOWN = 5

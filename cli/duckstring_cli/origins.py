@@ -28,7 +28,7 @@ from duckstring_cli.errors import BadInputError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from duckstring.model.answers import TableRow
+    from duckstring.model.answers.tables import TableRow
 
 _ALL = "true"
 

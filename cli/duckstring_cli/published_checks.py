@@ -41,7 +41,8 @@ from duckstring_cli.render import OnStep
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from duckstring.model.answers import LineStatus, TableRow, TablesAnswer
+    from duckstring.model.answers.status import LineStatus
+    from duckstring.model.answers.tables import TableRow, TablesAnswer
 
 _SCHEME = "s3://"
 _SECRET = ("AWS_", "DUCKSTRING_")

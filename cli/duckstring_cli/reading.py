@@ -17,7 +17,7 @@ from duckstring.author.contents import Content, Object, whole
 from duckstring.author.contract import Published
 from duckstring.author.database import threads_for
 from duckstring.errors import OperatorError, nearest
-from duckstring.model.answers import DroppedTable, TableRow, TablesAnswer
+from duckstring.model.answers.tables import DroppedTable, TableRow, TablesAnswer
 from duckstring.model.names import parse_table_key
 from duckstring.model.sql import literal, quoted
 from duckstring_cli import bucket

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from duckstring.model.answers import CauseTold, WhyAnswer, WhyRun
+from duckstring.model.answers.why import CauseTold, WhyAnswer, WhyRun
 from duckstring_cli import durations, hints, render
 from duckstring_cli.screens import Rows
 

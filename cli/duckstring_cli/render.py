@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from duckstring.errors import DuckstringError
-    from duckstring.model.answers import OlderTable, WindowTold
+    from duckstring.model.answers.status import WindowTold
+    from duckstring.model.answers.tables import OlderTable
 
 _PIPED_WIDTH = 10_000
 _EXCERPT = 200

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from duckstring.model.answers import ReplayAnswer, ReplayChange, ReplayStep
+from duckstring.model.answers.replay import ReplayAnswer, ReplayChange, ReplayStep
 from duckstring_cli import render
 from duckstring_cli.screens import Rows
 

@@ -22,7 +22,7 @@ from duckstring_cli.local.home import home, private_folder
 from duckstring_cli.names_typed import Names
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import PondSnapshot
+    from duckstring.model.answers.tables import PondSnapshot
 
 _HELP = """\
 SELECT ... ;            rows of POND.TABLE; a statement may have several lines

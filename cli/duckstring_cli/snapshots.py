@@ -17,7 +17,7 @@ from duckstring_cli.local import home
 from duckstring_cli.projects import MachineClock
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import TablesAnswer
+    from duckstring.model.answers.tables import TablesAnswer
     from duckstring.puddles.project import LocalPond
 
 _KEY_BYTES = 32

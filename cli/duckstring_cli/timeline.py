@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from duckstring_cli import durations, render
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunRow
+    from duckstring.model.answers.runs import AttemptRow, RunRow
 
 LEAST = 16
 """Columns of a terminal, below which bars tell nothing."""

@@ -26,7 +26,7 @@ from duckstring_cli import reading
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from duckstring.model.answers import TableRow
+    from duckstring.model.answers.tables import TableRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from functions.json_log import json_logger
 from functions.serving import serve
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import Answered, Refused
+    from duckstring.model.answers.common import Answered, Refused
 
 logger = json_logger("api", Redactor(os.environ))
 ports = wiring.api(os.environ, "deployer")

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from duckstring.model.answers import LineStatus, RunRow
+from duckstring.model.answers.runs import RunRow
+from duckstring.model.answers.status import LineStatus
 from duckstring_cli import catchments, main, reading
 from duckstring_cli.client import Client
 

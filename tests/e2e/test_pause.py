@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import signal
 
-from duckstring.model.answers import AttemptRow
+from duckstring.model.answers.runs import AttemptRow
 from tests.e2e.drive import Driver, until
 
 PRELUDE = """

@@ -16,7 +16,7 @@ from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.api.answer import answer
 from duckstring.engine.effects import RecordRun
 from duckstring.engine.state import PondState
-from duckstring.model.answers import LineageAnswer, TraceAnswer
+from duckstring.model.answers.lineage import LineageAnswer, TraceAnswer
 from duckstring.model.attempts import AttemptFinished
 from duckstring.model.catalog import TableVersion
 from duckstring.model.lineage import Lineage, TableRead, to_object

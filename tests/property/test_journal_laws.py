@@ -20,7 +20,7 @@ from duckstring.engine.causes import Cause, Failed, Killed, NotDeployed, leads_t
 from duckstring.engine.journal import Entry, Told, Unknown, folded, told
 from duckstring.engine.state import PondState
 from duckstring.engine.why import chain
-from duckstring.model.answers import WhyAnswer
+from duckstring.model.answers.why import WhyAnswer
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line

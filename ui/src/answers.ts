@@ -18,1093 +18,13 @@ export type Reason = "published" | "last" | "young";
 
 export type FindingKind = "deploy" | "outbox" | "alarm" | "execution" | "hold" | "iceberg";
 
+export type Recorded = "yes" | "no" | "gone";
+
 export type WantedBy = "force" | "wake" | "retry" | "tap" | "wave" | "tide" | "pulse" | "unknown";
 
 export type LineStatusWord = "undeployed" | "idle" | "waiting" | "running" | "failed" | "killed" | "blocked";
 
 export type CauseKind = "not_deployed" | "not_received" | "not_kept" | "killed" | "failed" | "retry_at" | "held" | "asleep" | "blocked" | "not_asked" | "tide_due" | "short" | "lags" | "window_closed" | "deploy_waits" | "force_waits" | "run_first" | "busy" | "waits_for_token" | "due";
-
-export type Recorded = "yes" | "no" | "gone";
-
-/**
- * Why a request was refused. ``traceback``: the author's own, where code did not import.
- */
-export interface Fault {
-  type: string;
-  message: string;
-  hint: string;
-  traceback?: string;
-}
-
-/**
- * A request that was carried out. ``result`` is the operation's answer.
- */
-export interface Answered {
-  ok: true;
-  result: Record<string, unknown>;
-}
-
-/**
- * A request that was refused.
- */
-export interface Refused {
-  ok: false;
-  error: Fault;
-}
-
-/**
- * Demand that is not satisfied yet. ``targets`` are the epochs of pushes; ``woken`` and
- * ``forced`` are an operator's.
- */
-export interface Demand {
-  pull: boolean;
-  targets: string[];
-  woken: boolean;
-  forced: boolean;
-}
-
-/**
- * A standing trigger. ``bound`` in seconds, for a tide.
- */
-export interface TriggerState {
-  kind: "wave" | "tide";
-  bound?: number;
-}
-
-/**
- * One opening of a Window.
- */
-export interface Span {
-  start: string;
-  end: string;
-}
-
-/**
- * One opening of a Window. ``local``: when it begins by the clock of the rule's zone, with the
- * offset; None: the rule has no zone.
- */
-export interface Opening {
-  start: string;
-  end: string;
-  local: string | null;
-}
-
-/**
- * A rule of an Inlet, what is open of it and what opens next. ``every`` and ``duration`` in
- * seconds; of a calendar rule they may be zero: it opens by ``cron``, and up to the next opening.
- *
- * ``words``: the rule as people read it. ``upcoming``: its next five openings.
- */
-export interface WindowTold {
-  name: string;
-  start: string;
-  every: number;
-  duration: number;
-  on: string[];
-  until: string | null;
-  open: Span | null;
-  next: Span | null;
-  carried_by: "schedule" | "alarm";
-  tz?: string;
-  cron?: string;
-  words?: string;
-  upcoming?: Opening[];
-}
-
-/**
- * A Source as its Sink sees it.
- */
-export interface SourceState {
-  line: string;
-  optional: boolean;
-  end_f: string;
-  staleness_seconds: number | null;
-  down: boolean;
-  absent: boolean;
-}
-
-/**
- * Why a line is failed.
- */
-export interface FailureRow {
-  run: string | null;
-  ripple: string;
-  attempt: number;
-  error: string;
-  message: string;
-}
-
-/**
- * The live retry budgets.
- */
-export interface Budgets {
-  immediate_retries: number;
-  source_retries: number;
-}
-
-/**
- * One Ripple of a run in flight: waiting, queued, running, done, failed or cancelled, since
- * when.
- *
- * ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
- * ``where`` and what follows it are of its attempt's row, looked at in the status of one line
- * only; ``resumes``: while it pauses, until when. ``awaits``: the limit whose token it waits for.
- * ``retry_at``: it has failed, and is tried again then.
- */
-export interface RunningRipple {
-  name: string;
-  status: string;
-  attempt: number;
-  since: string | null;
-  task_mib: number;
-  where: string | null;
-  memory_mib: number | null;
-  pauses: number | null;
-  resumes: string | null;
-  awaits?: string | null;
-  retry_at?: string;
-}
-
-/**
- * A run in flight.
- */
-export interface RunningRun {
-  run: string;
-  f: string;
-  version: string;
-  started: string;
-  ripples: RunningRipple[];
-}
-
-/**
- * What was deployed and does not run yet. If it waits for no runs, the line is about to receive
- * it.
- */
-export interface NextVersion {
-  version: string;
-  waits_for: string[];
-}
-
-/**
- * Where the next attempt of a Ripple would run: in the function, or as a task of ``task_mib``.
- *
- * ``decided_by``: the operator, what the line has learnt, its author's hint, or none of these
- * (``default``).
- */
-export interface RunsOn {
-  runs_on: Place;
-  task_mib: number;
-  decided_by: Why;
-}
-
-/**
- * A Ripple at rest or not, and where its next attempt would run. ``checks``: the names of the
- * Pond's checks, if it is the Ripple that makes them. ``uses``: the limits that it needs tokens
- * of.
- */
-export interface RippleStatus {
-  runs_on: Place;
-  task_mib: number;
-  decided_by: Why;
-  name: string;
-  parents: string[];
-  end_f: string;
-  status: string;
-  checks?: string[];
-  uses?: string[];
-}
-
-/**
- * A check that warns. ``rows``: how many must not exist; 0: it gave none, and ``message`` has
- * its words.
- */
-export interface WarningTold {
-  check: string;
-  rows: number;
-  message: string;
-}
-
-/**
- * How a check ended. ``sample``: the first of its ``rows``, a text or null for each of
- * ``columns``.
- */
-export interface CheckTold {
-  check: string;
-  severity: Severity;
-  outcome: Outcome;
-  rows: number;
-  message: string;
-  columns: string[];
-  sample: ((string | null)[])[];
-}
-
-/**
- * A row of run history. ``overflow``: where in S3 a message lies that is too long for a row.
- *
- * ``wanted``: what it began for. ``pins``: which snapshot of each Source it read. ``used``: what
- * the orchestrator and the state machine used for it. ``warnings``: of its checks. ``by``,
- * ``note`` and ``said_at``: who asked its line for it. ``asked``: the epochs asked for.
- */
-export interface RunRow {
-  run: string;
-  pond: string;
-  major: number;
-  number: number;
-  f: string;
-  version: string;
-  status: string;
-  started: string;
-  finished: string | null;
-  changed: boolean | null;
-  overtaken_by: string | null;
-  ripple: string | null;
-  error: string | null;
-  message: string | null;
-  overflow?: string;
-  wanted?: string | null;
-  pins?: Record<string, number> | null;
-  used?: Record<Kind, number> | null;
-  warnings?: WarningTold[];
-  by?: string | null;
-  note?: string | null;
-  said_at?: string | null;
-  asked?: string[] | null;
-}
-
-/**
- * One of an attempt's, of which one that pauses has several: where its log lies.
- */
-export interface Invocation {
-  started: string;
-  log_stream: string;
-  request_id: string;
-}
-
-/**
- * How large a table is that an attempt has written.
- */
-export interface TableSize {
-  rows: number;
-  bytes: number;
-}
-
-/**
- * A table that an attempt has read, ``orders`` of its own Pond or ``sales@1.orders``.
- * ``sure``: otherwise it may have been read. ``writers``: ``RUN-RIPPLE-ATTEMPT`` of each attempt
- * that wrote objects of the version, the last one at the end. ``earlier``: rows of earlier
- * attempts lie in these, too, which are not named.
- */
-export interface TableReadTold {
-  table: string;
-  sure: boolean;
-  writers: string[];
-  earlier: boolean;
-}
-
-/**
- * What an attempt has read. ``open``: also any other table that it could see, it may be.
- * ``left_off``: so many tables more.
- */
-export interface LineageTold {
-  reads: TableReadTold[];
-  open: boolean;
-  left_off: number;
-}
-
-/**
- * A row of attempt history. Null: it has not happened, or is not known.
- *
- * ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
- * ``reads``: the Sources' tables that it read, or may have read. ``lineage``: more closely, and of
- * its own Pond, too. ``package``: the SHA-256 of the package that it ran. ``used``: what its
- * invocations used of AWS, by kind. ``checks``: how each check ended, if it made checks. Its
- * ``message`` has what they found, in words.
- */
-export interface AttemptRow {
-  run: string;
-  ripple: string;
-  attempt: number;
-  status: string;
-  started: string | null;
-  finished: string | null;
-  where: Place | null;
-  memory_mib: number | null;
-  log_group: string | null;
-  log_stream: string | null;
-  request_id: string | null;
-  error: string | null;
-  message: string | null;
-  traceback: string | null;
-  overflow?: string | null;
-  rows: number | null;
-  bytes: number | null;
-  tables: Record<string, TableSize> | null;
-  reads: string[] | null;
-  seconds: number | null;
-  peak_mib: number | null;
-  pauses: number | null;
-  resumes: string | null;
-  invocations: Invocation[] | null;
-  left: string | null;
-  on_kill: string | null;
-  on_kill_message: string | null;
-  used?: Record<Kind, number> | null;
-  checks?: CheckTold[] | null;
-  lineage?: LineageTold | null;
-  package?: string | null;
-}
-
-/**
- * Who wrote a table last, and at which freshness. What is null is not known.
- */
-export interface TableWriter {
-  written_in: string;
-  version: string | null;
-  f: string | null;
-}
-
-/**
- * A table that is older than the snapshot that it is in: it holds as of ``as_of``.
- */
-export interface OlderTable {
-  written_in: string;
-  version: string | null;
-  f: string | null;
-  table: string;
-  as_of: string | null;
-}
-
-/**
- * Who wrote a table last, and as of when it holds. ``older``: than its Pond.
- */
-export interface TableAge {
-  written_in: string;
-  version: string | null;
-  f: string | null;
-  as_of: string | null;
-  older: boolean;
-}
-
-/**
- * How old a line's data may be. ``words``: ``2h``, ``fresh by 06:00 Europe/Berlin``, ``none``.
- *
- * ``within``: an age in seconds; else ``at``, a time of day in ``tz`` on the weekdays ``on``.
- * ``declared``: by an operator; else it follows from the Tide. ``stale``: since when the data is
- * too old. ``due``: when it will be, as things are.
- */
-export interface BoundTold {
-  words: string;
-  within: number | null;
-  at: string | null;
-  tz: string | null;
-  on: string[];
-  declared: boolean;
-  stale: string | null;
-  due: string | null;
-}
-
-/**
- * Who asked for something, when, and why. Null: it is not known. ``by`` is an ARN that AWS has
- * confirmed, what a machine calls its user (``alice@laptop``), or an event.
- */
-export interface SaidTold {
-  at: string;
-  by: string | null;
-  note: string | null;
-}
-
-/**
- * Who holds new runs in the whole Catchment: maintenance.
- */
-export interface HoldTold {
-  at: string;
-  by: string | null;
-  note: string | null;
-}
-
-/**
- * Everything about one line except its last run.
- *
- * ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
- * ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
- * ``asleep``: it was put to sleep, and nobody has asked for it since.
- * ``warnings``: of the checks of what is published. ``bound``: how old the data may be.
- * ``priority``: of its claims at limits. ``held``: maintenance, as far as the line has
- * heard. ``said``: who used each verb last, and set the trigger, as far as that is known.
- */
-export interface LineState {
-  line: string;
-  pond: string;
-  major: number;
-  version: string | null;
-  next: NextVersion | null;
-  package: string | null;
-  kind: string | null;
-  status: LineStatusWord;
-  end_f: string;
-  start_f: string;
-  staleness_seconds: number | null;
-  demand: Demand;
-  trigger: TriggerState | null;
-  windows: WindowTold[];
-  sources: SourceState[];
-  sinks: string[];
-  reason: string;
-  failure: FailureRow | null;
-  failures: number;
-  retry_at: string | null;
-  asleep: boolean;
-  budgets: Budgets;
-  runs: RunningRun[];
-  ripples: RippleStatus[];
-  tables: number;
-  older_tables: OlderTable[];
-  rows: number;
-  warnings?: WarningTold[];
-  bound?: BoundTold | null;
-  priority?: number;
-  held?: HoldTold | null;
-  said?: Record<string, SaidTold>;
-  backlog?: number;
-}
-
-/**
- * A Ripple that has a token, or waits for one, since an instant. ``priority``: of its line.
- */
-export interface TokenTold {
-  line: string;
-  run: string;
-  ripple: string;
-  since: string;
-  priority: number;
-}
-
-/**
- * A limit: how many ``tokens`` there are (null: no bound is set), who has one, and who waits,
- * the next one first. ``used_by``: the lines that are deployed and use it.
- */
-export interface LimitTold {
-  name: string;
-  tokens: number | null;
-  held: TokenTold[];
-  waiting: TokenTold[];
-  used_by: string[];
-}
-
-/**
- * A line, its last run, and the tags of its Pond.
- */
-export interface LineStatus {
-  line: string;
-  pond: string;
-  major: number;
-  version: string | null;
-  next: NextVersion | null;
-  package: string | null;
-  kind: string | null;
-  status: LineStatusWord;
-  end_f: string;
-  start_f: string;
-  staleness_seconds: number | null;
-  demand: Demand;
-  trigger: TriggerState | null;
-  windows: WindowTold[];
-  sources: SourceState[];
-  sinks: string[];
-  reason: string;
-  failure: FailureRow | null;
-  failures: number;
-  retry_at: string | null;
-  asleep: boolean;
-  budgets: Budgets;
-  runs: RunningRun[];
-  ripples: RippleStatus[];
-  tables: number;
-  older_tables: OlderTable[];
-  rows: number;
-  warnings?: WarningTold[];
-  bound?: BoundTold | null;
-  priority?: number;
-  held?: HoldTold | null;
-  said?: Record<string, SaidTold>;
-  backlog?: number;
-  last_run: RunRow | null;
-  tags?: Record<string, string>;
-}
-
-/**
- * ``status``. ``order``: all lines that there are, where some of them were asked for.
- * ``next``: there is more than one answer holds; ask again with it as ``after``. ``limits``: all,
- * of the first answer.
- * ``maintenance``: who holds new runs in the Catchment, if somebody does.
- */
-export interface StatusAnswer {
-  now: string;
-  lines: LineStatus[];
-  limits?: LimitTold[];
-  order?: string[];
-  next?: string;
-  maintenance?: HoldTold | null;
-}
-
-/**
- * A Pond and its tags.
- */
-export interface PondTags {
-  pond: string;
-  tags: Record<string, string>;
-}
-
-/**
- * ``tag``: the Pond that was asked about, or all, by name.
- */
-export interface TagAnswer {
-  ponds: PondTags[];
-}
-
-/**
- * A change that somebody asked for. ``proven``: ``by`` is an ARN that AWS has confirmed.
- * ``via``: ``page``, or null. ``what``: the operation and its arguments, in words. ``ponds``:
- * which it was about; ``*``: the Catchment. ``request``: the id of the invocation that was asked.
- * ``refused``: why nothing was changed; null: it was carried out.
- */
-export interface AuditRow {
-  at: string;
-  by: string | null;
-  note: string | null;
-  proven: boolean;
-  via: string | null;
-  what: string;
-  ponds: string[];
-  request: string;
-  refused: string | null;
-}
-
-/**
- * ``audit``, newest first. ``next``: there may be older ones; ask again with it as
- * ``before``.
- */
-export interface AuditAnswer {
-  entries: AuditRow[];
-  next: string | null;
-}
-
-/**
- * ``maintenance``. ``lines``: how many are deployed; ``not_received``: those that have not
- * heard it yet. ``runs``: what is in flight. ``waiting``: lines of which something is asked that
- * waits until new runs are no longer held.
- */
-export interface MaintenanceAnswer {
-  on: boolean;
-  hold: HoldTold | null;
-  lines: number;
-  not_received: string[];
-  runs: RunningRun[];
-  waiting: string[];
-}
-
-/**
- * What a ``batch`` did to one line. ``error``: why it did nothing; ``runs``: those that it
- * stopped. ``status`` and ``previous`` are null then.
- */
-export interface LineOutcome {
-  line: string;
-  applied: boolean;
-  previous: LineStatusWord | null;
-  status: LineStatusWord | null;
-  reason: string;
-  runs: string[];
-  error: Fault | null;
-}
-
-/**
- * ``batch``, in the order that was asked for.
- */
-export interface BatchAnswer {
-  outcomes: LineOutcome[];
-}
-
-/**
- * What would change it, and the command to type (null: there is none).
- */
-export interface Way {
-  text: string;
-  command: string | null;
-}
-
-/**
- * Why a line starts no run. ``leads_to``: the line whose own causes explain it; null: this is a
- * root cause. ``since``: when it began, if that is known. ``at``: when it ends by itself, or what
- * it needs comes, if that is known. ``runs``: those that it is about.
- */
-export interface CauseTold {
-  kind: CauseKind;
-  text: string;
-  leads_to: string | null;
-  since: string | null;
-  at: string | null;
-  runs: string[];
-  ways: Way[];
-}
-
-/**
- * A line and its causes.
- */
-export interface LineWhy {
-  line: string;
-  status: LineStatusWord;
-  causes: CauseTold[];
-}
-
-/**
- * Where the demand began that a run answers: at ``line``, ``at`` an instant if it is known,
- * by way of the lines ``via``. ``sure``: otherwise a line below may have asked, and has forgotten
- * it.
- */
-export interface DemandTold {
-  kind: WantedBy;
-  text: string;
-  line: string;
-  at: string | null;
-  via: string[];
-  sure: boolean;
-}
-
-/**
- * A run in flight: for what it began, and how far it is. ``inside``: what each of its Ripples
- * does or waits for, in words.
- */
-export interface WhyRun {
-  run: string;
-  f: string;
-  version: string;
-  started: string;
-  demand: DemandTold[];
-  ripples: RunningRipple[];
-  inside: string[];
-}
-
-/**
- * How old the output is, in seconds (null: there is none). ``bound``: of the line's Tide.
- * ``asked``: since when newer output is asked for, if a push asks. ``late``: it is older than its
- * Tide allows, or something newer was asked for. ``text``: this in words.
- */
-export interface Staleness {
-  seconds: number | null;
-  bound: number | null;
-  asked: string | null;
-  late: boolean;
-  text: string;
-}
-
-/**
- * ``why``: why a line runs at the moment ``at``, or does not. ``chain``: the line itself, and
- * the lines that its causes lead to, the nearest first; ``left_off``: so many more. ``ways``: what
- * would change the root causes. ``last``: the last run, in words.
- */
-export interface WhyAnswer {
-  line: string;
-  now: string;
-  at: string;
-  status: LineStatusWord;
-  text: string;
-  end_f: string;
-  staleness: Staleness;
-  runs: WhyRun[];
-  chain: LineWhy[];
-  left_off: number;
-  ways: Way[];
-  last_run: RunRow | null;
-  last: string;
-}
-
-/**
- * A letter that a line has taken: who sent it, and what it says.
- */
-export interface ReplayLetter {
-  kind: string;
-  sender: string;
-  text: string;
-}
-
-/**
- * What differs in a line's state; empty where it was, or is, not so.
- */
-export interface ReplayChange {
-  what: string;
-  before: string;
-  after: string;
-}
-
-/**
- * What was done because of the letters.
- */
-export interface ReplayEffect {
-  kind: string;
-  text: string;
-}
-
-/**
- * One commit: its letters, folded together. ``revision`` and ``status``: of the line after it.
- * ``gap``: what is not kept, or not sure (null: nothing).
- */
-export interface ReplayStep {
-  revision: number;
-  at: string;
-  letters: ReplayLetter[];
-  changes: ReplayChange[];
-  effects: ReplayEffect[];
-  status: LineStatusWord;
-  gap: string | null;
-}
-
-/**
- * ``replay``: the commits of a line after ``since``, up to ``until``, the oldest first.
- * ``next``: what to ask for as ``after``, if there are more; null: that is all.
- */
-export interface ReplayAnswer {
-  line: string;
-  now: string;
-  since: string;
-  until: string;
-  steps: ReplayStep[];
-  next: string | null;
-}
-
-/**
- * ``runs``, newest first.
- */
-export interface RunsAnswer {
-  runs: RunRow[];
-}
-
-/**
- * What a run used of AWS, its attempts included. ``sources``: which snapshot of each Source it
- * read.
- *
- * ``estimated``: attempts whose worker could not say what it used; ``running``: those that go on.
- */
-export interface RunCost {
-  run: string;
-  started: string;
-  status: string;
-  wanted: string;
-  sources: Record<string, number>;
-  overtaken_by: string | null;
-  used: Record<Kind, number>;
-  attempts: number;
-  estimated: number;
-  running: number;
-}
-
-/**
- * ``cost``, newest first. ``more``: there may be older runs; ask with ``before``.
- */
-export interface CostAnswer {
-  now: string;
-  runs: RunCost[];
-  more: boolean;
-}
-
-/**
- * A Ripple of a run in flight that has failed: its next attempt begins at ``at``.
- */
-export interface RetryTold {
-  ripple: string;
-  attempt: number;
-  at: string;
-}
-
-/**
- * ``run``. ``asked_by``: what people asked for that this run answers, as far as it is known.
- * ``retries``: what waits to be tried again, while the run is in flight.
- */
-export interface RunAnswer {
-  run: RunRow;
-  attempts: AttemptRow[];
-  older_tables: OlderTable[];
-  asked_by?: AuditRow[];
-  retries?: RetryTold[];
-}
-
-/**
- * A table that was published once. ``removed``: by an operator.
- */
-export interface DroppedTable {
-  table: string;
-  snapshot: string;
-  version: string;
-  removed: boolean;
-}
-
-/**
- * One object of a table that has several. ``rows``: how many lie in it.
- */
-export interface TablePart {
-  uri: string;
-  rows: number;
-  bytes: number;
-  kind: "rows" | "changes";
-  use: "both" | "news" | "start" | "base";
-}
-
-/**
- * One published table. ``uri``: its object; empty if it has several: these are its ``parts``,
- * in order. ``merge_key``: the columns by which changes name rows.
- */
-export interface TableRow {
-  written_in: string;
-  version: string | null;
-  f: string | null;
-  as_of: string | null;
-  older: boolean;
-  table: string;
-  uri: string;
-  rows: number;
-  bytes: number;
-  parts: TablePart[];
-  merge_key: string[];
-}
-
-/**
- * ``tables``: a published snapshot.
- */
-export interface TablesAnswer {
-  line: string;
-  f: string;
-  snapshot: number;
-  tables: TableRow[];
-  dropped: DroppedTable[];
-}
-
-/**
- * A snapshot of a line, under the name of its schema in SQL over all Ponds.
- */
-export interface PondSnapshot {
-  line: string;
-  f: string;
-  snapshot: number;
-  tables: TableRow[];
-  dropped: DroppedTable[];
-  schema: string;
-}
-
-/**
- * ``snapshots``, by schema. ``f``: the freshness as of which they hold, if one was asked for.
- * ``next``: there are more than one answer holds; ask again with it as ``after``.
- */
-export interface SnapshotsAnswer {
-  now: string;
-  f: string | null;
-  snapshots: PondSnapshot[];
-  next?: string;
-}
-
-/**
- * A table that a Ripple has read. ``sure``: otherwise it may have been. ``run`` and ``ripple``
- * wrote last what was read.
- */
-export interface LineageRead {
-  line: string;
-  table: string;
-  sure: boolean;
-  run: string | null;
-  ripple: string | null;
-}
-
-/**
- * A published table, what wrote it last, and what that has read. ``table``: null for a Ripple
- * that writes none. ``open``: it may have read any other table, too; ``left_off``: so many more.
- */
-export interface LineageNode {
-  line: string;
-  table: string | null;
-  ripple: string;
-  run: string;
-  version: string | null;
-  f: string | null;
-  recorded: Recorded;
-  reads: LineageRead[];
-  open: boolean;
-  left_off: number;
-}
-
-/**
- * ``lineage``. ``left_off``: so many tables were not looked at, because there are too many.
- */
-export interface LineageAnswer {
-  line: string;
-  f: string;
-  nodes: LineageNode[];
-  left_off: number;
-}
-
-/**
- * A table that an attempt has read. ``snapshot``: that of a Source, which its run had pinned.
- * ``writers``: the ``id`` of each attempt that wrote objects of it, the last one at the end.
- * ``earlier``: rows of earlier attempts lie in these, too, which are not named.
- */
-export interface TracedRead {
-  line: string;
-  table: string;
-  sure: boolean;
-  snapshot: number | null;
-  writers: string[];
-  earlier: boolean;
-}
-
-/**
- * An attempt and its run. ``id``: ``sales@1/42-load-1``. ``run_kept``: the run's row is there.
- * ``package``: the SHA-256 of the package. ``steps``: how many from the rows that were asked for.
- */
-export interface TracedAttempt {
-  id: string;
-  run: string;
-  ripple: string;
-  attempt: number;
-  steps: number;
-  run_kept: boolean;
-  f: string | null;
-  version: string | null;
-  package: string | null;
-  started: string | null;
-  finished: string | null;
-  recorded: Recorded;
-  reads: TracedRead[];
-  open: boolean;
-  left_off: number;
-}
-
-/**
- * ``trace``. ``left_off``: so many attempts are further up than was asked for, or too many.
- */
-export interface TraceAnswer {
-  line: string;
-  attempts: TracedAttempt[];
-  left_off: number;
-}
-
-/**
- * How many snapshots of a line are kept: the last few, and those that are younger than some
- * days.
- */
-export interface RetentionRow {
-  snapshots: number;
-  days: number;
-}
-
-/**
- * A snapshot that is kept. ``version``: what wrote it, if it wrote a table.
- *
- * ``held_f``: the freshness of its data, if it was published again; otherwise ``f``.
- * ``bytes``: of all its objects. ``bytes_alone``: of those that no newer snapshot has; they are
- * deleted with this one, unless an older one is kept that has them. ``reasons``: why it is kept
- * (``published``, ``last``, ``young``). ``read_by``: lines that read it, or will with their next
- * run. Neither: the next sweep deletes it. ``warnings``: how many checks warned.
- */
-export interface KeptSnapshot {
-  snapshot: number;
-  run: string;
-  f: string;
-  held_f: string;
-  version: string | null;
-  tables: number;
-  rows: number;
-  bytes: number;
-  bytes_alone: number;
-  reasons: Reason[];
-  read_by: string[];
-  warnings: number;
-}
-
-/**
- * ``kept``: the snapshots of a line, newest first. ``next``: there are older ones; ask again
- * with it as ``before``.
- */
-export interface KeptAnswer {
-  line: string;
-  now: string;
-  retention: RetentionRow;
-  snapshots: KeptSnapshot[];
-  next: number | null;
-}
-
-/**
- * One catalog of the lake, as of ``at``. ``lines``, ``tables``: how many it has.
- */
-export interface LakeCatalog {
-  number: number;
-  address: string;
-  at: string;
-  bytes: number;
-  lines: number;
-  tables: number;
-}
-
-/**
- * A database of Glue: the line that it shows, and which run of it, as of ``f``; null: an export
- * has not come to its end. ``left_out``: tables that are not there, and why; under ``*``: why none
- * is.
- */
-export interface IcebergDatabase {
-  database: string;
-  line: string;
-  run: string | null;
-  f: string | null;
-  at: string;
-  tables: number;
-  left_out: Record<string, string>;
-}
-
-/**
- * ``lake``: ``newest`` is the address that always has the newest catalog. ``catalog``: that
- * one, at the address where it never changes; null: there is none yet. ``seconds``: how long the
- * exporter waits for more to be published; null: the Catchment has no lake.
- * ``iceberg``: the databases of its Iceberg tables; null: it has none.
- */
-export interface LakeAnswer {
-  now: string;
-  seconds: number | null;
-  newest: string;
-  catalog: LakeCatalog | null;
-  iceberg: IcebergDatabase[] | null;
-}
-
-/**
- * ``repair``: the exporters begin after so many ``seconds``. ``iceberg``: Iceberg tables are
- * looked at, too.
- */
-export interface RepairAnswer {
-  seconds: number;
-  iceberg: boolean;
-}
-
-/**
- * What publishing an earlier snapshot does to tables, by name: they are as they were, are the
- * same, are published no longer, or are published again.
- */
-export interface PublishedTables {
-  back: string[];
-  same: string[];
-  gone: string[];
-  returned: string[];
-}
-
-/**
- * ``publish``: an earlier snapshot, the freshness ``f`` of its data, and whether the line has
- * received it. ``over``: what was published before. ``run``: the number under which it is
- * published again.
- */
-export interface PublishAnswer {
-  line: string;
-  snapshot: number;
-  over: number;
-  f: string;
-  run: string | null;
-  tables: PublishedTables;
-  warnings: string[];
-  applied: boolean;
-}
 
 /**
  * What a deploy did to one line.
@@ -1310,6 +230,77 @@ export interface RemoveAnswer {
 }
 
 /**
+ * Why a request was refused. ``traceback``: the author's own, where code did not import.
+ */
+export interface Fault {
+  type: string;
+  message: string;
+  hint: string;
+  traceback?: string;
+}
+
+/**
+ * A request that was carried out. ``result`` is the operation's answer.
+ */
+export interface Answered {
+  ok: true;
+  result: Record<string, unknown>;
+}
+
+/**
+ * A request that was refused.
+ */
+export interface Refused {
+  ok: false;
+  error: Fault;
+}
+
+/**
+ * Who asked for something, when, and why. Null: it is not known. ``by`` is an ARN that AWS has
+ * confirmed, what a machine calls its user (``alice@laptop``), or an event.
+ */
+export interface SaidTold {
+  at: string;
+  by: string | null;
+  note: string | null;
+}
+
+/**
+ * Who holds new runs in the whole Catchment: maintenance.
+ */
+export interface HoldTold {
+  at: string;
+  by: string | null;
+  note: string | null;
+}
+
+/**
+ * One opening of a Window.
+ */
+export interface Span {
+  start: string;
+  end: string;
+}
+
+/**
+ * A change that somebody asked for. ``proven``: ``by`` is an ARN that AWS has confirmed.
+ * ``via``: ``page``, or null. ``what``: the operation and its arguments, in words. ``ponds``:
+ * which it was about; ``*``: the Catchment. ``request``: the id of the invocation that was asked.
+ * ``refused``: why nothing was changed; null: it was carried out.
+ */
+export interface AuditRow {
+  at: string;
+  by: string | null;
+  note: string | null;
+  proven: boolean;
+  via: string | null;
+  what: string;
+  ponds: string[];
+  request: string;
+  refused: string | null;
+}
+
+/**
  * What is wrong with a line.
  */
 export interface LineFinding {
@@ -1342,4 +333,1013 @@ export interface HelloAnswer {
   table: string;
   bucket: string;
   lines: number;
+}
+
+/**
+ * One catalog of the lake, as of ``at``. ``lines``, ``tables``: how many it has.
+ */
+export interface LakeCatalog {
+  number: number;
+  address: string;
+  at: string;
+  bytes: number;
+  lines: number;
+  tables: number;
+}
+
+/**
+ * A database of Glue: the line that it shows, and which run of it, as of ``f``; null: an export
+ * has not come to its end. ``left_out``: tables that are not there, and why; under ``*``: why none
+ * is.
+ */
+export interface IcebergDatabase {
+  database: string;
+  line: string;
+  run: string | null;
+  f: string | null;
+  at: string;
+  tables: number;
+  left_out: Record<string, string>;
+}
+
+/**
+ * ``lake``: ``newest`` is the address that always has the newest catalog. ``catalog``: that
+ * one, at the address where it never changes; null: there is none yet. ``seconds``: how long the
+ * exporter waits for more to be published; null: the Catchment has no lake.
+ * ``iceberg``: the databases of its Iceberg tables; null: it has none.
+ */
+export interface LakeAnswer {
+  now: string;
+  seconds: number | null;
+  newest: string;
+  catalog: LakeCatalog | null;
+  iceberg: IcebergDatabase[] | null;
+}
+
+/**
+ * ``repair``: the exporters begin after so many ``seconds``. ``iceberg``: Iceberg tables are
+ * looked at, too.
+ */
+export interface RepairAnswer {
+  seconds: number;
+  iceberg: boolean;
+}
+
+/**
+ * A table that a Ripple has read. ``sure``: otherwise it may have been. ``run`` and ``ripple``
+ * wrote last what was read.
+ */
+export interface LineageRead {
+  line: string;
+  table: string;
+  sure: boolean;
+  run: string | null;
+  ripple: string | null;
+}
+
+/**
+ * A published table, what wrote it last, and what that has read. ``table``: null for a Ripple
+ * that writes none. ``open``: it may have read any other table, too; ``left_off``: so many more.
+ */
+export interface LineageNode {
+  line: string;
+  table: string | null;
+  ripple: string;
+  run: string;
+  version: string | null;
+  f: string | null;
+  recorded: Recorded;
+  reads: LineageRead[];
+  open: boolean;
+  left_off: number;
+}
+
+/**
+ * ``lineage``. ``left_off``: so many tables were not looked at, because there are too many.
+ */
+export interface LineageAnswer {
+  line: string;
+  f: string;
+  nodes: LineageNode[];
+  left_off: number;
+}
+
+/**
+ * A table that an attempt has read. ``snapshot``: that of a Source, which its run had pinned.
+ * ``writers``: the ``id`` of each attempt that wrote objects of it, the last one at the end.
+ * ``earlier``: rows of earlier attempts lie in these, too, which are not named.
+ */
+export interface TracedRead {
+  line: string;
+  table: string;
+  sure: boolean;
+  snapshot: number | null;
+  writers: string[];
+  earlier: boolean;
+}
+
+/**
+ * An attempt and its run. ``id``: ``sales@1/42-load-1``. ``run_kept``: the run's row is there.
+ * ``package``: the SHA-256 of the package. ``steps``: how many from the rows that were asked for.
+ */
+export interface TracedAttempt {
+  id: string;
+  run: string;
+  ripple: string;
+  attempt: number;
+  steps: number;
+  run_kept: boolean;
+  f: string | null;
+  version: string | null;
+  package: string | null;
+  started: string | null;
+  finished: string | null;
+  recorded: Recorded;
+  reads: TracedRead[];
+  open: boolean;
+  left_off: number;
+}
+
+/**
+ * ``trace``. ``left_off``: so many attempts are further up than was asked for, or too many.
+ */
+export interface TraceAnswer {
+  line: string;
+  attempts: TracedAttempt[];
+  left_off: number;
+}
+
+/**
+ * A Pond and its tags.
+ */
+export interface PondTags {
+  pond: string;
+  tags: Record<string, string>;
+}
+
+/**
+ * ``tag``: the Pond that was asked about, or all, by name.
+ */
+export interface TagAnswer {
+  ponds: PondTags[];
+}
+
+/**
+ * ``audit``, newest first. ``next``: there may be older ones; ask again with it as
+ * ``before``.
+ */
+export interface AuditAnswer {
+  entries: AuditRow[];
+  next: string | null;
+}
+
+/**
+ * ``maintenance``. ``lines``: how many are deployed; ``not_received``: those that have not
+ * heard it yet. ``runs``: what is in flight. ``waiting``: lines of which something is asked that
+ * waits until new runs are no longer held.
+ */
+export interface MaintenanceAnswer {
+  on: boolean;
+  hold: HoldTold | null;
+  lines: number;
+  not_received: string[];
+  runs: RunningRun[];
+  waiting: string[];
+}
+
+/**
+ * What a ``batch`` did to one line. ``error``: why it did nothing; ``runs``: those that it
+ * stopped. ``status`` and ``previous`` are null then.
+ */
+export interface LineOutcome {
+  line: string;
+  applied: boolean;
+  previous: LineStatusWord | null;
+  status: LineStatusWord | null;
+  reason: string;
+  runs: string[];
+  error: Fault | null;
+}
+
+/**
+ * ``batch``, in the order that was asked for.
+ */
+export interface BatchAnswer {
+  outcomes: LineOutcome[];
+}
+
+/**
+ * A letter that a line has taken: who sent it, and what it says.
+ */
+export interface ReplayLetter {
+  kind: string;
+  sender: string;
+  text: string;
+}
+
+/**
+ * What differs in a line's state; empty where it was, or is, not so.
+ */
+export interface ReplayChange {
+  what: string;
+  before: string;
+  after: string;
+}
+
+/**
+ * What was done because of the letters.
+ */
+export interface ReplayEffect {
+  kind: string;
+  text: string;
+}
+
+/**
+ * One commit: its letters, folded together. ``revision`` and ``status``: of the line after it.
+ * ``gap``: what is not kept, or not sure (null: nothing).
+ */
+export interface ReplayStep {
+  revision: number;
+  at: string;
+  letters: ReplayLetter[];
+  changes: ReplayChange[];
+  effects: ReplayEffect[];
+  status: LineStatusWord;
+  gap: string | null;
+}
+
+/**
+ * ``replay``: the commits of a line after ``since``, up to ``until``, the oldest first.
+ * ``next``: what to ask for as ``after``, if there are more; null: that is all.
+ */
+export interface ReplayAnswer {
+  line: string;
+  now: string;
+  since: string;
+  until: string;
+  steps: ReplayStep[];
+  next: string | null;
+}
+
+/**
+ * A check that warns. ``rows``: how many must not exist; 0: it gave none, and ``message`` has
+ * its words.
+ */
+export interface WarningTold {
+  check: string;
+  rows: number;
+  message: string;
+}
+
+/**
+ * How a check ended. ``sample``: the first of its ``rows``, a text or null for each of
+ * ``columns``.
+ */
+export interface CheckTold {
+  check: string;
+  severity: Severity;
+  outcome: Outcome;
+  rows: number;
+  message: string;
+  columns: string[];
+  sample: ((string | null)[])[];
+}
+
+/**
+ * A row of run history. ``overflow``: where in S3 a message lies that is too long for a row.
+ *
+ * ``wanted``: what it began for. ``pins``: which snapshot of each Source it read. ``used``: what
+ * the orchestrator and the state machine used for it. ``warnings``: of its checks. ``by``,
+ * ``note`` and ``said_at``: who asked its line for it. ``asked``: the epochs asked for.
+ */
+export interface RunRow {
+  run: string;
+  pond: string;
+  major: number;
+  number: number;
+  f: string;
+  version: string;
+  status: string;
+  started: string;
+  finished: string | null;
+  changed: boolean | null;
+  overtaken_by: string | null;
+  ripple: string | null;
+  error: string | null;
+  message: string | null;
+  overflow?: string;
+  wanted?: string | null;
+  pins?: Record<string, number> | null;
+  used?: Record<Kind, number> | null;
+  warnings?: WarningTold[];
+  by?: string | null;
+  note?: string | null;
+  said_at?: string | null;
+  asked?: string[] | null;
+}
+
+/**
+ * One of an attempt's, of which one that pauses has several: where its log lies.
+ */
+export interface Invocation {
+  started: string;
+  log_stream: string;
+  request_id: string;
+}
+
+/**
+ * How large a table is that an attempt has written.
+ */
+export interface TableSize {
+  rows: number;
+  bytes: number;
+}
+
+/**
+ * A table that an attempt has read, ``orders`` of its own Pond or ``sales@1.orders``.
+ * ``sure``: otherwise it may have been read. ``writers``: ``RUN-RIPPLE-ATTEMPT`` of each attempt
+ * that wrote objects of the version, the last one at the end. ``earlier``: rows of earlier
+ * attempts lie in these, too, which are not named.
+ */
+export interface TableReadTold {
+  table: string;
+  sure: boolean;
+  writers: string[];
+  earlier: boolean;
+}
+
+/**
+ * What an attempt has read. ``open``: also any other table that it could see, it may be.
+ * ``left_off``: so many tables more.
+ */
+export interface LineageTold {
+  reads: TableReadTold[];
+  open: boolean;
+  left_off: number;
+}
+
+/**
+ * A row of attempt history. Null: it has not happened, or is not known.
+ *
+ * ``log_stream`` and ``request_id`` are those of its latest invocation. ``tables``: what it wrote.
+ * ``reads``: the Sources' tables that it read, or may have read. ``lineage``: more closely, and of
+ * its own Pond, too. ``package``: the SHA-256 of the package that it ran. ``used``: what its
+ * invocations used of AWS, by kind. ``checks``: how each check ended, if it made checks. Its
+ * ``message`` has what they found, in words.
+ */
+export interface AttemptRow {
+  run: string;
+  ripple: string;
+  attempt: number;
+  status: string;
+  started: string | null;
+  finished: string | null;
+  where: Place | null;
+  memory_mib: number | null;
+  log_group: string | null;
+  log_stream: string | null;
+  request_id: string | null;
+  error: string | null;
+  message: string | null;
+  traceback: string | null;
+  overflow?: string | null;
+  rows: number | null;
+  bytes: number | null;
+  tables: Record<string, TableSize> | null;
+  reads: string[] | null;
+  seconds: number | null;
+  peak_mib: number | null;
+  pauses: number | null;
+  resumes: string | null;
+  invocations: Invocation[] | null;
+  left: string | null;
+  on_kill: string | null;
+  on_kill_message: string | null;
+  used?: Record<Kind, number> | null;
+  checks?: CheckTold[] | null;
+  lineage?: LineageTold | null;
+  package?: string | null;
+}
+
+/**
+ * ``runs``, newest first.
+ */
+export interface RunsAnswer {
+  runs: RunRow[];
+}
+
+/**
+ * What a run used of AWS, its attempts included. ``sources``: which snapshot of each Source it
+ * read.
+ *
+ * ``estimated``: attempts whose worker could not say what it used; ``running``: those that go on.
+ */
+export interface RunCost {
+  run: string;
+  started: string;
+  status: string;
+  wanted: string;
+  sources: Record<string, number>;
+  overtaken_by: string | null;
+  used: Record<Kind, number>;
+  attempts: number;
+  estimated: number;
+  running: number;
+}
+
+/**
+ * ``cost``, newest first. ``more``: there may be older runs; ask with ``before``.
+ */
+export interface CostAnswer {
+  now: string;
+  runs: RunCost[];
+  more: boolean;
+}
+
+/**
+ * A Ripple of a run in flight that has failed: its next attempt begins at ``at``.
+ */
+export interface RetryTold {
+  ripple: string;
+  attempt: number;
+  at: string;
+}
+
+/**
+ * ``run``. ``asked_by``: what people asked for that this run answers, as far as it is known.
+ * ``retries``: what waits to be tried again, while the run is in flight.
+ */
+export interface RunAnswer {
+  run: RunRow;
+  attempts: AttemptRow[];
+  older_tables: OlderTable[];
+  asked_by?: AuditRow[];
+  retries?: RetryTold[];
+}
+
+/**
+ * Demand that is not satisfied yet. ``targets`` are the epochs of pushes; ``woken`` and
+ * ``forced`` are an operator's.
+ */
+export interface Demand {
+  pull: boolean;
+  targets: string[];
+  woken: boolean;
+  forced: boolean;
+}
+
+/**
+ * A standing trigger. ``bound`` in seconds, for a tide.
+ */
+export interface TriggerState {
+  kind: "wave" | "tide";
+  bound?: number;
+}
+
+/**
+ * One opening of a Window. ``local``: when it begins by the clock of the rule's zone, with the
+ * offset; None: the rule has no zone.
+ */
+export interface Opening {
+  start: string;
+  end: string;
+  local: string | null;
+}
+
+/**
+ * A rule of an Inlet, what is open of it and what opens next. ``every`` and ``duration`` in
+ * seconds; of a calendar rule they may be zero: it opens by ``cron``, and up to the next opening.
+ *
+ * ``words``: the rule as people read it. ``upcoming``: its next five openings.
+ */
+export interface WindowTold {
+  name: string;
+  start: string;
+  every: number;
+  duration: number;
+  on: string[];
+  until: string | null;
+  open: Span | null;
+  next: Span | null;
+  carried_by: "schedule" | "alarm";
+  tz?: string;
+  cron?: string;
+  words?: string;
+  upcoming?: Opening[];
+}
+
+/**
+ * A Source as its Sink sees it.
+ */
+export interface SourceState {
+  line: string;
+  optional: boolean;
+  end_f: string;
+  staleness_seconds: number | null;
+  down: boolean;
+  absent: boolean;
+}
+
+/**
+ * Why a line is failed.
+ */
+export interface FailureRow {
+  run: string | null;
+  ripple: string;
+  attempt: number;
+  error: string;
+  message: string;
+}
+
+/**
+ * The live retry budgets.
+ */
+export interface Budgets {
+  immediate_retries: number;
+  source_retries: number;
+}
+
+/**
+ * One Ripple of a run in flight: waiting, queued, running, done, failed or cancelled, since
+ * when.
+ *
+ * ``task_mib``: the memory of the task that its attempt runs as; 0: it runs in the function.
+ * ``where`` and what follows it are of its attempt's row, looked at in the status of one line
+ * only; ``resumes``: while it pauses, until when. ``awaits``: the limit whose token it waits for.
+ * ``retry_at``: it has failed, and is tried again then.
+ */
+export interface RunningRipple {
+  name: string;
+  status: string;
+  attempt: number;
+  since: string | null;
+  task_mib: number;
+  where: string | null;
+  memory_mib: number | null;
+  pauses: number | null;
+  resumes: string | null;
+  awaits?: string | null;
+  retry_at?: string;
+}
+
+/**
+ * A run in flight.
+ */
+export interface RunningRun {
+  run: string;
+  f: string;
+  version: string;
+  started: string;
+  ripples: RunningRipple[];
+}
+
+/**
+ * What was deployed and does not run yet. If it waits for no runs, the line is about to receive
+ * it.
+ */
+export interface NextVersion {
+  version: string;
+  waits_for: string[];
+}
+
+/**
+ * Where the next attempt of a Ripple would run: in the function, or as a task of ``task_mib``.
+ *
+ * ``decided_by``: the operator, what the line has learnt, its author's hint, or none of these
+ * (``default``).
+ */
+export interface RunsOn {
+  runs_on: Place;
+  task_mib: number;
+  decided_by: Why;
+}
+
+/**
+ * A Ripple at rest or not, and where its next attempt would run. ``checks``: the names of the
+ * Pond's checks, if it is the Ripple that makes them. ``uses``: the limits that it needs tokens
+ * of.
+ */
+export interface RippleStatus {
+  runs_on: Place;
+  task_mib: number;
+  decided_by: Why;
+  name: string;
+  parents: string[];
+  end_f: string;
+  status: string;
+  checks?: string[];
+  uses?: string[];
+}
+
+/**
+ * How old a line's data may be. ``words``: ``2h``, ``fresh by 06:00 Europe/Berlin``, ``none``.
+ *
+ * ``within``: an age in seconds; else ``at``, a time of day in ``tz`` on the weekdays ``on``.
+ * ``declared``: by an operator; else it follows from the Tide. ``stale``: since when the data is
+ * too old. ``due``: when it will be, as things are.
+ */
+export interface BoundTold {
+  words: string;
+  within: number | null;
+  at: string | null;
+  tz: string | null;
+  on: string[];
+  declared: boolean;
+  stale: string | null;
+  due: string | null;
+}
+
+/**
+ * Everything about one line except its last run.
+ *
+ * ``version``: the one that it runs. ``next``: one that is deployed and does not run yet.
+ * ``package``: the SHA-256 of the package that is deployed, in hexadecimal digits.
+ * ``asleep``: it was put to sleep, and nobody has asked for it since.
+ * ``warnings``: of the checks of what is published. ``bound``: how old the data may be.
+ * ``priority``: of its claims at limits. ``held``: maintenance, as far as the line has
+ * heard. ``said``: who used each verb last, and set the trigger, as far as that is known.
+ */
+export interface LineState {
+  line: string;
+  pond: string;
+  major: number;
+  version: string | null;
+  next: NextVersion | null;
+  package: string | null;
+  kind: string | null;
+  status: LineStatusWord;
+  end_f: string;
+  start_f: string;
+  staleness_seconds: number | null;
+  demand: Demand;
+  trigger: TriggerState | null;
+  windows: WindowTold[];
+  sources: SourceState[];
+  sinks: string[];
+  reason: string;
+  failure: FailureRow | null;
+  failures: number;
+  retry_at: string | null;
+  asleep: boolean;
+  budgets: Budgets;
+  runs: RunningRun[];
+  ripples: RippleStatus[];
+  tables: number;
+  older_tables: OlderTable[];
+  rows: number;
+  warnings?: WarningTold[];
+  bound?: BoundTold | null;
+  priority?: number;
+  held?: HoldTold | null;
+  said?: Record<string, SaidTold>;
+  backlog?: number;
+}
+
+/**
+ * A Ripple that has a token, or waits for one, since an instant. ``priority``: of its line.
+ */
+export interface TokenTold {
+  line: string;
+  run: string;
+  ripple: string;
+  since: string;
+  priority: number;
+}
+
+/**
+ * A limit: how many ``tokens`` there are (null: no bound is set), who has one, and who waits,
+ * the next one first. ``used_by``: the lines that are deployed and use it.
+ */
+export interface LimitTold {
+  name: string;
+  tokens: number | null;
+  held: TokenTold[];
+  waiting: TokenTold[];
+  used_by: string[];
+}
+
+/**
+ * A line, its last run, and the tags of its Pond.
+ */
+export interface LineStatus {
+  line: string;
+  pond: string;
+  major: number;
+  version: string | null;
+  next: NextVersion | null;
+  package: string | null;
+  kind: string | null;
+  status: LineStatusWord;
+  end_f: string;
+  start_f: string;
+  staleness_seconds: number | null;
+  demand: Demand;
+  trigger: TriggerState | null;
+  windows: WindowTold[];
+  sources: SourceState[];
+  sinks: string[];
+  reason: string;
+  failure: FailureRow | null;
+  failures: number;
+  retry_at: string | null;
+  asleep: boolean;
+  budgets: Budgets;
+  runs: RunningRun[];
+  ripples: RippleStatus[];
+  tables: number;
+  older_tables: OlderTable[];
+  rows: number;
+  warnings?: WarningTold[];
+  bound?: BoundTold | null;
+  priority?: number;
+  held?: HoldTold | null;
+  said?: Record<string, SaidTold>;
+  backlog?: number;
+  last_run: RunRow | null;
+  tags?: Record<string, string>;
+}
+
+/**
+ * ``status``. ``order``: all lines that there are, where some of them were asked for.
+ * ``next``: there is more than one answer holds; ask again with it as ``after``. ``limits``: all,
+ * of the first answer.
+ * ``maintenance``: who holds new runs in the Catchment, if somebody does.
+ */
+export interface StatusAnswer {
+  now: string;
+  lines: LineStatus[];
+  limits?: LimitTold[];
+  order?: string[];
+  next?: string;
+  maintenance?: HoldTold | null;
+}
+
+/**
+ * Who wrote a table last, and at which freshness. What is null is not known.
+ */
+export interface TableWriter {
+  written_in: string;
+  version: string | null;
+  f: string | null;
+}
+
+/**
+ * A table that is older than the snapshot that it is in: it holds as of ``as_of``.
+ */
+export interface OlderTable {
+  written_in: string;
+  version: string | null;
+  f: string | null;
+  table: string;
+  as_of: string | null;
+}
+
+/**
+ * Who wrote a table last, and as of when it holds. ``older``: than its Pond.
+ */
+export interface TableAge {
+  written_in: string;
+  version: string | null;
+  f: string | null;
+  as_of: string | null;
+  older: boolean;
+}
+
+/**
+ * A table that was published once. ``removed``: by an operator.
+ */
+export interface DroppedTable {
+  table: string;
+  snapshot: string;
+  version: string;
+  removed: boolean;
+}
+
+/**
+ * One object of a table that has several. ``rows``: how many lie in it.
+ */
+export interface TablePart {
+  uri: string;
+  rows: number;
+  bytes: number;
+  kind: "rows" | "changes";
+  use: "both" | "news" | "start" | "base";
+}
+
+/**
+ * One published table. ``uri``: its object; empty if it has several: these are its ``parts``,
+ * in order. ``merge_key``: the columns by which changes name rows.
+ */
+export interface TableRow {
+  written_in: string;
+  version: string | null;
+  f: string | null;
+  as_of: string | null;
+  older: boolean;
+  table: string;
+  uri: string;
+  rows: number;
+  bytes: number;
+  parts: TablePart[];
+  merge_key: string[];
+}
+
+/**
+ * ``tables``: a published snapshot.
+ */
+export interface TablesAnswer {
+  line: string;
+  f: string;
+  snapshot: number;
+  tables: TableRow[];
+  dropped: DroppedTable[];
+}
+
+/**
+ * A snapshot of a line, under the name of its schema in SQL over all Ponds.
+ */
+export interface PondSnapshot {
+  line: string;
+  f: string;
+  snapshot: number;
+  tables: TableRow[];
+  dropped: DroppedTable[];
+  schema: string;
+}
+
+/**
+ * ``snapshots``, by schema. ``f``: the freshness as of which they hold, if one was asked for.
+ * ``next``: there are more than one answer holds; ask again with it as ``after``.
+ */
+export interface SnapshotsAnswer {
+  now: string;
+  f: string | null;
+  snapshots: PondSnapshot[];
+  next?: string;
+}
+
+/**
+ * How many snapshots of a line are kept: the last few, and those that are younger than some
+ * days.
+ */
+export interface RetentionRow {
+  snapshots: number;
+  days: number;
+}
+
+/**
+ * A snapshot that is kept. ``version``: what wrote it, if it wrote a table.
+ *
+ * ``held_f``: the freshness of its data, if it was published again; otherwise ``f``.
+ * ``bytes``: of all its objects. ``bytes_alone``: of those that no newer snapshot has; they are
+ * deleted with this one, unless an older one is kept that has them. ``reasons``: why it is kept
+ * (``published``, ``last``, ``young``). ``read_by``: lines that read it, or will with their next
+ * run. Neither: the next sweep deletes it. ``warnings``: how many checks warned.
+ */
+export interface KeptSnapshot {
+  snapshot: number;
+  run: string;
+  f: string;
+  held_f: string;
+  version: string | null;
+  tables: number;
+  rows: number;
+  bytes: number;
+  bytes_alone: number;
+  reasons: Reason[];
+  read_by: string[];
+  warnings: number;
+}
+
+/**
+ * ``kept``: the snapshots of a line, newest first. ``next``: there are older ones; ask again
+ * with it as ``before``.
+ */
+export interface KeptAnswer {
+  line: string;
+  now: string;
+  retention: RetentionRow;
+  snapshots: KeptSnapshot[];
+  next: number | null;
+}
+
+/**
+ * What publishing an earlier snapshot does to tables, by name: they are as they were, are the
+ * same, are published no longer, or are published again.
+ */
+export interface PublishedTables {
+  back: string[];
+  same: string[];
+  gone: string[];
+  returned: string[];
+}
+
+/**
+ * ``publish``: an earlier snapshot, the freshness ``f`` of its data, and whether the line has
+ * received it. ``over``: what was published before. ``run``: the number under which it is
+ * published again.
+ */
+export interface PublishAnswer {
+  line: string;
+  snapshot: number;
+  over: number;
+  f: string;
+  run: string | null;
+  tables: PublishedTables;
+  warnings: string[];
+  applied: boolean;
+}
+
+/**
+ * What would change it, and the command to type (null: there is none).
+ */
+export interface Way {
+  text: string;
+  command: string | null;
+}
+
+/**
+ * Why a line starts no run. ``leads_to``: the line whose own causes explain it; null: this is a
+ * root cause. ``since``: when it began, if that is known. ``at``: when it ends by itself, or what
+ * it needs comes, if that is known. ``runs``: those that it is about.
+ */
+export interface CauseTold {
+  kind: CauseKind;
+  text: string;
+  leads_to: string | null;
+  since: string | null;
+  at: string | null;
+  runs: string[];
+  ways: Way[];
+}
+
+/**
+ * A line and its causes.
+ */
+export interface LineWhy {
+  line: string;
+  status: LineStatusWord;
+  causes: CauseTold[];
+}
+
+/**
+ * Where the demand began that a run answers: at ``line``, ``at`` an instant if it is known,
+ * by way of the lines ``via``. ``sure``: otherwise a line below may have asked, and has forgotten
+ * it.
+ */
+export interface DemandTold {
+  kind: WantedBy;
+  text: string;
+  line: string;
+  at: string | null;
+  via: string[];
+  sure: boolean;
+}
+
+/**
+ * A run in flight: for what it began, and how far it is. ``inside``: what each of its Ripples
+ * does or waits for, in words.
+ */
+export interface WhyRun {
+  run: string;
+  f: string;
+  version: string;
+  started: string;
+  demand: DemandTold[];
+  ripples: RunningRipple[];
+  inside: string[];
+}
+
+/**
+ * How old the output is, in seconds (null: there is none). ``bound``: of the line's Tide.
+ * ``asked``: since when newer output is asked for, if a push asks. ``late``: it is older than its
+ * Tide allows, or something newer was asked for. ``text``: this in words.
+ */
+export interface Staleness {
+  seconds: number | null;
+  bound: number | null;
+  asked: string | null;
+  late: boolean;
+  text: string;
+}
+
+/**
+ * ``why``: why a line runs at the moment ``at``, or does not. ``chain``: the line itself, and
+ * the lines that its causes lead to, the nearest first; ``left_off``: so many more. ``ways``: what
+ * would change the root causes. ``last``: the last run, in words.
+ */
+export interface WhyAnswer {
+  line: string;
+  now: string;
+  at: string;
+  status: LineStatusWord;
+  text: string;
+  end_f: string;
+  staleness: Staleness;
+  runs: WhyRun[];
+  chain: LineWhy[];
+  left_off: number;
+  ways: Way[];
+  last_run: RunRow | null;
+  last: string;
 }

@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 from semver import Version
 
 from duckstring.author.contract import Published, breaches
-from duckstring.model.answers import LineStatus
+from duckstring.model.answers.status import LineStatus
 from duckstring.model.names import Line, parse_line
 from duckstring_cli import durations, render
 from duckstring_cli.checking.changes import code_of

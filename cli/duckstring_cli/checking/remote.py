@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from duckstring.author.contract import Published
-from duckstring.model.answers import LineStatus
+from duckstring.model.answers.status import LineStatus
 from duckstring.model.names import Line, artifact_key, parse_line
 from duckstring_cli import catchments, reading
 from duckstring_cli.client import Client

@@ -21,7 +21,7 @@ from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import BoundTold
+    from duckstring.model.answers.status import BoundTold
     from duckstring.model.events import AlertDetail
     from duckstring_cli.alerting.recipients import Recipient, Wanted
     from duckstring_cli.alerting.store import Alert, AlertStore

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from duckstring.errors import nearest
-from duckstring.model.answers import ArrivalAnswer, ArrivalRow
+from duckstring.model.answers.changes import ArrivalAnswer, ArrivalRow
 from duckstring.model.arrivals import ArrivalKind
 from duckstring_cli import render
 from duckstring_cli.commands.options import (

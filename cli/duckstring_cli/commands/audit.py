@@ -15,7 +15,7 @@ from duckstring_cli.errors import BadInputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from duckstring.model.answers import AuditRow
+    from duckstring.model.answers.common import AuditRow
 
 _UNKNOWN = "not known"
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, assert_never, get_args
 import typer
 
 from duckstring.errors import OperatorError, nearest
-from duckstring.model.answers import ComputeRow, ControlAnswer, LineState, LineStatus
+from duckstring.model.answers.changes import ComputeRow, ControlAnswer
+from duckstring.model.answers.status import LineState, LineStatus
 from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.limits import MOST_PRIORITY, USUAL_PRIORITY
 from duckstring_cli import render

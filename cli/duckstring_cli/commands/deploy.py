@@ -11,7 +11,7 @@ import typer
 
 from duckstring.errors import OperatorError
 from duckstring.model import names
-from duckstring.model.answers import DeployAnswer, DeployedPond
+from duckstring.model.answers.changes import DeployAnswer, DeployedPond
 from duckstring.model.names import Line
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment

@@ -25,7 +25,7 @@ from duckstring_cli.errors import BadInputError
 from duckstring_cli.rows import DEFAULT_LIMIT
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import TablesAnswer
+    from duckstring.model.answers.tables import TablesAnswer
     from duckstring_cli.client import Client
     from duckstring_cli.diffing import ComparedVersion, Difference, DifferentRow
 

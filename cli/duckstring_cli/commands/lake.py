@@ -15,7 +15,7 @@ from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LakeAnswer, RepairAnswer
+    from duckstring.model.answers.lake import LakeAnswer, RepairAnswer
     from duckstring_cli.catchments import Catchment
 
 _NAME = "lake"

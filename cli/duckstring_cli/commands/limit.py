@@ -15,7 +15,8 @@ from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LimitAnswer, LimitTold
+    from duckstring.model.answers.changes import LimitAnswer
+    from duckstring.model.answers.status import LimitTold
 
 app = typer.Typer(
     help="How many attempts use something at once, over all Ponds.", no_args_is_help=True

@@ -22,7 +22,7 @@ from duckstring_cli.releases import newer_operation
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from duckstring.model.answers import LineageAnswer, LineageNode, LineageRead
+    from duckstring.model.answers.lineage import LineageAnswer, LineageNode, LineageRead
 
 _EVERY = 5000
 """Steps: as many as the Catchment allows."""

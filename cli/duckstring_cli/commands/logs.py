@@ -12,7 +12,7 @@ import typer
 
 from duckstring.errors import nearest
 from duckstring.model import names
-from duckstring.model.answers import AttemptRow, RunAnswer
+from duckstring.model.answers.runs import AttemptRow, RunAnswer
 from duckstring_cli import render
 from duckstring_cli.attempt_logs import AttemptLogs
 from duckstring_cli.client import Client

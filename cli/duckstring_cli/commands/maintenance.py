@@ -15,7 +15,9 @@ from duckstring_cli.errors import BrokenOffError
 from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import HoldTold, MaintenanceAnswer, RunningRun
+    from duckstring.model.answers.common import HoldTold
+    from duckstring.model.answers.operated import MaintenanceAnswer
+    from duckstring.model.answers.status import RunningRun
     from duckstring_cli.client import Client
 
 app = typer.Typer(

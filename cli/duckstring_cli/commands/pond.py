@@ -11,7 +11,7 @@ import typer
 
 from duckstring.errors import OperatorError, nearest
 from duckstring.model import names
-from duckstring.model.answers import RemoveAnswer
+from duckstring.model.answers.changes import RemoveAnswer
 from duckstring_cli import render
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands import local_run, local_test

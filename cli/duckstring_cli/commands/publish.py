@@ -26,7 +26,7 @@ from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import PublishAnswer
+    from duckstring.model.answers.tables import PublishAnswer
     from duckstring_cli.catchments import Catchment
 
 _MOST_NAMED = 6

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duckstring.model.answers import TableRow, TablesAnswer
+from duckstring.model.answers.tables import TableRow, TablesAnswer
 from duckstring.model.sql import quoted
 from duckstring_cli import render, rows
 from duckstring_cli.catchments import Catchment

@@ -10,7 +10,8 @@ import typer
 
 from duckstring.errors import nearest
 from duckstring.model import instants, names
-from duckstring.model.answers import AttemptRow, AuditRow, RetryTold, RunRow
+from duckstring.model.answers.common import AuditRow
+from duckstring.model.answers.runs import AttemptRow, RetryTold, RunRow
 from duckstring_cli import catchments, checked, costing, durations, moments, render, timeline
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.commands.audit import who

@@ -16,7 +16,8 @@ from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import BatchAnswer, LineOutcome, LineStatus
+    from duckstring.model.answers.operated import BatchAnswer, LineOutcome
+    from duckstring.model.answers.status import LineStatus
     from duckstring_cli.client import Client
 
 _FOUND = 1

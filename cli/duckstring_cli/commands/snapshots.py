@@ -20,7 +20,7 @@ from duckstring_cli.commands.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from duckstring.model.answers import KeptAnswer, KeptSnapshot, RetentionRow
+    from duckstring.model.answers.tables import KeptAnswer, KeptSnapshot, RetentionRow
 
 
 def snapshots(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duckstring.model.answers import LineStatus, StatusAnswer
+from duckstring.model.answers.status import LineStatus, StatusAnswer
 from duckstring_cli import render
 from duckstring_cli.client import Client
 from duckstring_cli.commands.options import (

@@ -24,13 +24,8 @@ from duckstring_cli.commands.options import (
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from duckstring.model.answers import (
-        TableRow,
-        TablesAnswer,
-        TraceAnswer,
-        TracedAttempt,
-        TracedRead,
-    )
+    from duckstring.model.answers.lineage import TraceAnswer, TracedAttempt, TracedRead
+    from duckstring.model.answers.tables import TableRow, TablesAnswer
     from duckstring_cli.client import Client
     from duckstring_cli.origins import Origin
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from duckstring.errors import OperatorError
-from duckstring.model.answers import LineStatus, StatusAnswer
+from duckstring.model.answers.status import LineStatus, StatusAnswer
 from duckstring_cli import durations, render
 from duckstring_cli.client import Client
 from duckstring_cli.commands import arrival, window

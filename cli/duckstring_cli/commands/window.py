@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from duckstring.model.answers import WindowAnswer, WindowTold
+from duckstring.model.answers.changes import WindowAnswer
+from duckstring.model.answers.status import WindowTold
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.zones import zone_fault
 from duckstring_cli import durations, moments, render

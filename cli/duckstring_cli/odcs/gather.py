@@ -18,7 +18,8 @@ from duckstring_cli.odcs.document import Facts, Place, Table
 from duckstring_cli.odcs.rules import Rule, rules_in
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LineStatus, TableRow, TablesAnswer
+    from duckstring.model.answers.status import LineStatus
+    from duckstring.model.answers.tables import TableRow, TablesAnswer
 
 _NOT_YET = "NotPublishedError"
 

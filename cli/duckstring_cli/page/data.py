@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from duckstring.model.answers import PondSnapshot
+    from duckstring.model.answers.tables import PondSnapshot
     from duckstring_cli.diffing import Difference
 
 Handler = Callable[["Request"], Awaitable[Response]]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from duckstring.errors import DuckstringError, OperatorError
-from duckstring.model.answers import TablesAnswer
+from duckstring.model.answers.tables import TablesAnswer
 from duckstring.model.instants import to_text
 from duckstring.model.sql import quoted
 from duckstring_cli import moments, reading, saving, selects, streaming

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from itertools import islice
 
-from duckstring.model.answers import LineStatus, SourceState, StatusAnswer
+from duckstring.model.answers.status import LineStatus, SourceState, StatusAnswer
 from duckstring.model.instants import from_text
 
 MOST = 100

@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from duckstring.errors import OperatorError
 from duckstring.model import names
 from duckstring.model.access import covers
-from duckstring.model.answers import (
+from duckstring.model.answers.changes import (
     ArrivalRow,
     BudgetAnswer,
     ComputeAnswer,
     ControlAnswer,
-    LineageAnswer,
-    LineStatus,
-    PublishAnswer,
-    RunAnswer,
-    RunRow,
-    TablesAnswer,
     TriggerAnswer,
     WindowAnswer,
 )
+from duckstring.model.answers.lineage import LineageAnswer
+from duckstring.model.answers.runs import RunAnswer, RunRow
+from duckstring.model.answers.status import LineStatus
+from duckstring.model.answers.tables import PublishAnswer, TablesAnswer
 from duckstring.model.foreign import json_text
 from duckstring.model.zones import zone_fault
 from duckstring_cli import checkup, costing

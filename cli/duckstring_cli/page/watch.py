@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from duckstring.model.answers import StatusAnswer
+from duckstring.model.answers.status import StatusAnswer
 from duckstring.model.instants import to_text
 from duckstring_cli.page.looks import Known, any_runs
 

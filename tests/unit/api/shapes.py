@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
 from typing import (
@@ -17,6 +19,12 @@ from typing import (
 
 from duckstring.api.answer import OPERATIONS
 from duckstring.model import answers, arrivals, checks, compute, costs, retention
+
+SHAPES: dict[str, Any] = {
+    name: value
+    for module in pkgutil.iter_modules(answers.__path__, f"{answers.__name__}.")
+    for name, value in vars(importlib.import_module(module.name)).items()
+}
 
 _PLAIN: dict[Any, tuple[type, ...]] = {
     str: (str,),
@@ -52,7 +60,7 @@ def _fits(value: object, shape: Any) -> bool:
 def hints_of(shape: Any, *, include_extras: bool = False) -> dict[str, Any]:
     """The fields of a shape. Its module imports some of their types for type checkers only."""
     names = {**vars(checks), **vars(costs), **vars(compute), **vars(arrivals)}
-    names |= {**vars(retention), **vars(answers)}
+    names |= {**vars(retention), **SHAPES}
     return get_type_hints(shape, localns=names, include_extras=include_extras)
 
 
@@ -68,11 +76,11 @@ def _object_faults(value: Mapping[str, object], shape: Any, at: str) -> Iterator
 
 def shape_of(op: str) -> Any:
     """The shape that an operation says that it answers with."""
-    return getattr(answers, OPERATIONS[op].answer.__annotations__["return"])
+    return SHAPES[OPERATIONS[op].answer.__annotations__["return"]]
 
 
 def answer_faults(op: object, answer: object) -> list[str]:
     """What of an answer on the wire does not fit the shapes."""
     if isinstance(answer, dict) and answer.get("ok"):
-        return [*faults(answer, answers.Answered), *faults(answer["result"], shape_of(str(op)))]
-    return [*faults(answer, answers.Refused)]
+        return [*faults(answer, SHAPES["Answered"]), *faults(answer["result"], shape_of(str(op)))]
+    return [*faults(answer, SHAPES["Refused"])]

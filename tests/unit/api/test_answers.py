@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import is_typeddict
 
 import pytest
 
 from duckstring.adapters.aws import rows
 from duckstring.api.answer import OPERATIONS
-from duckstring.model import answers
+from duckstring.model.answers.changes import TriggerAnswer
+from duckstring.model.answers.runs import AttemptRow
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.client import Client
-from tests.unit.api.shapes import faults, hints_of, shape_of
+from tests.unit.api.shapes import SHAPES, faults, hints_of, shape_of
 
 PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
 CALLS = {
@@ -70,7 +72,7 @@ def test_the_command_reads_the_shape_that_the_api_answers_with(op, monkeypatch):
 
 def test_an_attempts_row_has_the_fields_that_its_shape_has():
     which = {"run", "ripple", "attempt", "status"}
-    assert {*rows.FIELDS, *which, "overflow"} == set(answers.AttemptRow.__annotations__)
+    assert {*rows.FIELDS, *which, "overflow"} == set(AttemptRow.__annotations__)
 
 
 def test_the_protocol_names_every_field_of_every_answer():
@@ -80,8 +82,8 @@ def test_the_protocol_names_every_field_of_every_answer():
     named = set(re.findall(r"\w+", section))
     fields = {
         f"{name}.{field}"
-        for name, shape in vars(answers).items()
-        if isinstance(shape, type) and shape.__module__ == answers.__name__
+        for name, shape in SHAPES.items()
+        if is_typeddict(shape)
         for field in hints_of(shape)
         if field not in named
     }
@@ -90,9 +92,9 @@ def test_the_protocol_names_every_field_of_every_answer():
 
 def test_a_field_that_is_missing_unknown_or_of_another_type_is_found():
     row = {"line": "sales@1", "epoch": "2030", "warnings": [], "applied": True}
-    assert [*faults(row, answers.TriggerAnswer, "answer")] == []
+    assert [*faults(row, TriggerAnswer, "answer")] == []
     wrong = {"epoch": 7, "warnings": [True], "applied": True, "f": 1}
-    assert [*faults(wrong, answers.TriggerAnswer, "answer")] == [
+    assert [*faults(wrong, TriggerAnswer, "answer")] == [
         "answer.line is missing",
         "answer.f is not in TriggerAnswer",
         "answer.epoch is 7, expected str",

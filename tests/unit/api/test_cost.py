@@ -10,7 +10,7 @@ from duckstring.api.cost import cost
 from duckstring.api.history import RunNotFoundError
 from duckstring.api.requests import CostRequest
 from duckstring.errors import OperatorError
-from duckstring.model import answers
+from duckstring.model.answers.runs import CostAnswer
 from duckstring.model.names import Line
 from duckstring.ports import AttemptUsed
 from duckstring.testing.fakes import MemoryClock
@@ -37,7 +37,7 @@ def asked(rows: Rows, **request):
     found = cost(
         CostRequest(**request), catalog=None, removals=None, history=rows, clock=MemoryClock(NOON)
     )
-    assert [*faults(found, answers.CostAnswer)] == []
+    assert [*faults(found, CostAnswer)] == []
     return found
 
 

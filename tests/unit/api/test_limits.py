@@ -14,7 +14,7 @@ from duckstring.engine.limits import LimitRemoved, LimitSet, LimitState, TokensC
 from duckstring.engine.signals import PrioritySet
 from duckstring.engine.state import Attempt, PondState, RippleState, Run
 from duckstring.errors import OperatorError
-from duckstring.model.answers import LimitAnswer, PriorityAnswer
+from duckstring.model.answers.changes import LimitAnswer, PriorityAnswer
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.limits import MOST_LIMITS, USUAL_PRIORITY
 from duckstring.model.names import Line, limit_address

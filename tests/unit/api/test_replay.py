@@ -29,7 +29,7 @@ from duckstring.engine.signals import (
 )
 from duckstring.engine.state import Kept, PondState, Wave
 from duckstring.errors import OperatorError
-from duckstring.model.answers import ReplayAnswer
+from duckstring.model.answers.replay import ReplayAnswer
 from duckstring.model.catalog import DroppedTable, TableVersion
 from duckstring.model.checks import CheckWarning
 from duckstring.model.compute import Pin

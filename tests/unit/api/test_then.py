@@ -12,7 +12,7 @@ from duckstring.api.requests import WhyRequest
 from duckstring.api.then import AttemptsThen, FutureError, NotKeptError, Then, instant_of, run_then
 from duckstring.api.why import why
 from duckstring.errors import OperatorError
-from duckstring.model.answers import WhyAnswer
+from duckstring.model.answers.why import WhyAnswer
 from duckstring.model.find import PondNotFoundError
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line

@@ -14,7 +14,9 @@ from duckstring.api.requests import WhyRequest
 from duckstring.api.why import why
 from duckstring.engine import causes
 from duckstring.engine.state import PondState
-from duckstring.model.answers import CauseKind, RunRow, WantedBy, WhyAnswer
+from duckstring.model.answers.runs import RunRow
+from duckstring.model.answers.status import WantedBy
+from duckstring.model.answers.why import CauseKind, WhyAnswer
 from duckstring.model.catalog import Release
 from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError

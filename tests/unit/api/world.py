@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from duckstring.engine.letters import Letter
 from duckstring.errors import AuthorError, StateConflictError
-from duckstring.model.answers import AttemptRow
+from duckstring.model.answers.runs import AttemptRow
 from duckstring.model.arrivals import Arrival, KeptArrival
 from duckstring.model.audits import Audit, AuditFilter
 from duckstring.model.catalog import Release, Removal, RippleSpec, SourceSpec

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console, RenderableType
 
-from duckstring.model.answers import LineStatus, StatusAnswer
+from duckstring.model.answers.status import LineStatus, StatusAnswer
 from duckstring_cli import board, render
 from tests.unit.cli.made_up import at, line_status, run_row, source
 

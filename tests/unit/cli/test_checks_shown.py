@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from rich.text import Text
 
-from duckstring.model.answers import CheckTold, LineStatus, RunRow, WarningTold
+from duckstring.model.answers.runs import CheckTold, RunRow, WarningTold
+from duckstring.model.answers.status import LineStatus
 from duckstring.model.checks import CheckResult
 from duckstring_cli import board, checked
 from tests.unit.cli.commands_kit import Bench

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from duckstring.model.answers import ReplayAnswer, ReplayStep
+from duckstring.model.answers.replay import ReplayAnswer, ReplayStep
 from duckstring.model.instants import from_text
 from duckstring_cli import render, replaying
 from duckstring_cli.screens import Harmless

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from duckstring.model.answers import CauseTold, Way, WhyAnswer
+from duckstring.model.answers.why import CauseTold, Way, WhyAnswer
 from duckstring_cli import reasons
 from duckstring_cli.screens import Harmless
 from tests.unit.cli.commands_kit import Bench

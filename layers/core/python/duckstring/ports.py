@@ -25,7 +25,7 @@ from duckstring.model.said import NO_HOLD, Hold
 from duckstring.model.tags import Tags
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunRow
+    from duckstring.model.answers.runs import AttemptRow, RunRow
 
 Mark = tuple[int, str]
 """(sent in epoch milliseconds, sequence number) of the last letter that a line consumed."""

@@ -56,43 +56,40 @@ from duckstring.model.find import find_deployed
 from duckstring.model.schema import check_command
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import (
-        Answered,
+    from duckstring.model.answers.changes import (
         ArrivalAnswer,
-        AuditAnswer,
         BacklogAnswer,
-        BatchAnswer,
         BudgetAnswer,
         ComputeAnswer,
         ControlAnswer,
-        CostAnswer,
         DeployAnswer,
-        DoctorAnswer,
-        Fault,
-        HelloAnswer,
-        KeptAnswer,
-        LakeAnswer,
         LimitAnswer,
-        LineageAnswer,
-        MaintenanceAnswer,
         PriorityAnswer,
-        PublishAnswer,
-        Refused,
         RemoveAnswer,
-        RepairAnswer,
-        ReplayAnswer,
-        RunAnswer,
-        RunsAnswer,
-        SnapshotsAnswer,
         StaleAnswer,
-        StatusAnswer,
-        TablesAnswer,
-        TagAnswer,
-        TraceAnswer,
         TriggerAnswer,
-        WhyAnswer,
         WindowAnswer,
     )
+    from duckstring.model.answers.common import Answered, Fault, Refused
+    from duckstring.model.answers.doctor import DoctorAnswer, HelloAnswer
+    from duckstring.model.answers.lake import LakeAnswer, RepairAnswer
+    from duckstring.model.answers.lineage import LineageAnswer, TraceAnswer
+    from duckstring.model.answers.operated import (
+        AuditAnswer,
+        BatchAnswer,
+        MaintenanceAnswer,
+        TagAnswer,
+    )
+    from duckstring.model.answers.replay import ReplayAnswer
+    from duckstring.model.answers.runs import CostAnswer, RunAnswer, RunsAnswer
+    from duckstring.model.answers.status import StatusAnswer
+    from duckstring.model.answers.tables import (
+        KeptAnswer,
+        PublishAnswer,
+        SnapshotsAnswer,
+        TablesAnswer,
+    )
+    from duckstring.model.answers.why import WhyAnswer
 
 
 class Operation(NamedTuple, Generic[requests.Asked]):

@@ -15,7 +15,7 @@ from duckstring.model.names import Line
 from duckstring.ports import Arrivals
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import ArrivalAnswer, ArrivalRow
+    from duckstring.model.answers.changes import ArrivalAnswer, ArrivalRow
 
 MOST = 20
 """Rules of one line: they leave the catalog with it, in one transaction."""

@@ -14,7 +14,8 @@ from duckstring.ports import Catalog, Clock, Removals
 
 if TYPE_CHECKING:
     from duckstring.api.ports import Audits
-    from duckstring.model.answers import AuditAnswer, AuditRow
+    from duckstring.model.answers.common import AuditRow
+    from duckstring.model.answers.operated import AuditAnswer
 
 
 def audit(

@@ -12,7 +12,7 @@ from duckstring.model.instants import to_text
 from duckstring.ports import Backlog, Catalog, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import BacklogAnswer
+    from duckstring.model.answers.changes import BacklogAnswer
 
 _PAGE = 1_000
 

@@ -21,7 +21,7 @@ from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.triggers import read_trigger
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import BatchAnswer, LineOutcome
+    from duckstring.model.answers.operated import BatchAnswer, LineOutcome
     from duckstring.model.catalog import Release
 
 

@@ -30,7 +30,8 @@ from duckstring.model.said import Hold
 from duckstring.ports import SOON, Catalog, Clock, ExecutionReader, Operated, Seen, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import DoctorAnswer, FindingKind, LineFinding
+    from duckstring.model.answers.common import FindingKind
+    from duckstring.model.answers.doctor import DoctorAnswer, LineFinding
 
 ROUND = timedelta(minutes=5)
 """How often the sweep comes (``infra/clock.py``)."""

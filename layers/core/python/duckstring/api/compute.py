@@ -17,7 +17,7 @@ from duckstring.model.find import find_deployed
 from duckstring.model.values import replace
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import ComputeAnswer, ComputeRow
+    from duckstring.model.answers.changes import ComputeAnswer, ComputeRow
 
 
 def compute(asked: ComputeRequest, ports: ControlPorts, *, function: FunctionSize) -> ComputeAnswer:

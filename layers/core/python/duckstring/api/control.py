@@ -20,7 +20,7 @@ from duckstring.model.instants import NEVER
 from duckstring.model.names import Line, run_key
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import BudgetAnswer, ControlAnswer
+    from duckstring.model.answers.changes import BudgetAnswer, ControlAnswer
 
 
 class NothingToForceError(OperatorError):

@@ -18,7 +18,7 @@ from duckstring.model.names import line as line_of
 from duckstring.ports import AttemptUsed, Catalog, Clock, HistoryReader, Removals
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import CostAnswer, RunCost, RunRow
+    from duckstring.model.answers.runs import CostAnswer, RunCost, RunRow
 
 _AT_ONCE = 8
 _FUNCTION_SECONDS = 900.0

@@ -43,7 +43,7 @@ from duckstring.model.values import replace
 from duckstring.ports import AttemptReader, Seen
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import DeployAnswer, DeployedPond
+    from duckstring.model.answers.changes import DeployAnswer, DeployedPond
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")

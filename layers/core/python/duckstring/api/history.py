@@ -26,14 +26,8 @@ from duckstring.ports import (
 )
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import (
-        AttemptRow,
-        AuditRow,
-        RetryTold,
-        RunAnswer,
-        RunRow,
-        RunsAnswer,
-    )
+    from duckstring.model.answers.common import AuditRow
+    from duckstring.model.answers.runs import AttemptRow, RetryTold, RunAnswer, RunRow, RunsAnswer
 
 NOT_BEGUN = "not begun"
 _PUBLISHED = frozenset({"success", "removal", "rollback"})

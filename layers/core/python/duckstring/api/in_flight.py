@@ -18,7 +18,7 @@ from duckstring.model.values import replace
 from duckstring.ports import AttemptReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow
+    from duckstring.model.answers.runs import AttemptRow
 
 _AT_ONCE = 8
 

@@ -19,7 +19,7 @@ from duckstring.model.retention import Retention
 from duckstring.ports import Catalog, Clock, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import KeptAnswer, KeptSnapshot
+    from duckstring.model.answers.tables import KeptAnswer, KeptSnapshot
 
 _PAGE = 50
 """Manifests of 100 KB and less: Lambda's answers end at 6 MB, and this one has no tables in it."""

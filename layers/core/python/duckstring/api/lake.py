@@ -12,7 +12,7 @@ from duckstring.model.lake import STABLE
 from duckstring.ports import Clock
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import IcebergDatabase, LakeAnswer, RepairAnswer
+    from duckstring.model.answers.lake import IcebergDatabase, LakeAnswer, RepairAnswer
 
 
 def lake(

@@ -19,7 +19,7 @@ from duckstring.model.staleness import due, in_words
 from duckstring.model.windows import minute_in_words
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import RunRow
+    from duckstring.model.answers.runs import RunRow
 
 ROWS = 40
 """Rows of a line's history that are read."""

@@ -23,7 +23,8 @@ from duckstring.ports import Clock, LimitReader, Mailbox
 if TYPE_CHECKING:
     from duckstring.api.ports import ControlPorts, LimitPorts
     from duckstring.api.requests import LimitRequest, PriorityRequest
-    from duckstring.model.answers import LimitAnswer, LimitTold, PriorityAnswer, TokenTold
+    from duckstring.model.answers.changes import LimitAnswer, PriorityAnswer
+    from duckstring.model.answers.status import LimitTold, TokenTold
 
 _FIRST_LOOK = timedelta(milliseconds=20)
 _LONGEST_LOOK = timedelta(milliseconds=500)

@@ -26,7 +26,7 @@ from duckstring.model.permits import AttemptName
 from duckstring.ports import Catalog, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LineageAnswer, LineageNode, LineageRead, Recorded
+    from duckstring.model.answers.lineage import LineageAnswer, LineageNode, LineageRead, Recorded
 
 MOST_LINES = 2_000
 MOST_TABLES = 5_000

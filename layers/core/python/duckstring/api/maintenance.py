@@ -23,7 +23,8 @@ from duckstring.model.names import Line
 from duckstring.model.said import Hold
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import MaintenanceAnswer, RunningRun
+    from duckstring.model.answers.operated import MaintenanceAnswer
+    from duckstring.model.answers.status import RunningRun
 
 
 def maintenance(asked: MaintenanceRequest, ports: ApiPorts) -> MaintenanceAnswer:

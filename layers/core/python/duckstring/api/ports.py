@@ -39,7 +39,7 @@ from duckstring.ports import (
 )
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import RunRow
+    from duckstring.model.answers.runs import RunRow
 
 
 class Artifacts(Protocol):

@@ -21,7 +21,7 @@ from duckstring.model.names import Line, run_key
 from duckstring.ports import Clock
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import PublishAnswer, PublishedTables
+    from duckstring.model.answers.tables import PublishAnswer, PublishedTables
 
 _MOST_NAMED = 3
 

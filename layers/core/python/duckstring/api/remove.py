@@ -21,7 +21,7 @@ from duckstring.model.instants import Instant
 from duckstring.model.names import Line, line, parse_line, run_key
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import RemoveAnswer
+    from duckstring.model.answers.changes import RemoveAnswer
 
 
 class StillNeededError(OperatorError):

@@ -22,7 +22,7 @@ from duckstring.model.names import Line, package_id, parse_line, run_key
 from duckstring.ports import RunFilter
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import RemoveAnswer
+    from duckstring.model.answers.changes import RemoveAnswer
 
 _LAST_RUNS = 10
 

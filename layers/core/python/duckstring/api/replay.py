@@ -25,7 +25,8 @@ from duckstring.model.names import Line
 from duckstring.ports import Catalog, Clock, Removals
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LineStatusWord, ReplayAnswer, ReplayLetter, ReplayStep
+    from duckstring.model.answers.replay import ReplayAnswer, ReplayLetter, ReplayStep
+    from duckstring.model.answers.status import LineStatusWord
 
 MOST = 200
 """Steps of one answer. A step of a Pond with many tables may have some kilobytes, and Lambda

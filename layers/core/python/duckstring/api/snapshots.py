@@ -23,7 +23,7 @@ from duckstring.model.pond_schemas import all_schemas, find_schema, ponds_of
 from duckstring.ports import Catalog, Clock, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import PondSnapshot, SnapshotsAnswer
+    from duckstring.model.answers.tables import PondSnapshot, SnapshotsAnswer
 
 Found = TypeVar("Found")
 

@@ -16,7 +16,8 @@ from duckstring.model.staleness import HINT, StaleBound, due, in_words, read
 from duckstring.model.weekdays import WEEKDAYS
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import BoundTold, StaleAnswer
+    from duckstring.model.answers.changes import StaleAnswer
+    from duckstring.model.answers.status import BoundTold
 
 
 def stale(asked: StaleRequest, ports: ControlPorts) -> StaleAnswer:

@@ -52,11 +52,11 @@ from duckstring.ports import (
 )
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import (
-        AttemptRow,
+    from duckstring.model.answers.common import HoldTold, SaidTold
+    from duckstring.model.answers.runs import AttemptRow
+    from duckstring.model.answers.status import (
         Demand,
         FailureRow,
-        HoldTold,
         LineState,
         LineStatus,
         LineStatusWord,
@@ -65,7 +65,6 @@ if TYPE_CHECKING:
         RunningRipple,
         RunningRun,
         RunsOn,
-        SaidTold,
         SourceState,
         StatusAnswer,
         TriggerState,

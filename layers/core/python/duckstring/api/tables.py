@@ -18,7 +18,13 @@ from duckstring.model.names import Line, parse_table_key, run_key
 from duckstring.ports import Catalog, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import OlderTable, TableAge, TablePart, TablesAnswer, TableWriter
+    from duckstring.model.answers.tables import (
+        OlderTable,
+        TableAge,
+        TablePart,
+        TablesAnswer,
+        TableWriter,
+    )
 
 
 class NotPublishedError(OperatorError):

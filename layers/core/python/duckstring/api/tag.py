@@ -20,7 +20,7 @@ from duckstring.model.tags import (
 from duckstring.ports import Catalog, Operated
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import PondTags, TagAnswer
+    from duckstring.model.answers.operated import PondTags, TagAnswer
 
 
 def tag(asked: TagRequest, *, catalog: Catalog, operated: Operated) -> TagAnswer:

@@ -19,7 +19,7 @@ from duckstring.model.windows import minute_in_words
 from duckstring.ports import AttemptReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunRow
+    from duckstring.model.answers.runs import AttemptRow, RunRow
 
 _AT_ONCE = 8
 

@@ -19,7 +19,8 @@ from duckstring.model.permits import AttemptName
 from duckstring.ports import Catalog, Removals
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import RunRow, TraceAnswer, TracedAttempt, TracedRead
+    from duckstring.model.answers.lineage import TraceAnswer, TracedAttempt, TracedRead
+    from duckstring.model.answers.runs import RunRow
 
 MOST_ATTEMPTS = 500
 """That one request looks at, the nearest first."""

@@ -23,7 +23,7 @@ from duckstring.model.windows import minute_in_words
 from duckstring.ports import Catalog
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import TriggerAnswer
+    from duckstring.model.answers.changes import TriggerAnswer
 
 
 def trigger(

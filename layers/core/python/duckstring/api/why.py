@@ -53,16 +53,8 @@ from duckstring.model.staleness import in_words
 from duckstring.ports import AttemptReader, HistoryReader, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import (
-        AttemptRow,
-        CauseTold,
-        LineWhy,
-        RunRow,
-        Staleness,
-        Way,
-        WhyAnswer,
-        WhyRun,
-    )
+    from duckstring.model.answers.runs import AttemptRow, RunRow
+    from duckstring.model.answers.why import CauseTold, LineWhy, Staleness, Way, WhyAnswer, WhyRun
     from duckstring.model.catalog import Release
 
 _MOST_LINES = 1000

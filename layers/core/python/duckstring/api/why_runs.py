@@ -16,7 +16,9 @@ from duckstring.model.names import Line, run_key
 from duckstring.model.said import Said
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import DemandTold, RunningRipple, RunRow
+    from duckstring.model.answers.runs import RunRow
+    from duckstring.model.answers.status import RunningRipple
+    from duckstring.model.answers.why import DemandTold
 
 _BEGAN_FOR = {
     "force": "It was forced by an operator.",

@@ -45,7 +45,7 @@ from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.windows import minute_in_words
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import Way
+    from duckstring.model.answers.why import Way
 
 _ERROR, _MESSAGE = 100, 400
 """Bytes of an error in a sentence. `run show` has all of it."""

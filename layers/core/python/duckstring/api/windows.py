@@ -37,7 +37,9 @@ from duckstring.model.zones import in_zone, zone_of
 from duckstring.ports import Clock, Mailbox, StateReader
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import Opening, Span, WindowAnswer, WindowTold
+    from duckstring.model.answers.changes import WindowAnswer
+    from duckstring.model.answers.common import Span
+    from duckstring.model.answers.status import Opening, WindowTold
 
 _SHOWN = 5
 """Openings of a rule that are told."""

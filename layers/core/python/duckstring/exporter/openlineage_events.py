@@ -24,7 +24,7 @@ from duckstring.model.lineage import writer_name
 from duckstring.model.names import Line, line, parse_run, parse_table_key, run_key
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunRow, TableReadTold, TableSize
+    from duckstring.model.answers.runs import AttemptRow, RunRow, TableReadTold, TableSize
 
 PRODUCER = "urn:duckstring-aws"
 _SPEC = "https://openlineage.io/spec"

@@ -13,7 +13,7 @@ from duckstring.model.names import Line
 from duckstring.ports import Snapshots
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow, RunRow
+    from duckstring.model.answers.runs import AttemptRow, RunRow
 
 Event = Mapping[str, object]
 """One event of OpenLineage, as JSON has it."""

@@ -17,7 +17,7 @@ from duckstring.model.names import POND_NAME
 from duckstring.model.values import Value, replace
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import CheckTold, WarningTold
+    from duckstring.model.answers.runs import CheckTold, WarningTold
 
 CHECKS: Final = "checks"
 """The name of the Ripple that makes a Pond's checks."""

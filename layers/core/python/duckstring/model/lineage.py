@@ -19,7 +19,7 @@ from duckstring.model.parts import MOST_ADOPTED, MOST_PARTS
 from duckstring.model.permits import AttemptName
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import LineageTold
+    from duckstring.model.answers.runs import LineageTold
 
 MOST_BYTES = 16_000
 """Of one attempt's lineage as text."""

@@ -41,7 +41,7 @@ from duckstring.sweep.report import Report
 from duckstring.sweep.tidy import tidy
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow
+    from duckstring.model.answers.runs import AttemptRow
 
 SILENT = timedelta(minutes=45)
 """Longer than an invocation lives, plus the longest that the machine waits after it."""

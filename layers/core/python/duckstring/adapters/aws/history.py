@@ -53,7 +53,7 @@ from duckstring.ports import EVERY_RUN, AttemptUsed, RunFilter
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.layout import Key
-    from duckstring.model.answers import AttemptRow, RunRow
+    from duckstring.model.answers.runs import AttemptRow, RunRow
 
 Row = TypeVar("Row", "RunRow", "AttemptRow")
 Found = TypeVar("Found")

@@ -26,7 +26,7 @@ from duckstring.model.names import Line, parse_run
 from duckstring.model.permits import AttemptName
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import RunRow
+    from duckstring.model.answers.runs import RunRow
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")

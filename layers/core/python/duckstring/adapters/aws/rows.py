@@ -26,7 +26,7 @@ from duckstring.model.lineage import to_object as lineage_to_object
 from duckstring.model.names import Line, run_key
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow
+    from duckstring.model.answers.runs import AttemptRow
 
 STATUSES = ("running", *get_args(AttemptStatus))
 FIELDS = (

@@ -30,7 +30,7 @@ from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line, execution_name
 
 if TYPE_CHECKING:
-    from duckstring.model.answers import AttemptRow
+    from duckstring.model.answers.runs import AttemptRow
 
 _DATA = "data/"
 _ARTIFACTS = "artifacts/"
