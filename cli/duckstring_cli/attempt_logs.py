@@ -11,8 +11,8 @@ from typing import Any
 
 from duckstring.model.answers.runs import AttemptRow
 from duckstring_cli import catchments, render
+from duckstring_cli.aws_errors import translated_errors
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import translated_errors
 from duckstring_cli.logbook import PLATFORM, Entry, Logbook
 
 _BEFORE = timedelta(seconds=5)

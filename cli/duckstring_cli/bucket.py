@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
+from duckstring_cli.aws_errors import translated_errors
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import translated_errors
 
 
 class Keys(NamedTuple):

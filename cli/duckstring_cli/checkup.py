@@ -20,7 +20,8 @@ from duckstring.model.answers.doctor import DoctorAnswer
 from duckstring.model.iceberg import WHOLE, is_taken
 from duckstring.model.schema import UPGRADE_COMMAND
 from duckstring_cli import catchments, render
-from duckstring_cli.client import PEOPLE, Client
+from duckstring_cli.aws_errors import PEOPLE
+from duckstring_cli.client import Client
 from duckstring_cli.dead import ALWAYS, OUTPUTS, QUEUES, Dead, DeadLetterQueues
 from duckstring_cli.errors import DENIED, AccessError, aws_code
 from duckstring_cli.logbook import Logbook

@@ -1,17 +1,12 @@
-"""The client of a Catchment: it invokes the functions that answer people, with the user's own
-credentials.
-"""
+"""The client of a Catchment: each operation of its functions that answer people, as a method."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 from duckstring.errors import OperatorError
-from duckstring.model.access import LEVELS, Level, level_for, levels_from
+from duckstring.model.access import Level, level_for
 from duckstring.model.answers.changes import (
     ArrivalAnswer,
     ArrivalRow,
@@ -37,52 +32,18 @@ from duckstring.model.answers.status import StatusAnswer
 from duckstring.model.answers.tables import KeptAnswer, PublishAnswer, SnapshotsAnswer, TablesAnswer
 from duckstring.model.answers.why import WhyAnswer
 from duckstring.model.instants import Instant, to_text
-from duckstring.model.schema import CHANGES, SCHEMA
-from duckstring_cli import catchments
-from duckstring_cli.calling import by_this_user, proven
-from duckstring_cli.catchments import Catchment
-from duckstring_cli.errors import (
-    DENIED,
-    AccessError,
-    BrokenOffError,
-    CatchmentRefusedError,
-    NotRunningError,
-    aws_code,
-)
+from duckstring.model.schema import CHANGES
+from duckstring_cli import doors
+from duckstring_cli.doors import Invoke, LambdaDoor
+from duckstring_cli.errors import BrokenOffError, CatchmentRefusedError
 
 if TYPE_CHECKING:
-    from duckstring_cli.local.door import Door
+    from duckstring_cli.catchments import Catchment
 
 Answer = TypeVar("Answer", bound=Mapping[str, object])
 
-Invoke = Callable[[Mapping[str, object]], Mapping[str, Any]]
-"""One call of the api function: its request to its answer, both JSON objects."""
-
-FUNCTIONS: Mapping[Level, str] = {
-    "viewer": "ViewerFunction",
-    "operator": "OperatorFunction",
-    "deployer": "ApiFunction",
-}
-"""The stack's outputs that name the function of each level. Stacks of earlier releases have the
-api function alone.
-"""
-
-PEOPLE = 'docs/aws.md, "People"'
-"""Where the policies for people are explained."""
-
 MOST_LINES = 200
 """In one request."""
-
-_LOGIN = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_UNKNOWN = {
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "AuthFailure",
-}
-_REPLACED = {"ResourceNotFoundException"}
-_GONE = {"ResourceNotFoundException", "ValidationError", "NoSuchBucket"}
 
 
 class RunsWanted(TypedDict, total=False):
@@ -110,7 +71,7 @@ class Client:
     ) -> None:
         """``note``: why changes are made. ``via``: what asks for them, if it is not the command."""
         self.catchment = catchment
-        self._invoke = invoke or open_door(catchment)
+        self._invoke = invoke or doors.open_door(catchment)
         self._note, self.via = note, via
 
     def level(self) -> Level | None:
@@ -501,341 +462,6 @@ class Client:
             )
         result: Answer = answer["result"]
         return result
-
-
-def open_door(catchment: Catchment, *, patience: float | None = None) -> Invoke:
-    """The way to the api function. ``patience``: seconds to wait for an answer; None: as long as
-    a deploy may take.
-    """
-    return (LocalDoor if catchment.kind == "local" else LambdaDoor)(catchment, patience=patience)
-
-
-class LocalDoor:
-    """The api function of a Catchment on this machine. Its key permits everything, so the others
-    would only be two more cold starts.
-    """
-
-    def __init__(self, catchment: Catchment, *, patience: float | None = None) -> None:
-        self._catchment, self._patience = catchment, patience
-        self._open: Door | None = None
-
-    def __call__(self, request: Mapping[str, object]) -> Mapping[str, Any]:
-        """Invoke it.
-
-        Raises:
-            NotRunningError: nothing answers, or holds no stack.
-            OperatorError: the function broke.
-        """
-        from duckstring_cli.local.door import RefusedError, UnansweredError
-
-        try:
-            self._open = self._open or self._opened()
-            payload, is_broken = self._open.invoke(_signed(by_this_user(request)))
-        except UnansweredError as error:
-            raise not_running(self._catchment) from error
-        except RefusedError as error:
-            raise _denied(self._catchment, "Invoke", error.code, error.message) from error
-        if is_broken:
-            raise _broken(self._catchment, payload)
-        return _told(self._catchment, cast("Mapping[str, Any]", payload))
-
-    def _opened(self) -> Door:
-        from duckstring_cli.local.door import Door
-
-        one = self._catchment
-        key = catchments.require_running(one, patience=self._patience)
-        function = catchments.outputs(one)["ApiFunction"]
-        opened = Door(port=one.port, region=one.region, function=function, key=key)
-        return opened if self._patience is None else replace(opened, patience=self._patience)
-
-
-class LambdaDoor:
-    """The functions of a Catchment in AWS, found once by the stack's outputs.
-
-    A request goes to the function of the least level that serves it. If this user may not invoke
-    that one, those above it are tried: a policy may name the api function alone.
-    """
-
-    def __init__(self, catchment: Catchment, *, patience: float | None = None) -> None:
-        self._catchment, self._patience = catchment, patience
-        self._open: tuple[Any, Mapping[str, str]] | None = None
-        self._denied: set[str] = set()
-        self._is_renewed = False
-
-    def __call__(self, request: Mapping[str, object]) -> Mapping[str, Any]:
-        """Invoke it.
-
-        Raises:
-            NotRunningError: nothing answers.
-            AccessError: AWS does not let this user in.
-            OperatorError: the function broke.
-        """
-        needed = level_for(request)
-        with translated_errors(self._catchment, doing=f"{request['op']}", needed=needed):
-            answer = self._asked(needed, json.dumps(_signed(self._proven(request))).encode())
-            payload = json.loads(answer["Payload"].read() or b"null")
-        if answer.get("FunctionError"):
-            raise _broken(self._catchment, payload)
-        return _told(self._catchment, cast("Mapping[str, Any]", payload))
-
-    def _proven(self, request: Mapping[str, object]) -> Mapping[str, object]:
-        bucket = self._opened()[1].get("Bucket", "")
-        access = catchments.session(self._catchment)
-        return proven(request, access, region=self._catchment.region, bucket=bucket)
-
-    def level(self) -> Level | None:
-        """The highest level that this user has. Nothing is invoked to find it out.
-
-        Raises:
-            NotRunningError: nothing answers.
-        """
-        with translated_errors(self._catchment):
-            found = self._highest()
-            return self._highest() if found is None and self._renewed() else found
-
-    def _highest(self) -> Level | None:
-        from botocore.exceptions import ClientError
-
-        function, outputs = self._opened()
-        for level in reversed(LEVELS):
-            try:
-                if name := outputs.get(FUNCTIONS[level]):
-                    function.invoke(FunctionName=name, InvocationType="DryRun")
-                    return level
-            except ClientError as error:
-                if aws_code(error) not in DENIED | _REPLACED:
-                    raise
-        return None
-
-    def _asked(self, needed: Level, payload: bytes) -> Mapping[str, Any]:
-        from botocore.exceptions import ClientError
-
-        try:
-            return self._first(needed, payload)
-        except ClientError as error:
-            # The outputs that are remembered may be those of a stack before its upgrade.
-            if aws_code(error) not in DENIED | _REPLACED or not self._renewed():
-                raise
-            return self._first(needed, payload)
-
-    def _first(self, needed: Level, payload: bytes) -> Mapping[str, Any]:
-        """The answer of the first function that lets this user in. A call that is denied has done
-        nothing, so the next one may be tried.
-        """
-        from botocore.exceptions import ClientError
-
-        function, outputs = self._opened()
-        serving = [
-            outputs[out] for one in levels_from(needed) if (out := FUNCTIONS[one]) in outputs
-        ]
-        denied: list[ClientError] = []
-        for name in [one for one in serving if one not in self._denied] or serving:
-            try:
-                answer: Mapping[str, Any] = function.invoke(FunctionName=name, Payload=payload)
-            except ClientError as error:
-                if aws_code(error) not in DENIED:
-                    raise
-                self._denied.add(name)
-                denied.append(error)
-            else:
-                self._denied.discard(name)
-                return answer
-        raise denied[0]
-
-    def _renewed(self) -> bool:
-        """Whether the stack, asked once, has other functions than those that are remembered."""
-        if self._is_renewed:
-            return False
-        self._is_renewed = True
-        client, held = self._opened()
-        try:
-            found = catchments.renew(self._catchment)
-        except OperatorError:
-            return False
-        self._open = client, found
-        return any(held.get(out) != found.get(out) for out in FUNCTIONS.values())
-
-    def _opened(self) -> tuple[Any, Mapping[str, str]]:
-        if self._open is None:
-            outputs = catchments.outputs(self._catchment)
-            self._open = (_client(self._catchment, self._patience), outputs)
-        return self._open
-
-
-def _signed(request: Mapping[str, object]) -> Mapping[str, object]:
-    """A newer Catchment lets a command that knows an older schema look, and change nothing."""
-    return {**request, "schema": SCHEMA}
-
-
-def _told(catchment: Catchment, answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer, unless the Catchment is too old to know the question.
-
-    Raises:
-        OlderCatchmentError: it is.
-    """
-    error = answer.get("error") or {}
-    if str(error.get("message", "")).startswith("No operation "):
-        raise OlderCatchmentError(catchment)
-    return answer
-
-
-class OlderCatchmentError(OperatorError):
-    """The Catchment is of an older release than the command."""
-
-    def __init__(self, catchment: Catchment) -> None:
-        """Say how this Catchment is upgraded."""
-        super().__init__(
-            f"Catchment {catchment.name!r} is of an older release than this command, and cannot "
-            "answer it.",
-            hint=f"Upgrade the Catchment: {upgrading(catchment)}",
-        )
-
-
-def upgrading(catchment: Catchment) -> str:
-    """How to bring a Catchment to this command's release."""
-    if catchment.kind == "local":
-        return f"duckstring catchment start {catchment.name}"
-    return "npx aws-cdk@2 deploy, with its options (docs/aws.md, Upgrading)"
-
-
-def _client(catchment: Catchment, patience: float | None) -> Any:  # noqa: ANN401 - botocore's clients have no static type without a service
-    from botocore.config import Config
-
-    # A repeated invoke is a second trigger: no retries, and time enough for a deploy that imports
-    # every Pond.
-    config = Config(
-        connect_timeout=min(5, patience or 5),
-        read_timeout=patience or 900,
-        retries={"total_max_attempts": 1},
-    )
-    access = catchments.session(catchment)
-    return access.session.client("lambda", endpoint_url=access.endpoint, config=config)
-
-
-def _broken(catchment: Catchment, payload: object) -> OperatorError:
-    found = payload if isinstance(payload, dict) else {}
-    lines = str(found.get("errorMessage") or payload).strip().splitlines() or ["nothing"]
-    return OperatorError(
-        (
-            f"The function that answers for Catchment {catchment.name!r} broke: "
-            f"{found.get('errorType', 'error')}: {lines[-1]}"
-        ),
-        hint=(
-            "This is a bug or a half-finished deployment of the Catchment: start it again, or "
-            "report it."
-        ),
-    )
-
-
-@contextmanager
-def translated_errors(
-    catchment: Catchment, *, doing: str = "", needed: Level | None = None
-) -> Iterator[None]:
-    """Turn what botocore raises into one clear line about this Catchment. ``doing``: what was asked
-    for, which needs the level ``needed``.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except BotoCoreError as error:
-        raise _unreached(catchment, error) from error
-    except ClientError as error:
-        found = error.response.get("Error", {})
-        detail = found.get("Message", "") or str(error)
-        code = found.get("Code", "")
-        if needed and code in DENIED:
-            raise _without(needed, doing, catchment, detail) from error
-        raise _denied(catchment, error.operation_name, code, detail) from error
-
-
-def _without(needed: Level, doing: str, catchment: Catchment, detail: str) -> AccessError:
-    return AccessError(
-        f"{doing} on Catchment {catchment.name!r} needs its {needed} policy, which your "
-        f"credentials do not have: {detail}",
-        hint=f"Ask the owner of the account for it: {PEOPLE}.",
-    )
-
-
-def _unreached(catchment: Catchment, error: Exception) -> OperatorError:
-    from botocore import exceptions as e
-
-    if isinstance(error, e.EndpointConnectionError | e.ConnectionError | e.HTTPClientError):
-        return not_running(catchment)
-    if isinstance(error, e.ProfileNotFound):
-        return AccessError(
-            f"There is no AWS profile {catchment.profile!r} on this machine.",
-            hint="See your profiles: aws configure list-profiles",
-        )
-    if isinstance(error, e.NoRegionError):
-        return AccessError(
-            f"Catchment {catchment.name!r} has no AWS region.",
-            hint="Connect it again with --region.",
-        )
-    if isinstance(
-        error, e.NoCredentialsError | e.PartialCredentialsError | e.CredentialRetrievalError
-    ):
-        return AccessError(
-            f"No AWS credentials for Catchment {catchment.name!r}.", hint=_login_hint(catchment)
-        )
-    if type(error).__name__ in {
-        "UnauthorizedSSOTokenError",
-        "SSOTokenLoadError",
-        "TokenRetrievalError",
-        "SSOError",
-        "LoginRefreshRequired",
-    }:
-        return AccessError("Your AWS login has expired.", hint=_login_hint(catchment))
-    return OperatorError(f"AWS cannot be asked about Catchment {catchment.name!r}: {error}")
-
-
-def not_running(catchment: Catchment) -> OperatorError:
-    """The Catchment does not answer: what to do depends on where it is."""
-    if catchment.kind == "local":
-        return NotRunningError(
-            f"Catchment {catchment.name!r} is not running.",
-            hint=f"Start it: duckstring catchment start {catchment.name}",
-        )
-    where = f" in {catchment.region}" if catchment.region else ""
-    return NotRunningError(
-        f"AWS{where} cannot be reached.",
-        hint="Check the network, and the region: duckstring catchment list",
-    )
-
-
-def _denied(catchment: Catchment, operation: str, code: str, detail: str) -> OperatorError:
-    if code in _LOGIN:
-        return AccessError("Your AWS login has expired.", hint=_login_hint(catchment))
-    if code in _UNKNOWN:
-        return AccessError(
-            f"AWS does not know the credentials used for Catchment {catchment.name!r} ({code}).",
-            hint=_login_hint(catchment),
-        )
-    if code in DENIED:
-        return AccessError(
-            f"AWS does not allow {operation} on Catchment {catchment.name!r}: {detail}",
-            hint=f"Ask the owner of the account for the policy that allows it: {PEOPLE}.",
-        )
-    if code in _GONE:
-        return _gone(catchment, detail)
-    return OperatorError(f"{operation} on Catchment {catchment.name!r} failed: {code}: {detail}")
-
-
-def _gone(catchment: Catchment, detail: str) -> OperatorError:
-    if catchment.kind == "local":
-        return NotRunningError(
-            f"Catchment {catchment.name!r} runs but is not deployed: {detail}",
-            hint=f"Start it again: duckstring catchment start {catchment.name}",
-        )
-    return NotRunningError(
-        f"Stack {catchment.stack!r} of Catchment {catchment.name!r} is not there: {detail}",
-        hint="Check stack, profile and region: duckstring catchment list",
-    )
-
-
-def _login_hint(catchment: Catchment) -> str:
-    profile = f" --profile {catchment.profile}" if catchment.profile else ""
-    return f"Log in: aws sso login{profile}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
 
 def _as_texts(only: Mapping[str, object]) -> dict[str, object]:

@@ -261,8 +261,8 @@ class _Names:
         """Names that were asked for a moment ago; else what the Catchment says within a second or
         two; else what it said today.
         """
-        from duckstring_cli import catchments
-        from duckstring_cli.client import Client, open_door
+        from duckstring_cli import catchments, doors
+        from duckstring_cli.client import Client
         from duckstring_cli.local.home import home, private_folder
 
         one = catchments.find(
@@ -273,7 +273,7 @@ class _Names:
         if age < _FRESH:
             return names
         try:
-            asked = ask(Client(one, invoke=open_door(one, patience=_PATIENCE[one.kind])))
+            asked = ask(Client(one, invoke=doors.open_door(one, patience=_PATIENCE[one.kind])))
             found = [str(name) for name in asked]
         except Exception:
             if age < _USABLE:

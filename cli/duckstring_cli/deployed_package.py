@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from duckstring.model.names import artifact_key
 from duckstring.worker.project import ProjectCache
 from duckstring_cli import catchments
+from duckstring_cli.aws_errors import translated_errors
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import translated_errors
 
 if TYPE_CHECKING:
     from duckstring.model.answers.status import LineStatus

@@ -19,7 +19,8 @@ from duckstring.errors import AuthorError
 from duckstring.model import names
 from duckstring.model.answers.changes import DeployAnswer
 from duckstring_cli import catchments, render
-from duckstring_cli.client import Client, translated_errors
+from duckstring_cli.aws_errors import translated_errors
+from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError, BrokenOffError, aws_code
 from duckstring_cli.render import OnStep, Part
 

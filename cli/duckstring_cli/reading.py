@@ -21,8 +21,8 @@ from duckstring.model.answers.tables import DroppedTable, TableRow, TablesAnswer
 from duckstring.model.names import parse_table_key
 from duckstring.model.sql import literal, quoted
 from duckstring_cli import bucket
+from duckstring_cli.aws_errors import PEOPLE, not_running
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import PEOPLE, not_running
 from duckstring_cli.errors import AccessError, BadInputError
 
 if TYPE_CHECKING:

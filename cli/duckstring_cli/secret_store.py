@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
+from duckstring_cli.aws_errors import not_running, translated_errors
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import not_running, translated_errors
 from duckstring_cli.errors import DENIED, AccessError, aws_code
 
 if TYPE_CHECKING:

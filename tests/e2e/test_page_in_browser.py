@@ -14,7 +14,8 @@ from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotSeen
 
 from duckstring.model.access import level_for
-from duckstring_cli.client import Client, open_door
+from duckstring_cli.client import Client
+from duckstring_cli.doors import open_door
 from duckstring_cli.errors import AccessError
 from duckstring_cli.page import serve
 from tests.e2e.browsing import at, browsing

@@ -20,7 +20,7 @@ from moto import mock_aws
 
 from duckstring.errors import OperatorError
 from duckstring.model.secret_entries import granted, with_entry
-from duckstring_cli import catchments, client, main
+from duckstring_cli import catchments, doors, main
 from duckstring_cli.catchments import Access, Catchment
 from duckstring_cli.secret_store import SecretStore
 from tests.integration.aws import CREDENTIALS, REGION
@@ -100,7 +100,7 @@ def here(monkeypatch, capsys, tmp_path) -> Iterator[Here]:
             Catchment(name="prod", kind="aws", stack="prod", region=REGION, outputs=outputs)
         )
         monkeypatch.setattr(catchments, "session", lambda _: Access(session, None))
-        monkeypatch.setattr(client, "open_door", lambda _: api({"order": ["sales@1", "orders@2"]}))
+        monkeypatch.setattr(doors, "open_door", lambda _: api({"order": ["sales@1", "orders@2"]}))
         monkeypatch.setattr("time.sleep", lambda _: None)
         made = Here(aws, arn, session, monkeypatch, capsys)
         yield made
@@ -349,7 +349,7 @@ def test_who_may_not_ask_for_ponds_may_set_their_secrets(here):
     def denied(_: object) -> Any:
         raise OperatorError("denied")
 
-    here.monkeypatch.setattr(client, "open_door", lambda _: denied)
+    here.monkeypatch.setattr(doors, "open_door", lambda _: denied)
     assert here.set("TOKEN", "--pond", "sale")[0] == 0
 
 

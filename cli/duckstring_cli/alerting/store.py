@@ -25,8 +25,8 @@ from duckstring_cli.alerting.recipients import (
     read_pattern,
     target_input,
 )
+from duckstring_cli.aws_errors import translated_errors
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import translated_errors
 from duckstring_cli.errors import BadInputError, aws_code
 
 _TARGET = "page"

@@ -9,8 +9,8 @@ import typer
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments, moments, render
+from duckstring_cli.aws_errors import translated_errors
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import translated_errors
 from duckstring_cli.commands.options import AsJson
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape

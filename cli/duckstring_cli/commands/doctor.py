@@ -9,7 +9,7 @@ import typer
 
 from duckstring.errors import OperatorError, nearest
 from duckstring_cli import hints, render
-from duckstring_cli.client import translated_errors
+from duckstring_cli.aws_errors import translated_errors
 from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
 from duckstring_cli.dead import QUEUES
 from duckstring_cli.errors import BadInputError

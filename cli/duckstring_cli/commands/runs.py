@@ -389,7 +389,7 @@ def _with_overflow(attempt: AttemptRow, catchment: Catchment) -> AttemptRow:
     key = attempt.get("overflow")
     if not key:
         return attempt
-    from duckstring_cli.client import translated_errors
+    from duckstring_cli.aws_errors import translated_errors
 
     with translated_errors(catchment):
         bucket = catchments.outputs(catchment)["Bucket"]

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from duckstring_cli import catchments, client, main
+from duckstring_cli import catchments, doors, main
 from duckstring_cli.catchments import Access, Catchment
 
 DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
@@ -57,7 +57,7 @@ class Bench:
             found = results.get(str(request["op"]), {"error": f"no {request['op']}"})
             return found if "ok" in found else {"ok": True, "result": found}
 
-        self._monkeypatch.setattr(client, "open_door", lambda _: door)
+        self._monkeypatch.setattr(doors, "open_door", lambda _: door)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         code = main.run(arguments)

@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from duckstring.errors import DuckstringError
 from duckstring.model.find import PondNotFoundError
-from duckstring_cli import catchments, client
+from duckstring_cli import catchments, doors
 from duckstring_cli.catchments import Access, Catchment
 
 DEV = Catchment(name="dev", kind="aws", stack="Duckstring-dev", region="us-east-1")
@@ -128,5 +128,5 @@ def api(
     monkeypatch.setattr(catchments, "find", lambda _: DEV)
     monkeypatch.setattr(catchments, "outputs", lambda _: {"Bucket": "the-bucket"})
     monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, lake_s3))
-    monkeypatch.setattr(client, "open_door", lambda _: made)
+    monkeypatch.setattr(doors, "open_door", lambda _: made)
     return made

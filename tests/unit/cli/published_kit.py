@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from moto.server import ThreadedMotoServer
 
-from duckstring_cli import bucket, catchments, client
+from duckstring_cli import bucket, catchments, doors
 from duckstring_cli.catchments import Access, Catchment
 
 DEV = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=1)
@@ -75,6 +75,6 @@ def snapshot(
     monkeypatch.setattr(catchments, "find", lambda _: DEV)
     monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, s3))
     monkeypatch.setattr(bucket, "reach", bucket.by_session)
-    monkeypatch.setattr(client, "open_door", lambda _: door)
+    monkeypatch.setattr(doors, "open_door", lambda _: door)
     monkeypatch.chdir(tmp_path)
     return answer

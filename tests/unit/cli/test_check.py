@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from duckstring.model.instants import to_text
 from duckstring.model.names import artifact_key
-from duckstring_cli import bucket, catchments, client, main
+from duckstring_cli import bucket, catchments, doors, main
 from duckstring_cli.catchments import Access
 from duckstring_cli.package import package
 from tests.unit.cli.commands_kit import DEV
@@ -58,7 +58,7 @@ class World:
         monkeypatch.setattr(catchments, "session", lambda _: Access(SESSION, s3))
         monkeypatch.setattr(bucket, "reach", bucket.by_session)
         monkeypatch.setattr(catchments, "outputs", lambda _: {"Bucket": "packages"})
-        monkeypatch.setattr(client, "open_door", lambda _: self._answer)
+        monkeypatch.setattr(doors, "open_door", lambda _: self._answer)
         monkeypatch.chdir(root)
 
     def pond(self, name: str, *, version: str = "1.0.0", more: str = "", **files: str) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from duckstring.model.names import artifact_key
-from duckstring_cli import bucket, catchments, client, main
+from duckstring_cli import bucket, catchments, doors, main
 from tests.unit.cli.made_up import line_status
 from tests.unit.cli.published_kit import DEV, SESSION, published, s3
 
@@ -65,7 +65,7 @@ def deployed(
     monkeypatch.setattr(catchments, "session", lambda _: catchments.Access(SESSION, s3))
     monkeypatch.setattr(catchments, "outputs", lambda _: {"Bucket": "the-bucket"})
     monkeypatch.setattr(bucket, "reach", bucket.by_session)
-    monkeypatch.setattr(client, "open_door", lambda _: found.answer)
+    monkeypatch.setattr(doors, "open_door", lambda _: found.answer)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.chdir(tmp_path)
     return found

@@ -13,7 +13,8 @@ from duckstring.errors import OperatorError
 from duckstring.model.schema import SCHEMA
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import Client, LambdaDoor, OlderCatchmentError
+from duckstring_cli.client import Client
+from duckstring_cli.doors import LambdaDoor, OlderCatchmentError
 from duckstring_cli.errors import AccessError, CatchmentRefusedError, NotRunningError
 
 LOCAL = Catchment(name="dev", kind="local", stack="Duckstring-dev", region="us-east-1", port=4566)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from duckstring.errors import OperatorError
-from duckstring_cli import catchments, client, completing, main
+from duckstring_cli import catchments, completing, doors, main
 from duckstring_cli.commands import completion
 from tests.unit.cli.commands_kit import DEV, Bench
 from tests.unit.cli.made_up import line_status
@@ -43,8 +43,8 @@ def typing(
     monkeypatch.delenv("DUCKSTRING_CATCHMENT", raising=False)
     monkeypatch.setattr(catchments, "catchments", lambda: [DEV])
     bench.answers(ANSWERS)
-    door = client.open_door
-    monkeypatch.setattr(client, "open_door", lambda one, **_: door(one))
+    door = doors.open_door
+    monkeypatch.setattr(doors, "open_door", lambda one, **_: door(one))
 
     def offered(*words: str, shell: str = "zsh") -> tuple[int, list[str]]:
         code = main.run(["__complete", shell, *words])
@@ -121,7 +121,7 @@ def test_who_does_not_answer_is_not_waited_for_and_yesterdays_names_will_do(
 
         return door
 
-    monkeypatch.setattr(client, "open_door", silent)
+    monkeypatch.setattr(doors, "open_door", silent)
     monkeypatch.setattr(completing, "_FRESH", 0.0)
     assert typing("trigger", "pulse", "")[1] == ["orders", "sales"]
     assert typing("run", "show", "") == (1, [])

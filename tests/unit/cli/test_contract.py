@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from moto.server import ThreadedMotoServer
 
-from duckstring_cli import bucket, catchments, client, main
+from duckstring_cli import bucket, catchments, doors, main
 from duckstring_cli.odcs.columns import NEVER_FILLED
 from duckstring_cli.odcs.rules import rules_in
 from tests.odcs import judged
@@ -75,7 +75,7 @@ def deployed(tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> Deploy
     monkeypatch.setattr(catchments, "session", lambda _: catchments.Access(SESSION, s3))
     monkeypatch.setattr(catchments, "outputs", lambda _: {"Bucket": "the-bucket"})
     monkeypatch.setattr(bucket, "reach", bucket.by_session)
-    monkeypatch.setattr(client, "open_door", lambda _: found.answer)
+    monkeypatch.setattr(doors, "open_door", lambda _: found.answer)
     monkeypatch.chdir(tmp_path)
     return found
 

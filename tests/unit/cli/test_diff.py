@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from duckstring_cli import catchments, client, main, render
+from duckstring_cli import catchments, doors, main, render
 from tests.unit.cli.versions_kit import DEV, merge, on_disk, sales, snapshot_of, write
 from tests.unit.parts_kit import Sandbox
 
@@ -56,7 +56,7 @@ def api(monkeypatch: pytest.MonkeyPatch, sales: Sandbox) -> Api:
         snapshot = merge(sales, change)
         made.snapshots[snapshot["snapshot"]] = snapshot
     monkeypatch.setattr(catchments, "find", lambda _: DEV)
-    monkeypatch.setattr(client, "open_door", lambda _: made)
+    monkeypatch.setattr(doors, "open_door", lambda _: made)
     return made
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from duckstring_cli import bucket, catchments, client, main
+from duckstring_cli import bucket, catchments, doors, main
 from duckstring_cli.catchments import Catchment
 from tests.unit.cli.published_kit import DEV
 
@@ -45,7 +45,7 @@ def show(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         keys = bucket.Keys("AK", "it's secret")
         reached = bucket.Bucket("eu-central-1", "http://127.0.0.1:4566", lambda: keys)
         monkeypatch.setattr(catchments, "find", lambda _: of)
-        monkeypatch.setattr(client, "open_door", lambda _: lambda _: {"ok": True, "result": answer})
+        monkeypatch.setattr(doors, "open_door", lambda _: lambda _: {"ok": True, "result": answer})
         monkeypatch.setattr(bucket, "reach", lambda _: reached)
         code = main.run(["lake", *words])
         told = capsys.readouterr()

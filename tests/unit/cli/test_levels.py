@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments
 from duckstring_cli.catchments import Catchment
-from duckstring_cli.client import Client, LambdaDoor
+from duckstring_cli.client import Client
+from duckstring_cli.doors import LambdaDoor
 from duckstring_cli.errors import AccessError
 
 PROD = Catchment(name="prod", kind="aws", stack="Duckstring-prod", region="eu-central-1")

@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 
 from duckstring.errors import OperatorError
 from duckstring.model.schema import SCHEMA
-from duckstring_cli import catchments, client
+from duckstring_cli import catchments, doors
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import NotRunningError
 from duckstring_cli.local.door import Door, signed
@@ -77,7 +77,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, port: int) -> Any:
     monkeypatch.setattr(catchments, "require_running", lambda *_, **__: KEY)
     monkeypatch.setattr(catchments, "outputs", lambda _: {"ApiFunction": "Duckstring-dev-api"})
     one = Catchment(name="dev", kind="local", stack="Duckstring-dev", port=port)
-    return client.open_door(one)
+    return doors.open_door(one)
 
 
 def test_a_request_is_sent_once_and_its_answer_read(monkeypatch: pytest.MonkeyPatch) -> None:

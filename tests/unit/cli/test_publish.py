@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from duckstring_cli import catchments, client, main
+from duckstring_cli import catchments, doors, main
 from tests.unit.cli.published_kit import DEV
 
 ANSWER = {
@@ -35,7 +35,7 @@ class Bench:
         self.asked: list[dict[str, Any]] = []
         self.busy, self._capsys = False, capsys
         monkeypatch.setattr(catchments, "find", lambda _: DEV)
-        monkeypatch.setattr(client, "open_door", lambda _: self.answer)
+        monkeypatch.setattr(doors, "open_door", lambda _: self.answer)
 
     def answer(self, request: Mapping[str, Any]) -> Mapping[str, object]:
         self.asked.append(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from duckstring_cli import catchments, client, main, render
+from duckstring_cli import catchments, doors, main, render
 from tests.unit.cli.published_kit import DEV
 
 Shown = Callable[..., tuple[int, str, str]]
@@ -66,7 +66,7 @@ def show(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return {"ok": True, "result": result}
 
     monkeypatch.setattr(catchments, "find", lambda _: DEV)
-    monkeypatch.setattr(client, "open_door", lambda _: answer)
+    monkeypatch.setattr(doors, "open_door", lambda _: answer)
 
     def run(*words: str) -> tuple[int, str, str]:
         code = main.run(["snapshots", "sales", *words])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from duckstring_cli import catchments
-from duckstring_cli.client import Client, LambdaDoor
+from duckstring_cli.client import Client
+from duckstring_cli.doors import LambdaDoor
 from tests.unit.cli.test_levels import ALL, NEW, PROD, Account
 from tests.unit.page.page_kit import Served, served
 
