@@ -68,6 +68,12 @@ def test_entries_go_on_from_the_chapter_before():
     assert [one.state for one in told(first, second)] == STATES[3:]
 
 
+def test_what_the_chapter_before_has_as_well_is_told_once():
+    first = Chapter(STATES[2], NOON + 2 * SECOND, "first", tuple(ENTRIES[:2]))
+    assert [one.state for one in told(first, WHOLE)] == STATES[3:]
+    assert state_at(first, WHOLE, NOON + 2.5 * SECOND) == STATES[2]
+
+
 def test_without_the_chapter_before_nothing_is_known_until_the_end():
     second = Chapter(STATES[4], NOON + 4 * SECOND, entries=tuple(ENTRIES[2:]))
     assert list(told(None, second)) == [Unknown(None, NOON + 4 * SECOND)]
