@@ -63,13 +63,22 @@ def _policy(name: str, statements: Sequence[Statement], made_of: Sequence[str]) 
     also = f" has the statements of {', '.join(more)}, and these" if more else ""
     lines = ['    {"Version": "2012-10-17", "Statement": [']
     for one in statements:
-        last = one is statements[-1]
+        end = "]}" if one is statements[-1] else ","
         lines += [
             f'      {{"Sid": {json.dumps(one.sid)}, "Effect": "Allow",',
             f'       "Action": {_listed(one.actions)},',
-            f'       "Resource": {_listed(one.resources)}}}{"]}" if last else ","}',
+            f'       "Resource": {_listed(one.resources)}{_conditions(one)}}}{end}',
         ]
     return "\n".join([f"**The {name} policy**{also}:", "", *lines, ""])
+
+
+def _conditions(one: Statement) -> str:
+    if not one.equal:
+        return ""
+    equal = ",\n".join(
+        f"         {json.dumps(key)}: {json.dumps(one.equal[key])}" for key in one.equal
+    )
+    return f',\n       "Condition": {{"StringEquals": {{\n{equal}}}}}'
 
 
 def _listed(texts: Sequence[str]) -> str:

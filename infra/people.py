@@ -9,12 +9,13 @@ narrower one. A deployer has the data policy, too: a Pond's code may read every 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from duckstring.model.events import ALERT_TYPE, SOURCE
 from duckstring.model.iceberg import FOLDER as ICEBERG
 from duckstring.model.iceberg import prefix_of
 from duckstring.model.lake import FOLDER
@@ -77,11 +78,19 @@ item or an object.
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement that allows something."""
+    """One statement that allows something. ``equal``: what a request must say, for example the
+    ``events:source`` of an event.
+    """
 
     sid: str
     actions: Sequence[str]
     resources: Sequence[str]
+    equal: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def conditions(self) -> dict[str, object]:
+        """As IAM has them."""
+        return {"StringEquals": dict(self.equal)} if self.equal else {}
 
     def to_json(self) -> dict[str, object]:
         """As IAM has it."""
@@ -90,6 +99,7 @@ class Statement:
             "Effect": "Allow",
             "Action": list(self.actions),
             "Resource": list(self.resources),
+            **({"Condition": self.conditions} if self.equal else {}),
         }
 
 
@@ -209,7 +219,13 @@ def _of_alerts(to: AlertPlaces) -> Sequence[Statement]:
         Statement("LetEventsKeepIt", ["iam:CreateServiceLinkedRole"], [to.service_role]),
         Statement("LetEventsCall", ["iam:PassRole"], [to.role]),
         Statement("SetTopics", [*(f"sns:{one}" for one in topics), "sns:DeleteTopic"], [to.topics]),
-        Statement("TestAlerts", ["events:PutEvents"], [to.bus]),
+        # Any other event could trigger a Pond.
+        Statement(
+            "TestAlerts",
+            ["events:PutEvents"],
+            [to.bus],
+            {"events:source": SOURCE, "events:detail-type": ALERT_TYPE},
+        ),
     )
 
 
@@ -272,7 +288,10 @@ class People(Construct):
                 managed_policy_name=f"{stack.stack_name}-{stack.region}-{name}",
                 statements=[
                     iam.PolicyStatement(
-                        sid=one.sid, actions=list(one.actions), resources=list(one.resources)
+                        sid=one.sid,
+                        actions=list(one.actions),
+                        resources=list(one.resources),
+                        conditions=one.conditions,
                     )
                     for one in statements
                 ],

@@ -134,16 +134,16 @@ def _deliver_once(batch: Batch, *, share: float) -> None:
         )
         return
     line, entry = Line(batch.line), books.entry(share)
-    letters = credible(line, batch.letters, app.catalog)
-    if not letters:  # a delivery of nothing would count the outbox as performed
-        return
     effects = deliver(
         line,
-        with_worker_verdicts(line, letters, app.store, app.ends),
+        batch.letters,
         store=app.store,
         gates=app.gates,
         perform=lambda state, outbox: perform(state, outbox, app.ports),
         clock=app.clock,
+        believes=lambda letters: with_worker_verdicts(
+            line, credible(line, letters, app.catalog), app.store, app.ends
+        ),
         entry=entry,
     )
     books.keep(entry)

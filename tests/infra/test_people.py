@@ -13,6 +13,7 @@ import pytest
 
 from duckstring.errors import OperatorError
 from duckstring.model.access import LEVELS
+from duckstring.model.events import ALERT_TYPE, SOURCE
 from infra.config import Config
 from infra.people import CONSISTS_OF, TABLE_SETTINGS
 from tests.infra.conftest import synthesize
@@ -127,6 +128,13 @@ def test_who_makes_alerts_reaches_what_is_called_as_one_and_no_secret_of_ponds(d
         ), (action, resource)
         if action.startswith("secretsmanager:"):
             assert ":secret:events!connection/" in resource
+
+
+def test_who_tests_alerts_puts_no_event_that_triggers_a_pond(documents):
+    (test,) = [one for one in documents["alerts"] if one["Action"] == "events:PutEvents"]
+    assert test["Condition"] == {
+        "StringEquals": {"events:source": SOURCE, "events:detail-type": ALERT_TYPE}
+    }
 
 
 def test_every_resource_is_named_where_aws_can_name_it(documents):

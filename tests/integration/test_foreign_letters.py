@@ -37,7 +37,7 @@ from duckstring.engine.state import (
     SourceReport,
     SourceView,
 )
-from duckstring.model.catalog import Release, RippleSpec, TableVersion
+from duckstring.model.catalog import Release, RippleSpec, SourceSpec, TableVersion
 from duckstring.model.compute import Pin
 from duckstring.model.failures import Failure
 from duckstring.model.limits import MOST_PINS, MOST_SINKS
@@ -166,6 +166,28 @@ def test_a_deployment_that_the_catalog_has_selected_is_taken(here, handler):
     handler.handle({"Records": [record(codec.letter(SALES, Deployed(RELEASE)), 1)]}, None)
     state = DynamoStateStore(here.clients, here.settings.table).load(SALES).state
     assert state.release == RELEASE
+
+
+def test_what_a_deployment_led_to_is_done_though_another_was_selected_before_it_was_done(
+    here, handler, monkeypatch
+):
+    first = replace(RELEASE, kind="pond", sources=(SourceSpec(ORDERS, "1.0.0"),))
+    again = replace(first, deployed=NOON + SECOND)
+    letters = [record(codec.letter(SALES, Deployed(one)), n) for n, one in ((1, first), (2, again))]
+    catalog = handler.app.catalog
+
+    def fails(*_given):
+        raise RuntimeError("throttled")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handler, "perform", fails)
+        catalog.select([first], overwrite=False, revision=catalog.revision())
+        assert handler.handle({"Records": letters[:1]}, None)["batchItemFailures"]
+    catalog.select([again], overwrite=True, revision=catalog.revision())
+    for letter in letters:
+        assert handler.handle({"Records": [letter]}, None) == {"batchItemFailures": []}
+    assert ORDERS in [line for line, _ in here.letters()], "it never hears of its Source"
+    assert DynamoStateStore(here.clients, here.settings.table).load(SALES).state.release == again
 
 
 def test_what_the_delay_queue_brings_is_read_as_strictly(here, handler):

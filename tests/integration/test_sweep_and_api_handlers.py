@@ -372,7 +372,8 @@ def test_discovery_asks_its_function_and_reads_its_ripples(here):
         "retry_delay_seconds": 30,
         "retry_on": ["builtins.OSError"],
     }
-    assert discover(here, {"ok": True, "ripples": [found]}) == (
+    assert discover(here, {"ok": True, "ripples": [{"name": "load"}, found]}) == (
+        RippleSpec("load"),
         RippleSpec(
             "join",
             ("load",),
@@ -393,6 +394,27 @@ def test_discovery_asks_its_function_and_reads_its_ripples(here):
         "secrets": {"A": "1", "B": "2"},
         "environment": {"LEVEL": "debug"},
     }
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        "load",
+        [7],
+        [{}],
+        [{"name": "load", "retry_delay_seconds": "soon"}],
+        [{"name": "load", "timeout_seconds": "x" * 5_000}],
+        [{"name": "load", "checks": [1]}],
+        [{"name": "load", "retry_delay_seconds": 10**40}],
+        [{"name": "load", "parents": ["load"]}],
+        [{"name": "x" * 5_000}] * 300,
+    ],
+)
+def test_an_import_that_answers_in_the_place_of_ours_gets_nothing_into_the_catalog(here, told):
+    with pytest.raises(ImportFailedError, match="Ripples that @ripple does not declare") as caught:
+        discover(here, {"ok": True, "ripples": told})
+    assert len(caught.value.message) < 700
 
 
 def test_an_import_that_fails_hands_on_the_authors_traceback(here):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -34,17 +34,24 @@ def watch(world: World, journals: Journals) -> None:
 
 @dataclass
 class Journals:
-    """Chapters of at least ``full`` bytes, kept for ``kept``. ``api.ports.JournalReader``."""
+    """Chapters of at least ``full`` bytes, kept for ``kept``. ``api.ports.JournalReader``.
+
+    ``dies``: whether a delivery dies before this commit, of which the letters were so long that it
+    has ended a chapter.
+    """
 
     full: int = 300
     kept: timedelta = timedelta(days=30)
     size: int = 0
+    dies: Callable[[], bool] = lambda: False
     items: dict[Line, dict[str, Any]] = field(default_factory=dict)
     held: dict[Line, Held] = field(default_factory=dict)
     stored: dict[Line, dict[int, PondState]] = field(default_factory=dict)
     """Each state that was ever committed, by its revision."""
 
     def add(self, held: Held, entry: Entry) -> Tail:
+        if self.dies():
+            JournalWriter(self._put, self.kept, 1).add(held, entry, size=self.size)
         writer = JournalWriter(self._put, self.kept, self.full)
         return writer.add(held, entry, size=self.size)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
+from itertools import count
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,3 +71,37 @@ def test_a_trouble_is_told_once_until_it_is_over_and_the_last_page_says_what_is_
         assert (last == "trouble") == (held is not None)
     failed = world.states[ONE].health != "ok"
     assert (ONE in desk.told and "failed" in desk.told[ONE].incidents) == failed
+
+
+EVENTS = {"ok": "recovered"}
+"""What is announced, where it is not called as here."""
+CHANGES = st.sampled_from(["ok", "failed", "killed", "stale", "fresh"])
+
+
+@looks(300)
+@given(st.lists(st.tuples(CHANGES, st.none() | CHANGES), max_size=12))
+def test_a_change_while_a_look_is_at_work_is_told_though_its_own_event_found_nothing_to_tell(
+    happens: list[tuple[str, str | None]],
+) -> None:
+    world = World(now=START)
+    world.states[ONE] = replace(PondState(ONE), release=pond(ONE))
+    desk, numbers = Desk(world), count()
+
+    def change(word: str) -> None:
+        world.now += seconds(1)
+        before = world.states[ONE]
+        _set(world, word)
+        if world.states[ONE] != before:
+            tell(desk.event(ONE, EVENTS.get(word, word), next(numbers)), desk.ports)
+
+    for word, meanwhile in happens:
+        desk.meanwhile = partial(change, meanwhile) if meanwhile else None
+        change(word)
+        desk.meanwhile = None
+    state = world.states[ONE]
+    is_stale = state.watch is not None and state.watch.is_stale
+    told = desk.told[ONE].incidents if ONE in desk.told else {}
+    assert ("failed" in told) == (state.health != "ok")
+    assert "stale" not in told or is_stale
+    if state.health == "ok" and all(word not in {"failed", "killed"} for word, _ in happens):
+        assert ("stale" in told) == is_stale

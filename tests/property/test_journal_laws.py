@@ -62,6 +62,21 @@ def test_the_fold_from_any_base_gives_each_state_that_was_stored(
 
 
 @looks(60)
+@given(graphs(most=4), st.integers(0, 2**16), st.data())
+def test_a_chapter_that_a_delivery_ended_before_it_died_hides_nothing(
+    graph: Graph, seed: int, data: st.DataObject
+) -> None:
+    dice = random.Random(seed)
+    journals = Journals(250, dies=lambda: dice.random() < 0.2)
+    world = lived(graph, seed, data, journals)
+    journals.judge()
+    at = START + dice.random() * (world.now - START)
+    then = Then(journals, at)
+    then.read(graph.lines)
+    assert not then.unknown
+
+
+@looks(60)
 @given(graphs(most=5), st.integers(0, 2**16), st.data())
 def test_letters_that_have_no_room_leave_a_gap_that_is_named_and_nothing_wrong(
     graph: Graph, seed: int, data: st.DataObject

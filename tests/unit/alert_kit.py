@@ -4,7 +4,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from duckstring.errors import StateConflictError, TransientError
@@ -22,7 +22,7 @@ from duckstring.testing.simulator import World
 @dataclass
 class Desk:
     """All ports of ``tell``, over a world. ``dies_before`` and ``dies_after``: how often sending a
-    page fails, before it is out or after.
+    page fails, before it is out or after. ``meanwhile``: happens once, right after a state is read.
     """
 
     world: World
@@ -32,6 +32,7 @@ class Desk:
     dies_before: int = 0
     dies_after: int = 0
     looked: int = 0
+    meanwhile: Callable[[], None] | None = None
 
     @property
     def ports(self) -> AlertPorts:
@@ -54,7 +55,11 @@ class Desk:
 
     def read(self, lines: Collection[Line]) -> Mapping[Line, Seen]:
         self.reads += len(lines)
-        return {one: Seen(self.world.states[one]) for one in lines if one in self.world.states}
+        found = {one: Seen(self.world.states[one]) for one in lines if one in self.world.states}
+        if happens := self.meanwhile:
+            self.meanwhile = None
+            happens()
+        return found
 
     @dataclass
     class _Notes:

@@ -354,3 +354,27 @@ def test_an_errors_text_is_one_harmless_line_for_each_recipient() -> None:
     assert "\\" not in "".join(page["email"].values())
     assert len(page["error"].encode()) <= 300
     assert page["blocks"] == []
+
+
+def test_a_line_that_recovers_while_its_page_is_made_is_told_to_have_recovered() -> None:
+    desk = catchment(A)
+    again(desk)
+    desk.meanwhile = lambda: changed_meanwhile(desk, "ok", "recovered")
+    assert [page["alert"] for page in desk.look()] == ["failed", "recovered"]
+    changed_meanwhile(desk, "failed", "failed")
+    assert desk.pages[-1]["alert"] == "failed"
+
+
+def test_a_line_that_fails_again_while_its_recovery_is_told_is_told_to_have_failed() -> None:
+    desk = catchment()
+    changed_meanwhile(desk, "failed", "failed")
+    desk.meanwhile = lambda: changed_meanwhile(desk, "killed", "killed")
+    changed_meanwhile(desk, "ok", "recovered")
+    assert [page["alert"] for page in desk.pages] == ["failed", "recovered", "killed"]
+
+
+def changed_meanwhile(desk: Desk, health: str, word: str) -> None:
+    """Another delivery looks at the event of a change, before this one goes on."""
+    desk.world.states[A] = replace(desk.world.states[A], health=health)
+    desk.world.now += seconds(1)
+    tell(desk.event(A, word, int(desk.world.now.timestamp())), desk.ports)

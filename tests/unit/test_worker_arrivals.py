@@ -9,9 +9,11 @@ import pytest
 
 from duckstring.author.arriving import Arrived
 from duckstring.engine.state import SourceView
+from duckstring.errors import TransientError
 from duckstring.model.arrivals import MOST_GIVEN, ArrivedObject, KeptArrival, position_at
 from duckstring.model.names import Line
 from duckstring.model.values import replace
+from duckstring.worker import arrivals
 from duckstring.worker.arrivals import Given, NoArrivals
 from tests.unit import worker_kit as kit
 from tests.unit.api.world import KeptObjects
@@ -40,7 +42,7 @@ def test_what_lies_between_the_position_and_the_pin_is_given_in_pages():
     given = Given(backlog, SALES, after=3, upto=2_400)
     assert given.taken is None, "nobody has asked"
     assert len(given.page()["objects"]) == 1_000
-    assert given.taken == 1_003
+    assert given.taken is None, "nobody has all of them"
     assert all_of(given) == list(range(1_004, 2_401))
     assert given.taken == 2_400
 
@@ -119,3 +121,42 @@ def test_what_authors_see_is_a_value():
     assert (one.uri, one.version) == ("s3://a/b", "")
     with pytest.raises(AttributeError):
         one.uri = "x"  # type: ignore[misc]
+
+
+class Failing(KeptObjects):
+    """Its second page fails once."""
+
+    pages = 0
+
+    def page(self, line, **words):
+        self.pages += 1
+        if self.pages == 2:
+            raise TransientError("DynamoDB is busy.")
+        return super().page(line, **words)
+
+
+@pytest.fixture
+def failing(world, monkeypatch):
+    monkeypatch.setattr(arrivals, "_PAGE", 2)
+    world.worker = replace(world.worker, backlog=Failing({SALES: kept(1, 2, 3)}))
+    return world
+
+
+TRIES = """
+try:
+    came = pond.arrivals()
+except Exception:
+    came = {otherwise}
+pond.write_table("came", f"SELECT unnest({{[one.size for one in came]}}) AS size")
+"""
+
+
+def test_an_author_who_asks_again_after_a_page_failed_is_given_all(failing):
+    assert ran(failing, TRIES.format(otherwise="pond.arrivals()"), arrived=3) == {"outcome": "ok"}
+    (letter,) = failing.letters
+    assert (letter.signal.arrivals, letter.signal.tables["came"].rows) == (3, 3)
+
+
+def test_an_author_who_goes_on_after_a_page_failed_has_taken_nothing(failing):
+    assert ran(failing, TRIES.format(otherwise="[]"), arrived=3) == {"outcome": "ok"}
+    assert failing.letters[0].signal.arrivals is None

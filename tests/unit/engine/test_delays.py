@@ -9,8 +9,15 @@ from datetime import timedelta
 import pytest
 
 from duckstring.engine.delays import delay_before
-from duckstring.engine.effects import SetAlarm
-from duckstring.engine.signals import AlarmRang
+from duckstring.engine.effects import AnswerGate, SetAlarm
+from duckstring.engine.signals import (
+    AlarmRang,
+    Deployed,
+    ExecutionEnded,
+    GateReached,
+    Triggered,
+)
+from duckstring.engine.state import PondState
 from duckstring.engine.step import step
 from duckstring.model.catalog import Release, RippleSpec
 from duckstring.model.failures import Failure
@@ -232,3 +239,26 @@ def test_a_final_error_leaves_the_tries_of_new_runs():
     world.run_until()
     assert [a[:2] + a[3:] for a, _ in world.attempts] == [(A, 1, 1), (A, 2, 1)]
     assert counts(world, "success") == {A: 1}
+
+
+def test_a_delay_that_is_over_while_its_branch_has_no_place_hides_no_other_one():
+    specs = tuple(
+        RippleSpec(name, retry_delay_seconds=delay) for name, delay in (("one", 10), ("two", 60))
+    )
+    state = PondState(A)
+    failed = [
+        GateReached(1, 1, spec.name, 1, "failed", Failure(spec.name, 1, "ValueError", "no"))
+        for spec in specs
+    ]
+    for signal in (
+        Deployed(replace(pond(A, immediate_retries=9), ripples=specs)),
+        Triggered("pulse", START),
+        *failed,
+        ExecutionEnded(1, 1, "ABORTED"),
+        GateReached(1, 2, "two"),
+    ):
+        state, _ = step(state, signal, START)
+    after = step(state, AlarmRang(), START + seconds(10))
+    assert after.effects == (SetAlarm(START + seconds(60)),)
+    later = step(after.state, AlarmRang(), START + seconds(60))
+    assert AnswerGate(1, 2, "two", "lambda", 2) in later.effects

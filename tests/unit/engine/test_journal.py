@@ -18,6 +18,7 @@ from duckstring.engine.journal import (
 )
 from duckstring.engine.signals import (
     AlarmRang,
+    ComputePinned,
     Deployed,
     ExecutionEnded,
     GateReached,
@@ -30,6 +31,7 @@ from duckstring.engine.signals import (
 from duckstring.engine.state import Down, PondState, SourceReport
 from duckstring.model.checks import CHECKS, CheckWarning
 from duckstring.model.failures import Failure
+from duckstring.model.limits import MESSAGE, stored_bytes
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.testing.simulator import pond
@@ -66,6 +68,12 @@ def test_entries_go_on_from_the_chapter_before():
     first = Chapter(STATES[2], NOON + 2 * SECOND, "first", tuple(ENTRIES[:2]))
     second = Chapter(STATES[4], NOON + 4 * SECOND, entries=tuple(ENTRIES[2:]))
     assert [one.state for one in told(first, second)] == STATES[3:]
+
+
+def test_what_the_chapter_before_has_as_well_is_told_once():
+    first = Chapter(STATES[2], NOON + 2 * SECOND, "first", tuple(ENTRIES[:2]))
+    assert [one.state for one in told(first, WHOLE)] == STATES[3:]
+    assert state_at(first, WHOLE, NOON + 2.5 * SECOND) == STATES[2]
 
 
 def test_without_the_chapter_before_nothing_is_known_until_the_end():
@@ -175,3 +183,21 @@ def test_an_entry_keeps_as_much_of_long_texts_as_the_state_does(name):
     assert folded(state, entry).state != state or name in {"short", "waits", "ended"}
     assert len(repr(brief(entry))) < 20_000
     assert name not in {"short", "waits"} or brief(entry) == entry
+
+
+@pytest.mark.parametrize("size", [10, 1_150, 1_180, 1_196, 1_201, 4_000])
+@pytest.mark.parametrize("more", range(3))
+def test_a_long_text_of_an_attempt_that_was_pinned_is_cut_alike_and_names_the_pin(size, more):
+    begun = (
+        Deployed(pond("sales@1")),
+        ComputePinned("run", "lambda"),
+        Triggered("pulse", NOON),
+    )
+    state = folded(PondState(SALES), Entry(1, NOON, begun)).state
+    failure = Failure("run", 1, "MemoryError", "x" * more + "\u6f22" * (size // 3))
+    entry = Entry(2, NOON, (GateReached(1, 1, "run", 1, "memory", failure),))
+    after = folded(state, entry).state
+    assert folded(state, brief(entry)).state == after
+    assert after.failure is not None
+    assert "It is pinned to the function" in after.failure.message
+    assert stored_bytes(after.failure.message) <= MESSAGE

@@ -70,11 +70,8 @@ class Arriving(Adopting):
         self._check_alive("pond.arrivals")
         if not self._around.takes_arrivals:
             raise ArrivalsError(self._around.sources)
-        if self._arrived is None:
-            found: list[Arrived] = []
-            is_more = self._backlog is not None
-            while is_more and self._backlog is not None:
-                page, is_more = self._backlog.more()
-                found += page
-            self._arrived = found
+        while self._backlog is not None:  # pages that have come stay if the next one fails
+            page, is_more = self._backlog.more()
+            self._arrived += page
+            self._backlog = self._backlog if is_more else None
         return list(self._arrived)

@@ -64,7 +64,7 @@ class Handle:
         self._shown = self._has_sql = False
         self._paused: Paused | None = None
         self._backlog = backlog
-        self._arrived: list[Arrived] | None = None
+        self._arrived: list[Arrived] = []
         self.log = log
 
     def _visible(self) -> dict[TableRef, TableVersion]:

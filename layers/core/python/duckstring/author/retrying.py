@@ -16,7 +16,7 @@ from duckstring.model.durations import HINT, duration_in_words, seconds_of
 
 MOST_ERRORS = 50
 """That one ``retry_on`` names."""
-_LONGEST = 200
+LONGEST_NAME = 200
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _RETRY_ON_HINT = 'Write retry_on=(TimeoutError, "requests.ConnectionError").'
 
@@ -73,10 +73,10 @@ def _name(called: str, one: object) -> str:
             "names of such.",
             hint=_RETRY_ON_HINT,
         )
-    if len(name) > _LONGEST:
+    if len(name) > LONGEST_NAME:
         raise RippleError(
             f"Ripple {shown(called)}: retry_on has a name of {len(name)} characters; allowed: "
-            f"{_LONGEST}.",
+            f"{LONGEST_NAME}.",
             hint=_RETRY_ON_HINT,
         )
     return name

@@ -36,8 +36,8 @@ _WORDS = (
     *("parents", "name", "always_run", "timeout", "memory", "on_kill", "uses"),
     *("retry_delay", "retry_on"),
 )
-_LONGEST = 29 * 86_400
-"""Of a timeout: less than the state machine gives a task."""
+LONGEST_TIMEOUT = 29 * 86_400
+"""Seconds: less than the state machine gives a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +318,7 @@ def check_timeout(called: str, text: object) -> int | None:
     """
     if text is None:
         return None
-    if (seconds := seconds_of(text)) is None or seconds > _LONGEST:
+    if (seconds := seconds_of(text)) is None or seconds > LONGEST_TIMEOUT:
         raise RippleError(
             (
                 f"Ripple {shown(called)}: timeout={shown(text)}; allowed: a duration over "

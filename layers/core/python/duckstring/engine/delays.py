@@ -42,10 +42,17 @@ def still_waits(attempt: Attempt, now: Instant) -> bool:
 
 
 def delay_due(turn: Turn) -> Instant | None:
-    """When the next delay of the line is over. None: no attempt waits for that."""
+    """When the next delay of the line is over. None: no attempt waits for that.
+
+    One that is over already is not the next: its branch may have no place in the execution yet.
+    """
     due = None
     for ripple in turn.ripples.values():
         attempt = ripple.attempt
-        if attempt is not None and attempt.delayed and (due is None or attempt.since < due):
+        if (
+            attempt is not None
+            and still_waits(attempt, turn.now)
+            and (due is None or attempt.since < due)
+        ):
             due = attempt.since
     return due

@@ -125,6 +125,8 @@ def told(before: Chapter | None, chapter: Chapter) -> Iterator[Told | Unknown]:
     state = before.state if before is not None else _new(chapter)
     since = before.at if before is not None else None
     for entry in chapter.entries:
+        if state is not None and entry.revision <= state.revision:
+            continue  # told already: who ended the chapter before died, and the next one did not
         if state is None or entry.revision != state.revision + 1:
             break
         if entry.left_out:

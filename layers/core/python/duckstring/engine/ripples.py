@@ -17,7 +17,7 @@ from duckstring.model.arrivals import ARRIVALS, position_at
 from duckstring.model.checks import MOST_CHECKS, WARNING, CheckWarning
 from duckstring.model.failures import Failure, shortened
 from duckstring.model.instants import Instant
-from duckstring.model.limits import CAUSE, LAST_WORDS, within
+from duckstring.model.limits import CAUSE, LAST_WORDS, MESSAGE, within
 from duckstring.model.values import replace
 
 BadEnd = Literal["failed", "timeout", "crashed", "lost", "overran", "memory", "check"]
@@ -246,7 +246,10 @@ def end_attempt_badly(turn: Turn, gate: GateReached) -> None:
     _give_up(turn, state, ended, how, failure)
     if how in {"overran", "memory"}:
         compute.outgrow(turn, state, how, mib=gate.memory_mib)
-        failure = replace(failure, message=failure.message + compute.pinned_words(turn, state.name))
+        words = compute.pinned_words(turn, state.name)
+        # Cut before: a reader must find the pin, and the journal has the text cut already.
+        failure = shortened(failure, most=MESSAGE - len(words))
+        failure = replace(failure, message=failure.message + words)
     at, failure = turn.runs[gate.run], shortened(failure)
     if at.failure is not None:
         turn.put_ripple(at_rest(turn, turn.ripples[state.name]))

@@ -32,7 +32,10 @@ _MOST_READ = 500
 """States of other lines that are read for one page."""
 _GIVEN_UP = timedelta(minutes=5)
 """Who has written a page down and has not sent it by then has died, and is not tried again."""
-_RACES = 5
+_LOOKS = 5
+"""At a line, for one event. A look that has changed what is told is followed by another: the event
+of a change of the line's state meanwhile may have found nothing to change yet.
+"""
 
 _log = logging.getLogger("duckstring.alerts")
 
@@ -90,13 +93,17 @@ def tell(event: Mapping[str, object], ports: AlertPorts) -> tuple[str, ...]:
     if line is None:
         _log.warning("event dropped", extra={"event_id": event.get("id")})
         return ()
-    by = str(event.get("id") or "")
-    for _ in range(_RACES):
+    by, may_be_stale, titles = str(event.get("id") or ""), word == "stale", list[str]()
+    for _ in range(_LOOKS):
         try:
-            return _Look(line, by, ports, may_be_stale=word == "stale").titles()
+            look = _Look(line, by, ports, may_be_stale=may_be_stale)
+            titles += look.titles()
         except StateConflictError:
             continue
-    raise StateConflictError(f"What is told of {line} was changed {_RACES} times.")
+        if not look.changed:
+            return tuple(titles)
+        may_be_stale = may_be_stale or "stale" in look.changed
+    raise StateConflictError(f"What is told of {line} was changed {_LOOKS} times.")
 
 
 def _subject(event: Mapping[str, object]) -> tuple[Line | None, str]:
@@ -114,11 +121,13 @@ def _subject(event: Mapping[str, object]) -> tuple[Line | None, str]:
 class _Look:
     """One look at a line. ``may_be_stale``: only the event that says so opens that page. When a
     root cause is over, what it has blocked is stale until it has run, and is named in that page.
+    ``changed``: the troubles of which something else is told after it.
     """
 
     def __init__(self, line: Line, by: str, ports: AlertPorts, *, may_be_stale: bool) -> None:
         self._line, self._by, self._ports = line, by, ports
         self._may_be_stale = may_be_stale
+        self.changed: set[Trouble] = set()
         self._now = ports.clock.now()
         self._told = ports.incidents.read(line)
         seen = ports.states.read([line]).get(line)
@@ -134,6 +143,7 @@ class _Look:
         if wanted is held:
             return None
         self._put(trouble, wanted)
+        self.changed.add(trouble)
         if wanted is None or wanted.sent:
             return None
         page = self._page(trouble, wanted)

@@ -40,6 +40,7 @@ from duckstring.orchestrator.usage import NO_ENTRY, Entry, booked, expected, of_
 from duckstring.ports import SOON, Clock, Mark
 
 Perform = Callable[[PondState, tuple[Effect, ...]], None]
+Believes = Callable[[Sequence[Received]], list[Received]]
 
 
 def deliver(  # noqa: PLR0913 - each is a port of its own
@@ -50,6 +51,7 @@ def deliver(  # noqa: PLR0913 - each is a port of its own
     gates: Gates,
     perform: Perform,
     clock: Clock,
+    believes: Believes = list,
     entry: Entry = NO_ENTRY,
 ) -> tuple[Effect, ...]:
     """Fold ``letters`` into the line's state in one commit, and perform what follows.
@@ -64,6 +66,9 @@ def deliver(  # noqa: PLR0913 - each is a port of its own
         gates: where the tokens of branches are kept.
         perform: performs effects.
         clock: tells the time.
+        believes: gives those of the letters that may be true. It is not asked of letters that were
+            consumed: they tell that an outbox may not have been performed, whatever has become of
+            what they say.
         entry: the account of what this delivery uses.
 
     Returns:
@@ -74,14 +79,30 @@ def deliver(  # noqa: PLR0913 - each is a port of its own
     """
     try:
         return _deliver(
-            line, letters, store=store, gates=gates, perform=perform, clock=clock, entry=entry
+            line,
+            letters,
+            store=store,
+            gates=gates,
+            perform=perform,
+            clock=clock,
+            believes=believes,
+            entry=entry,
         )
     except StateTooLargeError as error:
         if len(letters) == 1:
             refuse(error.message, line=line, kind=type(letters[0].signal).__name__)
             return _fail(line, letters[0], error, store=store, perform=perform, now=clock.now())
     done = [
-        deliver(line, [letter], store=store, gates=gates, perform=perform, clock=clock, entry=entry)
+        deliver(
+            line,
+            [letter],
+            store=store,
+            gates=gates,
+            perform=perform,
+            clock=clock,
+            believes=believes,
+            entry=entry,
+        )
         for letter in letters
     ]
     return tuple(effect for effects in done for effect in effects)
@@ -95,14 +116,18 @@ def _deliver(  # noqa: PLR0913 - see above
     gates: Gates,
     perform: Perform,
     clock: Clock,
-    entry: Entry = NO_ENTRY,
+    believes: Believes,
+    entry: Entry,
 ) -> tuple[Effect, ...]:
     held, now = store.load(line), clock.now()
-    news = [letter for letter in letters if is_news(letter.mark, held.mark)]
-    if held.outbox and (len(news) < len(letters) or now - held.committed > SOON or _is_moved(news)):
+    unread = [letter for letter in letters if is_news(letter.mark, held.mark)]
+    is_repeat, news = len(unread) < len(letters), believes(unread)
+    is_unsure = is_repeat or (bool(news) and (now - held.committed > SOON or _is_moved(news)))
+    if held.outbox and is_unsure:
         perform(held.state, held.outbox)
     if not news:
-        _forget_outbox(held, store)
+        if is_repeat:
+            _forget_outbox(held, store)
         return ()
     news = possible(news, held.state, lambda sender: store.load(sender).state.revision)
     news = _without_repeats(line, news, store)

@@ -27,7 +27,8 @@ class NoArrivals:
 
 class Given:
     """The objects behind ``after`` and up to ``upto``, in pages. ``taken``: up to which number the
-    attempt has been given them; None: it has not asked.
+    attempt has been given them; None: it has not asked, or not been given the last page. What it
+    was given until then it may not have.
     """
 
     def __init__(self, backlog: Backlog, line: Line, *, after: int, upto: int) -> None:
@@ -44,8 +45,8 @@ class Given:
         is_all = len(found) < most
         # Numbers may be missing: what has been taken long since is deleted.
         self._after = self._upto if is_all else found[-1].number
-        self.taken = self._after
         is_more = self._room > 0 and self._after < self._upto
+        self.taken = None if is_more else self._after
         return {"objects": [_told(one) for one in found], "more": is_more}
 
 

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of
 from duckstring.adapters.aws.worker import PondSecrets
+from duckstring.author.possible import impossible
 from duckstring.errors import AuthorError, TransientError
 from duckstring.model.catalog import RippleSpec
 from duckstring.model.names import pond_of_artifact
-from duckstring.model.uses import USES_ALLOWED, USES_HINT, are_limits, in_order
+from duckstring.model.uses import in_order
+from duckstring.model.values import replace
 
 _BUSY = {
     "TooManyRequestsException",
@@ -26,6 +29,7 @@ _BUSY = {
 }
 _CHUNK = 1 << 20
 _URL_SECONDS = 300
+_FAULTS_SHOWN, _SHOWN = 3, 500
 _MAKING = Lock()
 """A deploy judges several packages at once, and making clients is not safe in two threads (using
 them is).
@@ -102,7 +106,7 @@ class LambdaDiscovery:
         }
         answer = self._invoke(json.dumps(request).encode())
         if answer.get("ok"):
-            return tuple(_ripple(found) for found in answer["ripples"])
+            return _ripples(answer)
         error = answer.get("error", {})
         raise ImportFailedError(
             str(error.get("message")),
@@ -137,31 +141,24 @@ class LambdaDiscovery:
         return answer
 
 
-def _ripple(found: Mapping[str, Any]) -> RippleSpec:
-    return RippleSpec(
-        name=found["name"],
-        parents=tuple(found.get("parents") or ()),
-        always_run=bool(found.get("always_run")),
-        timeout_seconds=found.get("timeout_seconds"),
-        memory_mib=found.get("memory_mib"),
-        on_kill=bool(found.get("on_kill")),
-        pauses=bool(found.get("pauses")),
-        checks=tuple(found.get("checks") or ()),
-        uses=_uses(found.get("uses")),
-        retry_delay_seconds=found.get("retry_delay_seconds") or 0,
-        retry_on=tuple(found.get("retry_on") or ()),
-    )
-
-
-def _uses(found: object) -> tuple[str, ...]:
-    """The limits, of what the author's process has said.
+def _ripples(answer: Mapping[str, Any]) -> tuple[RippleSpec, ...]:
+    """The Ripples, of what the author's process has said.
 
     Raises:
-        ImportFailedError: they cannot be called so.
+        ImportFailedError: ``@ripple`` does not declare such Ripples.
     """
-    names = found or []
-    if not are_limits(names):
-        raise ImportFailedError(
-            f"a Ripple uses {names!r:.100}; allowed: {USES_ALLOWED}.", hint=USES_HINT
+    try:
+        found = msgspec.convert(answer.get("ripples"), tuple[RippleSpec, ...])
+    except msgspec.ValidationError as error:
+        raise _NotDeclaredError(str(error)) from None
+    if faults := list(impossible(found)):
+        raise _NotDeclaredError("; ".join(faults[:_FAULTS_SHOWN]))
+    return tuple(replace(spec, uses=in_order(spec.uses)) for spec in found)
+
+
+class _NotDeclaredError(ImportFailedError):
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"importing it told of Ripples that @ripple does not declare: {what[:_SHOWN]}.",
+            hint="At module level only declare: what it prints or writes is no answer.",
         )
-    return in_order(names)

@@ -3,7 +3,8 @@
 The newest entries lie in the line's own item, so that a commit writes them with the state, in the
 same request. When they have become long, the next commit first moves them to a chapter of their
 own, with the state that they led to. The chapter is made of what was committed only. So a delivery
-that dies after writing it, or that loses the race, loses nothing: the next one writes the same.
+that dies after writing it, or that loses the race, loses nothing. The next one writes the same; or
+it has shorter letters and goes on, and a later chapter has these entries once more.
 
 A write is billed by the kilobyte, and the item is written with each commit. So entries are
 compressed, and few of them lie in it (docs/cost.md has the arithmetic).
