@@ -87,6 +87,14 @@ def test_a_verb_for_a_team_asks_for_its_lines_and_tells_each_outcome(bench: Benc
     assert "1 of 2 refused." in out
 
 
+@pytest.mark.parametrize("major", ["0", "1"])
+def test_a_major_that_goes_with_many_is_refused_and_not_left_out(bench: Bench, major: str) -> None:
+    many(bench, outcome("sales@1"))
+    code, _, err = bench.run("control", "kill", "--all", "-m", major, "-y")
+    assert (code, bench.asked) == (2, [])
+    assert "go with one POND" in err
+
+
 def test_a_line_that_has_not_heard_makes_the_exit_code_1(bench: Bench) -> None:
     many(bench, outcome("sales@1", applied=False))
     code, out, _ = bench.run("control", "wake", "--all", "-y")
