@@ -14,6 +14,7 @@ from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
+    Note,
     PondName,
     open_client,
 )
@@ -247,13 +248,14 @@ def stale(
             help="The weekdays of --by: MON,TUE; otherwise every day.",
         ),
     ] = None,
+    note: Note = None,
     major: Major = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Say how old a Pond's data may be. Without a bound, show the one that counts."""
     action, given = _bound(bound, by, tz, on)
-    answer = open_client(catchment).stale(pond, action, major=major, bound=given)
+    answer = open_client(catchment, note=note).stale(pond, action, major=major, bound=given)
     if as_json:
         render.print_json(answer)
         return

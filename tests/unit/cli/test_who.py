@@ -50,7 +50,11 @@ def asked(bench: Bench, op: str) -> Any:
     [
         ("control", "kill", "sales", "-y"),
         ("control", "failure-budget", "sales", "--source", "1"),
+        ("control", "priority", "sales", "80"),
         ("control", "compute", "sales", "load", "--on", "task"),
+        ("limit", "set", "databricks", "2"),
+        ("limit", "rm", "databricks"),
+        ("alert", "stale", "sales", "2h"),
         ("trigger", "tide", "sales", "1d"),
         ("trigger", "window", "sales", "remove", "early"),
         ("trigger", "arrival", "sales", "remove", "--name", "early"),
@@ -62,6 +66,15 @@ def test_a_note_goes_with_every_change(bench: Bench, words: tuple[str, ...]) -> 
     bench.answers(lambda _: {"ok": False, "error": {"type": "X", "message": "no", "hint": ""}})
     bench.run(*words, "--note", "because")
     assert bench.asked[-1]["note"] == "because"
+
+
+@pytest.mark.parametrize("note", ["x" * 601, "ü" * 301])
+def test_a_note_that_is_too_long_is_refused_before_anything_is_sent(
+    bench: Bench, note: str
+) -> None:
+    code, _, err = bench.run("deploy", "nowhere", "--note", note)
+    assert (code, bench.asked) == (2, [])
+    assert "bytes; allowed: 600." in err
 
 
 def test_a_note_does_not_go_with_what_only_looks(bench: Bench) -> None:
