@@ -10,6 +10,7 @@ import typer
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments, render
+from duckstring_cli.commands import granting
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from duckstring.model.events import AlertDetail
     from duckstring_cli.alerting.recipients import Recipient, Wanted
     from duckstring_cli.alerting.store import Alert, AlertStore
+    from duckstring_cli.secret_input import Hints
 
 app = typer.Typer(help="Tell people of failures and of data that is too old.", no_args_is_help=True)
 add = typer.Typer(help="Send pages to Slack, a web address or a mailbox.", no_args_is_help=True)
@@ -83,7 +85,7 @@ def slack(
     """
     from duckstring_cli.alerting.recipients import Recipient
 
-    given = _url(url, "URL of the incoming webhook (not shown): ")
+    given = _url("slack", url, "URL of the incoming webhook (not shown): ")
     _add(Recipient("slack", given), pond, on, name, as_json=as_json, catchment=catchment)
 
 
@@ -107,16 +109,18 @@ def webhook(
 ) -> None:
     """Send pages to a web address, as JSON: docs/protocol.md, "Alerts"."""
     from duckstring_cli import secret_input
-    from duckstring_cli.alerting.recipients import Recipient, check_header
+    from duckstring_cli.alerting.recipients import Recipient, check_header, check_header_value
 
     if header is not None:
         check_header(header)
         if url is None and not secret_input.is_typed():
             raise BadInputError("Standard input has the value of --header: give the URL as well.")
-    given = _url(url, "URL (not shown): ")
+    given = _url("webhook", url, "URL (not shown): ")
     value = ""
     if header is not None:
-        value = secret_input.read_value(f"Value of {header} (not shown): ").text.strip()
+        ways = _hints(f"webhook URL --header {header}", f"the value of {header}")
+        value = secret_input.read_value(f"Value of {header} (not shown): ", ways).text.strip()
+        check_header_value(header, value)
     recipient = Recipient("webhook", given, header or "", value)
     _add(recipient, pond, on, name, as_json=as_json, catchment=catchment)
 
@@ -175,6 +179,11 @@ def send_test(name: Named, as_json: AsJson = False, catchment: CatchmentName = N
         raise OperatorError(
             f"{alert.to} has not confirmed yet, so SNS would deliver nothing.",
             hint="Its owner has a mail of AWS Notifications with a link.",
+        )
+    if alert.state != "on":
+        raise OperatorError(
+            f"The alert {name} sends no pages: {alert.state}.",
+            hint=f"Somebody has changed it by hand. Make it anew: duckstring alert rm {name}",
         )
     page: AlertDetail = trial(alert, catchments.find(catchment).name)
     error = store.test(page, _PATIENCE)
@@ -280,8 +289,7 @@ def _bound(
             raise BadInputError(
                 f"{bound!r} and --by are both given.", hint="Give an age, or a time of day."
             )
-        days = [day.strip().upper() for day in on.split(",") if day.strip()] if on else None
-        return "set", {"at": by, "tz": tz, "on": days}
+        return "set", {"at": by, "tz": tz, "on": _days(on)}
     if tz is not None or on is not None:
         raise BadInputError("--tz and --on go with --by HH:MM.")
     if bound is None:
@@ -294,6 +302,15 @@ def _bound(
     if seconds is None:
         raise BadInputError(f"{bound[:60]!r} is no age, and neither none nor tide.", hint=HINT)
     return "set", {"within": seconds}
+
+
+def _days(on: str | None) -> list[str] | None:
+    if on is None:
+        return None
+    days = [day.strip().upper() for day in on.split(",") if day.strip()]
+    if not days:
+        raise BadInputError("--on names no day; leave it out for every day.")
+    return days
 
 
 def _bound_in_words(bound: BoundTold) -> str:
@@ -318,6 +335,7 @@ def _add(
 
     asked = wanted(on, ponds)
     store = _store(catchment)
+    granting.tell_of_unknown(asked.ponds, catchment)
     if recipient.kind != "email":
         check_url(recipient.address, is_local=store.is_local)
     chosen = new_name(name, recipient.kind, store.names())
@@ -334,10 +352,19 @@ def _add(
         render.note(f"Try it: duckstring alert test {chosen}")
 
 
-def _url(given: str | None, question: str) -> str:
+def _url(kind: str, given: str | None, question: str) -> str:
     from duckstring_cli import secret_input
 
-    return given if given is not None else secret_input.read_value(question).text.strip()
+    if given is not None:
+        return given
+    return secret_input.read_value(question, _hints(kind, "the URL")).text.strip()
+
+
+def _hints(words: str, what: str) -> Hints:
+    from duckstring_cli.secret_input import Hints
+
+    piped = f"Give {what} by standard input, as: duckstring alert add {words} < FILE"
+    return Hints(empty=piped, piped=piped)
 
 
 def _store(catchment: str | None) -> AlertStore:

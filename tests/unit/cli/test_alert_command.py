@@ -339,6 +339,59 @@ def test_a_headers_value_is_read_from_standard_input(aws, store, bench, monkeypa
     assert "give the URL as well" in err
 
 
+@pytest.mark.parametrize(
+    "value", [" ", "a\nb", "tok\x1b[31m", "\u20ac", "Authorization: x", "x" * 513]
+)
+def test_a_value_that_no_header_can_have_is_refused_and_not_shown(store, bench, monkeypatch, value):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    piped(monkeypatch, value)
+    words = ("alert", "add", "webhook", "https://example.com/x", "--header", "Authorization")
+    code, out, err = bench.run(*words)
+    assert (code, out, store.names()) == (2, "", [])
+    assert "The value of Authorization cannot be sent" in err
+    assert "31m" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("slack", "duckstring alert add slack < FILE"),
+        ("webhook", "duckstring alert add webhook < FILE"),
+        ("webhook https://a.b/ --header X-Key", "alert add webhook URL --header X-Key < FILE"),
+    ],
+)
+def test_where_nothing_is_given_the_hint_is_of_alerts(store, bench, monkeypatch, words, says):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    piped(monkeypatch, "")
+    code, _, err = bench.run("alert", "add", *words.split())
+    assert (code, store.names()) == (2, [])
+    assert says in err
+
+
+def test_a_pond_that_nobody_has_deployed_is_warned_of(store, bench, monkeypatch):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    bench.answers({"status": {"now": "2030-01-01T12:00:00Z", "lines": [], "order": ["reports@1"]}})
+    code, _, err = bench.run("alert", "add", "slack", SLACK, "--pond", "report")
+    assert code == 0
+    assert "Pond report is not deployed yet. Did you mean 'reports'?" in err
+
+
+def test_an_alert_that_is_not_on_is_not_tested(aws, store, bench, monkeypatch):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    add(store, "slack", Recipient("slack", SLACK))
+    aws("events").disable_rule(Name=f"{BUS}_alert_slack", EventBusName=BUS)
+    code, _, err = bench.run("alert", "test", "slack")
+    assert code == 1
+    assert "The alert slack sends no pages: disabled." in err
+
+
+@pytest.mark.parametrize("days", ["", ",", " , "])
+def test_no_day_is_not_every_day(bench: Bench, days: str):
+    code, _, err = bench.run("alert", "stale", "sales", "--by", "06:00", "--on", days)
+    assert (code, bench.asked) == (2, [])
+    assert "names no day" in err
+
+
 def test_removing_asks_first(store, bench, monkeypatch):
     monkeypatch.setattr(alert, "_store", lambda _: store)
     add(store, "slack", Recipient("slack", SLACK))
