@@ -136,13 +136,12 @@ class Client:
         pond: str | None = None,
         *,
         since: Instant | None = None,
-        before: str | None = None,
+        before: Instant | None = None,
         by: str | None = None,
         limit: int = 50,
     ) -> AuditAnswer:
         """Who asked for which changes, newest first."""
-        from_then = to_text(since) if since else None
-        asked = {"since": from_then, "before": before, "by": by, "limit": limit}
+        asked = _as_texts({"since": since, "before": before, "by": by, "limit": limit})
         return self._call(AuditAnswer, "audit", pond=pond, **asked)
 
     def maintenance(self, action: str) -> MaintenanceAnswer:

@@ -420,3 +420,19 @@ def test_the_overview_says_above_all_else_that_runs_are_held(bench: Bench) -> No
     bench.answers({"status": {**lines("sales@1"), "maintenance": HOLD}})
     out = bench.run("status", "--once")[1]
     assert out.startswith("Maintenance: no run starts, by assumed-role/Admin/alice at 2030")
+
+
+@pytest.mark.parametrize("option", ["--before", "--since"])
+@pytest.mark.parametrize("text", ["x", "", "25:00", "0001-01-01"])
+def test_what_is_no_instant_of_the_audit_is_bad_input(bench: Bench, option: str, text: str) -> None:
+    code, _, err = bench.run("audit", option, text)
+    assert (code, bench.asked) == (2, [])
+    assert f"{option}: {text!r} is not a point in time." in err
+
+
+def test_the_next_page_is_asked_for_to_the_microsecond(bench: Bench) -> None:
+    bench.answers({"audit": {"entries": [], "next": None}})
+    code, _, _ = bench.run("audit", "--before", "2030-01-01T12:00:00.123456Z", "--by", "")
+    assert code == 0
+    assert bench.asked[0]["before"] == "2030-01-01T12:00:00.123456Z"
+    assert "by" not in bench.asked[0]
