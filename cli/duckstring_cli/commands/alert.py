@@ -282,8 +282,6 @@ def _bound(
     bound: str | None, by: str | None, tz: str | None, on: str | None
 ) -> tuple[str, dict[str, object] | None]:
     """The api's action and bound for what was typed."""
-    from duckstring.model.durations import HINT, seconds_of
-
     if by is not None:
         if bound is not None:
             raise BadInputError(
@@ -298,10 +296,19 @@ def _bound(
         return "tide", None
     if bound == "none":
         return "set", {}
+    return "set", {"within": _age(bound)}
+
+
+def _age(bound: str) -> int:
+    from duckstring.model.durations import HINT, seconds_of
+    from duckstring.model.staleness import LONGEST
+
     seconds = seconds_of(bound)
     if seconds is None:
         raise BadInputError(f"{bound[:60]!r} is no age, and neither none nor tide.", hint=HINT)
-    return "set", {"within": seconds}
+    if seconds > LONGEST.total_seconds():
+        raise BadInputError(f"{bound[:60]!r} is too long: at most {LONGEST.days}d.", hint=HINT)
+    return seconds
 
 
 def _days(on: str | None) -> list[str] | None:

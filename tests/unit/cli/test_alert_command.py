@@ -385,6 +385,13 @@ def test_an_alert_that_is_not_on_is_not_tested(aws, store, bench, monkeypatch):
     assert "The alert slack sends no pages: disabled." in err
 
 
+@pytest.mark.parametrize("age", ["3651d", "999999999d999999999d"])
+def test_an_age_that_is_too_long_is_named_as_it_was_typed(bench: Bench, age: str):
+    code, _, err = bench.run("alert", "stale", "sales", age)
+    assert (code, bench.asked) == (2, [])
+    assert f"'{age}' is too long: at most 3650d." in err
+
+
 @pytest.mark.parametrize("days", ["", ",", " , "])
 def test_no_day_is_not_every_day(bench: Bench, days: str):
     code, _, err = bench.run("alert", "stale", "sales", "--by", "06:00", "--on", days)
