@@ -25,7 +25,7 @@ class Hints(NamedTuple):
 
 
 OF_SECRETS = Hints(
-    "Remove an entry: duckstring secret rm NAME",
+    "Remove an entry: duckstring secret rm NAME --pond POND",
     "Give it by standard input, as: duckstring secret set NAME --pond POND < FILE",
 )
 
