@@ -372,6 +372,23 @@ def test_maintenance_says_who_holds_what_and_what_it_waits_for(bench: Bench) -> 
     assert asked(bench, "maintenance")["action"] == "on"
 
 
+@pytest.mark.parametrize(
+    ("words", "warned"),
+    [
+        (["--note", "another"], True),
+        (["--note", HOLD["note"]], False),
+        (["--note", f"{HOLD['note']}\n"], False),
+        ([], False),
+    ],
+)
+def test_who_finds_maintenance_on_is_told_that_the_note_does_not_count(
+    bench: Bench, words: list[str], warned: bool
+) -> None:
+    bench.answers({"maintenance": held()})
+    code, _, err = bench.run("maintenance", "on", *words)
+    assert (code, "It was on already." in err) == (0, warned)
+
+
 def test_maintenance_that_is_off_and_nothing_that_runs(bench: Bench) -> None:
     bench.answers({"maintenance": held()})
     assert "Nothing runs any more." in bench.run("maintenance", "status")[1]
@@ -436,3 +453,26 @@ def test_the_next_page_is_asked_for_to_the_microsecond(bench: Bench) -> None:
     assert code == 0
     assert bench.asked[0]["before"] == "2030-01-01T12:00:00.123456Z"
     assert "by" not in bench.asked[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["team=sales"], "POND comes first, found 'team=sales'."),
+        (["\x1b[31m=x"], r"found '\x1b[31m=x'."),
+        (["sales", "team=a", "team=b"], "Tag 'team' is given two values, a and b."),
+        (["sales", "team=a", "--rm", "a=b"], "The key of a tag is 'a=b'"),
+    ],
+)
+def test_a_tag_that_says_nothing_clear_is_refused_before_it_is_sent(
+    bench: Bench, words: list[str], says: str
+) -> None:
+    code, _, err = bench.run("tag", *words)
+    assert (code, bench.asked) == (2, [])
+    assert says in err
+
+
+def test_a_tag_may_be_given_twice(bench: Bench) -> None:
+    bench.answers({"tag": {"ponds": [{"pond": "sales", "tags": {"team": "a"}}]}})
+    assert bench.run("tag", "sales", "team=a", "team=a")[0] == 0
+    assert bench.asked[0]["put"] == {"team": "a"}
