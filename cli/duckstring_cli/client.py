@@ -34,7 +34,7 @@ from duckstring.model.answers.why import WhyAnswer
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.schema import CHANGES
 from duckstring_cli import doors
-from duckstring_cli.doors import Invoke, LambdaDoor
+from duckstring_cli.doors import Invoke, LambdaDoor, OlderCatchmentError
 from duckstring_cli.errors import BrokenOffError, CatchmentRefusedError
 
 if TYPE_CHECKING:
@@ -233,6 +233,9 @@ class Client:
             limits = answer.get("limits", [])  # of the first answer
             both = [*answer["lines"], *more["lines"]]
             answer = {**more, "now": answer["now"], "lines": both, "limits": limits}
+        if tags and any("tags" not in line for line in answer["lines"]):
+            # It takes no notice of the tags, and answers with every line.
+            raise OlderCatchmentError(self.catchment)
         return answer
 
     def why(self, pond: str, *, major: int | None = None, at: str | None = None) -> WhyAnswer:

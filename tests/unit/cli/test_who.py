@@ -100,6 +100,19 @@ def test_a_verb_for_a_team_asks_for_its_lines_and_tells_each_outcome(bench: Benc
     assert "1 of 2 refused." in out
 
 
+@pytest.mark.parametrize("words", [("status", "--once"), ("control", "kill", "--dry-run")])
+def test_a_catchment_that_knows_no_tags_is_not_shown_as_a_whole(
+    bench: Bench, words: tuple[str, ...]
+) -> None:
+    told = lines("sales@1", "reports@1")
+    for line in told["lines"]:
+        del line["tags"]
+    many(bench, **told)
+    code, out, err = bench.run(*words, "-t", "team=sales")
+    assert (code, out) == (1, "")
+    assert "is of an older release than this command" in err
+
+
 @pytest.mark.parametrize("major", ["0", "1"])
 def test_a_major_that_goes_with_many_is_refused_and_not_left_out(bench: Bench, major: str) -> None:
     many(bench, outcome("sales@1"))
