@@ -9,8 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from duckstring.errors import OperatorError
 from duckstring.model.events import AlertDetail
 from duckstring_cli import catchments
 from duckstring_cli.alerting import recipients
@@ -101,6 +103,41 @@ def test_removing_leaves_nothing_and_a_second_time_is_no_error(aws, store):
     assert aws("sns").list_topics()["Topics"] == []
     with pytest.raises(NoAlertError, match="No alert 'slack'; there are none"):
         store.find("slack")
+
+
+@pytest.mark.parametrize(
+    ("recipient", "failing"),
+    [
+        (Recipient("slack", SLACK), "DeleteApiDestination"),
+        (Recipient("slack", SLACK), "DeleteConnection"),
+        (Recipient("email", "team@example.com"), "DeleteTopic"),
+        (Recipient("email", "team@example.com"), "DeleteRule"),
+    ],
+)
+def test_a_removal_that_failed_halfway_can_be_repeated(aws, store, recipient, failing):
+    add(store, "mine", recipient)
+    fails = [True]
+
+    def throttled(**_: Any) -> None:
+        if fails:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, failing)
+
+    def client(service: str) -> Any:
+        made = aws(service)
+        made.meta.events.register(f"before-call.*.{failing}", throttled)
+        return made
+
+    queue = aws("sqs").get_queue_url(QueueName="dead")["QueueUrl"]
+    second = AlertStore(PROD, {"Bus": BUS, "AlertRole": ROLE, "DeadEvents": queue}, client)
+    with pytest.raises(OperatorError, match="Throttling"):
+        second.remove("mine")
+    assert second.names() == ["mine"], "it is still to be seen"
+    fails.clear()
+    second.remove("mine")
+    assert second.names() == []
+    assert aws("events").list_api_destinations()["ApiDestinations"] == []
+    assert aws("events").list_connections()["Connections"] == []
+    assert aws("sns").list_topics()["Topics"] == []
 
 
 def test_an_alert_that_could_not_be_made_leaves_nothing(aws, store, monkeypatch):
