@@ -34,7 +34,7 @@ from duckstring.model.answers.why import WhyAnswer
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.schema import CHANGES
 from duckstring_cli import doors
-from duckstring_cli.doors import Invoke, LambdaDoor
+from duckstring_cli.doors import Invoke, LambdaDoor, OlderCatchmentError
 from duckstring_cli.errors import BrokenOffError, CatchmentRefusedError
 
 if TYPE_CHECKING:
@@ -136,13 +136,12 @@ class Client:
         pond: str | None = None,
         *,
         since: Instant | None = None,
-        before: str | None = None,
+        before: Instant | None = None,
         by: str | None = None,
         limit: int = 50,
     ) -> AuditAnswer:
         """Who asked for which changes, newest first."""
-        from_then = to_text(since) if since else None
-        asked = {"since": from_then, "before": before, "by": by, "limit": limit}
+        asked = _as_texts({"since": since, "before": before, "by": by, "limit": limit})
         return self._call(AuditAnswer, "audit", pond=pond, **asked)
 
     def maintenance(self, action: str) -> MaintenanceAnswer:
@@ -234,6 +233,9 @@ class Client:
             limits = answer.get("limits", [])  # of the first answer
             both = [*answer["lines"], *more["lines"]]
             answer = {**more, "now": answer["now"], "lines": both, "limits": limits}
+        if tags and any("tags" not in line for line in answer["lines"]):
+            # It takes no notice of the tags, and answers with every line.
+            raise OlderCatchmentError(self.catchment)
         return answer
 
     def why(self, pond: str, *, major: int | None = None, at: str | None = None) -> WhyAnswer:

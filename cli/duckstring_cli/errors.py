@@ -58,14 +58,18 @@ class BrokenOffError(BaseException):
 
 _MISUSES = {
     "ArrivalError",
+    "ArrivalNotFoundError",
     "AuthorError",
     "CatchmentNotFoundError",
     "DiscoveryError",
     "FutureError",
+    "NoSuchLimitError",
+    "NoTagError",
     "PondNotFoundError",
     "PondsAtFaultError",
     "RunNotFoundError",
     "SecretEntryError",
+    "StaleBoundError",
     "TableNotPublishedError",
     "VersionNotFoundError",
     "WhichCatchmentError",

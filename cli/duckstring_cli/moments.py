@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from duckstring.model.instants import Instant, to_text
+from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.zones import wall_clock, zone_of
 from duckstring_cli import durations
 from duckstring_cli.errors import BadInputError
@@ -33,7 +33,9 @@ def parse(text: str, *, today: Instant | None = None) -> Instant:
             return today.replace(hour=hour, minute=minute, second=second, microsecond=0)
         if _DATE.match(words):
             at = datetime.fromisoformat(words)
-            return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+            instant = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+            if instant != NEVER:
+                return instant
     except (ValueError, OverflowError):
         pass
     raise BadInputError(

@@ -1,5 +1,5 @@
-"""The value of a secret: typed unseen, or read from standard input. It is in no error. And that of
-an env value, which may be shown.
+"""The value of a secret, or a URL of an alert: typed unseen, or read from standard input. It is in
+no error. And that of an env value, which may be shown.
 """
 
 from __future__ import annotations
@@ -7,15 +7,27 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from duckstring.model.secret_entries import MOST_BYTES
 from duckstring_cli.errors import BadInputError
 
 _LINE_OF_TERMINAL = 4095
 """Bytes of one line that a terminal gives; what is typed beyond is cut without a word."""
-_PIPED = "Give it by standard input, as: duckstring secret set NAME --pond POND < FILE"
-
 _ENCODED = "Encode what is binary: base64 FILE"
+
+
+class Hints(NamedTuple):
+    """What to do where there is no value, and where a terminal is no way to give it."""
+
+    empty: str
+    piped: str
+
+
+OF_SECRETS = Hints(
+    "Remove an entry: duckstring secret rm NAME --pond POND",
+    "Give it by standard input, as: duckstring secret set NAME --pond POND < FILE",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ def is_typed() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def read_value(question: str) -> Value:
+def read_value(question: str, hints: Hints = OF_SECRETS) -> Value:
     """Ask for the value where a person is there; else read standard input to its end, without the
     last line end.
 
@@ -40,8 +52,8 @@ def read_value(question: str) -> Value:
         Abort: the person has thought better of it.
     """
     if is_typed():
-        return Value(_checked(_asked(question)), typed=True)
-    return Value(_checked(_piped()))
+        return Value(_checked(_asked(question, hints), hints), typed=True)
+    return Value(_checked(_piped(), hints))
 
 
 def plain_value(name: str, given: str | None) -> str:
@@ -52,21 +64,20 @@ def plain_value(name: str, given: str | None) -> str:
         BadInputError: there is none, or it is no text.
         Abort: the person has thought better of it.
     """
+    hints = Hints(
+        f'An empty one is given so: duckstring env set {name} ""',
+        f"Give it by standard input, as: duckstring env set {name} < FILE",
+    )
     if given == "":
         return ""
     if given is None:
         from typer import prompt
 
         given = prompt(f"Value of {name}", err=True, default="") if is_typed() else _piped()
-        if not given:
-            raise BadInputError(
-                "There is no value: it is empty.",
-                hint=f'An empty one is given so: duckstring env set {name} ""',
-            )
-    return _checked(given)
+    return _checked(given, hints)
 
 
-def _asked(question: str) -> str:
+def _asked(question: str, hints: Hints) -> str:
     from getpass import GetPassWarning, getpass
 
     from typer import Abort
@@ -77,16 +88,16 @@ def _asked(question: str) -> str:
             warnings.simplefilter("error", GetPassWarning)
             typed = getpass(question, stream=sys.stderr)
     except GetPassWarning:
-        raise BadInputError("This terminal cannot hide what is typed.", hint=_PIPED) from None
+        raise BadInputError("This terminal cannot hide what is typed.", hint=hints.piped) from None
     except (EOFError, KeyboardInterrupt, UnicodeDecodeError) as error:
         sys.stderr.write("\n")  # the line end was not shown either
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise (Abort() if isinstance(error, EOFError) else _no_text(_PIPED)) from None
+        raise (Abort() if isinstance(error, EOFError) else _no_text(hints.piped)) from None
     if len(typed.encode(errors="replace")) >= _LINE_OF_TERMINAL:
         raise BadInputError(
             f"A terminal takes a line of {_LINE_OF_TERMINAL:,} bytes, and cuts what is longer.",
-            hint=_PIPED,
+            hint=hints.piped,
         )
     return typed
 
@@ -108,18 +119,16 @@ def _piped() -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _checked(text: str) -> str:
+def _checked(text: str, hints: Hints) -> str:
     if not text:
-        raise BadInputError(
-            "There is no value: it is empty.", hint="Remove an entry: duckstring secret rm NAME"
-        )
+        raise BadInputError("There is no value: it is empty.", hint=hints.empty)
     if "\0" in text:
         raise BadInputError(
             "The value has a NUL character, which no variable can have.",
             hint=_ENCODED,
         )
     if any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise _no_text(_PIPED)
+        raise _no_text(hints.piped)
     return text
 
 

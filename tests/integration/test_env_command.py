@@ -78,9 +78,10 @@ def test_secrets_and_env_values_do_not_share_a_name_and_are_listed_apart(here):
     assert here.set("TOKEN", "--pond", "sales")[0] == 0
     code, _, err = env(here, "set", "TOKEN", "x", "--pond", "orders")
     assert code == 2
+    remove = "duckstring secret rm -c prod TOKEN --pond sales"
     assert err.splitlines()[-2:] == [
         "error: TOKEN is a secret of sales, so it cannot be an env value.",
-        "hint: Choose another name, or remove the secret: duckstring secret rm -c prod TOKEN",
+        f"hint: Choose another name, or remove the secret: {remove}",
     ]
     assert env(here, "set", "LEVEL", "1")[0] == 0
     code, _, err = here.set("LEVEL", "--pond", "sales")
@@ -130,6 +131,9 @@ def test_what_is_typed_wrong_is_refused_in_one_line_and_changes_nothing(here, wo
 def test_a_value_that_looks_like_a_secret_is_warned_of(here, name, value):
     code, _, err = env(here, "set", name, value)
     assert (code, f"The value of {name} looks like a secret" in err) == (0, True)
+    assert f"duckstring env rm -c prod {name} --all-ponds; then: duckstring secret set" in err
+    assert env(here, "rm", name, "--all-ponds", "-y")[0] == 0
+    assert here.set(name, "--all-ponds")[0] == 0
     assert "looks like" not in env(here, "set", "LEVEL", "debug")[2]
 
 

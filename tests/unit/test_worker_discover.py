@@ -185,7 +185,7 @@ def test_an_exception_at_import_comes_back_with_the_authors_traceback():
 
 def test_a_missing_variable_says_how_to_set_it():
     error = found("import os\nos.environ['DATABRICKS_HOST']\n")["error"]
-    assert error["hint"].startswith("Define DATABRICKS_HOST in the Catchment's environment file")
+    assert error["hint"].startswith("Set it: duckstring env set DATABRICKS_HOST VALUE --pond POND;")
 
 
 def test_a_missing_package_says_where_to_add_it():

@@ -339,7 +339,7 @@ def test_a_sources_tables_are_views_under_its_name(world, body):
         (
             "pond.env('TOKEN')",
             "EnvironmentMissingError",
-            "Define TOKEN in the Catchment's environment file",
+            "Set it: duckstring env set TOKEN VALUE --pond POND",
         ),
     ],
 )

@@ -23,6 +23,8 @@ _MOST_URL = 2_048
 _HERE = {"127.0.0.1", "localhost", "::1"}
 _EMAIL = re.compile(r"[^\s@,\x00-\x1f\x7f]{1,64}@[^\s@,\x00-\x1f\x7f]{1,255}")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
+_VALUE = re.compile(r"[!-9;-~]+(?:[ \t]+[!-9;-~]+)*", re.ASCII)
+_MOST_VALUE = 512
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _OF = {"failed": ["failed", "killed"], "stale": ["stale"]}
 
@@ -135,6 +137,20 @@ def check_header(name: str) -> None:
         raise BadInputError(
             f"--header {name[:80]!r} is no header's name, such as Authorization.",
             hint="Its value is asked for, or read from standard input.",
+        )
+
+
+def check_header_value(name: str, value: str) -> None:
+    """What a header is sent with. EventBridge sends no page with another one.
+
+    Raises:
+        BadInputError: it cannot be one. The text does not have it.
+    """
+    if not _VALUE.fullmatch(value) or len(value) > _MOST_VALUE:
+        raise BadInputError(
+            f"The value of {name} cannot be sent; allowed: one line of 1 to {_MOST_VALUE} signs of "
+            "ASCII, without a colon.",
+            hint=f"Give the value alone, without {name} before it.",
         )
 
 

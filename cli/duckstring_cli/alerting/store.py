@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -252,16 +252,21 @@ class AlertStore:
         return arn
 
     def _delete(self, name: str) -> None:
-        """The rule first, so that nothing is sent to what is half gone. It can be repeated."""
+        """The target first, so that nothing is sent to what is half gone. The rule last: as long as
+        it is there, the alert is listed, and this can be repeated.
+        """
         resource = resource_name(self._bus, name)
-        topics = [arn for arn in self._targets(resource) if ":sns:" in arn]
         rule = {"Rule": resource, "EventBusName": self._bus}
         _or_gone(lambda: self._events.remove_targets(**rule, Ids=[_TARGET]))
-        _or_gone(lambda: self._events.delete_rule(Name=resource, EventBusName=self._bus))
         _or_gone(lambda: self._events.delete_api_destination(Name=resource))
         _or_gone(lambda: self._events.delete_connection(Name=resource))
-        for arn in topics:
-            _or_gone(partial(self._sns.delete_topic, TopicArn=arn))
+        _or_gone(lambda: self._sns.delete_topic(TopicArn=self._topic_arn(resource)))
+        _or_gone(lambda: self._events.delete_rule(Name=resource, EventBusName=self._bus))
+
+    def _topic_arn(self, resource: str) -> str:
+        """Of the topic that an alert has if it is a mailbox: known also without its target."""
+        partition, account = (self._outputs["AlertRole"].split(":")[at] for at in (1, 4))
+        return f"arn:{partition}:sns:{self._events.meta.region_name}:{account}:{resource}"
 
     # what there is
 

@@ -10,10 +10,12 @@ import typer
 
 from duckstring.errors import OperatorError
 from duckstring_cli import catchments, render
+from duckstring_cli.commands import granting
 from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
+    Note,
     PondName,
     open_client,
 )
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from duckstring.model.events import AlertDetail
     from duckstring_cli.alerting.recipients import Recipient, Wanted
     from duckstring_cli.alerting.store import Alert, AlertStore
+    from duckstring_cli.secret_input import Hints
 
 app = typer.Typer(help="Tell people of failures and of data that is too old.", no_args_is_help=True)
 add = typer.Typer(help="Send pages to Slack, a web address or a mailbox.", no_args_is_help=True)
@@ -82,7 +85,7 @@ def slack(
     """
     from duckstring_cli.alerting.recipients import Recipient
 
-    given = _url(url, "URL of the incoming webhook (not shown): ")
+    given = _url("slack", url, "URL of the incoming webhook (not shown): ")
     _add(Recipient("slack", given), pond, on, name, as_json=as_json, catchment=catchment)
 
 
@@ -106,16 +109,18 @@ def webhook(
 ) -> None:
     """Send pages to a web address, as JSON: docs/protocol.md, "Alerts"."""
     from duckstring_cli import secret_input
-    from duckstring_cli.alerting.recipients import Recipient, check_header
+    from duckstring_cli.alerting.recipients import Recipient, check_header, check_header_value
 
     if header is not None:
         check_header(header)
         if url is None and not secret_input.is_typed():
             raise BadInputError("Standard input has the value of --header: give the URL as well.")
-    given = _url(url, "URL (not shown): ")
+    given = _url("webhook", url, "URL (not shown): ")
     value = ""
     if header is not None:
-        value = secret_input.read_value(f"Value of {header} (not shown): ").text.strip()
+        ways = _hints(f"webhook URL --header {header}", f"the value of {header}")
+        value = secret_input.read_value(f"Value of {header} (not shown): ", ways).text.strip()
+        check_header_value(header, value)
     recipient = Recipient("webhook", given, header or "", value)
     _add(recipient, pond, on, name, as_json=as_json, catchment=catchment)
 
@@ -174,6 +179,11 @@ def send_test(name: Named, as_json: AsJson = False, catchment: CatchmentName = N
         raise OperatorError(
             f"{alert.to} has not confirmed yet, so SNS would deliver nothing.",
             hint="Its owner has a mail of AWS Notifications with a link.",
+        )
+    if alert.state != "on":
+        raise OperatorError(
+            f"The alert {name} sends no pages: {alert.state}.",
+            hint=f"Somebody has changed it by hand. Make it anew: duckstring alert rm {name}",
         )
     page: AlertDetail = trial(alert, catchments.find(catchment).name)
     error = store.test(page, _PATIENCE)
@@ -247,13 +257,14 @@ def stale(
             help="The weekdays of --by: MON,TUE; otherwise every day.",
         ),
     ] = None,
+    note: Note = None,
     major: Major = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Say how old a Pond's data may be. Without a bound, show the one that counts."""
     action, given = _bound(bound, by, tz, on)
-    answer = open_client(catchment).stale(pond, action, major=major, bound=given)
+    answer = open_client(catchment, note=note).stale(pond, action, major=major, bound=given)
     if as_json:
         render.print_json(answer)
         return
@@ -271,15 +282,12 @@ def _bound(
     bound: str | None, by: str | None, tz: str | None, on: str | None
 ) -> tuple[str, dict[str, object] | None]:
     """The api's action and bound for what was typed."""
-    from duckstring.model.durations import HINT, seconds_of
-
     if by is not None:
         if bound is not None:
             raise BadInputError(
                 f"{bound!r} and --by are both given.", hint="Give an age, or a time of day."
             )
-        days = [day.strip().upper() for day in on.split(",") if day.strip()] if on else None
-        return "set", {"at": by, "tz": tz, "on": days}
+        return "set", {"at": by, "tz": tz, "on": _days(on)}
     if tz is not None or on is not None:
         raise BadInputError("--tz and --on go with --by HH:MM.")
     if bound is None:
@@ -288,10 +296,28 @@ def _bound(
         return "tide", None
     if bound == "none":
         return "set", {}
+    return "set", {"within": _age(bound)}
+
+
+def _age(bound: str) -> int:
+    from duckstring.model.durations import HINT, seconds_of
+    from duckstring.model.staleness import LONGEST
+
     seconds = seconds_of(bound)
     if seconds is None:
         raise BadInputError(f"{bound[:60]!r} is no age, and neither none nor tide.", hint=HINT)
-    return "set", {"within": seconds}
+    if seconds > LONGEST.total_seconds():
+        raise BadInputError(f"{bound[:60]!r} is too long: at most {LONGEST.days}d.", hint=HINT)
+    return seconds
+
+
+def _days(on: str | None) -> list[str] | None:
+    if on is None:
+        return None
+    days = [day.strip().upper() for day in on.split(",") if day.strip()]
+    if not days:
+        raise BadInputError("--on names no day; leave it out for every day.")
+    return days
 
 
 def _bound_in_words(bound: BoundTold) -> str:
@@ -316,6 +342,7 @@ def _add(
 
     asked = wanted(on, ponds)
     store = _store(catchment)
+    granting.tell_of_unknown(asked.ponds, catchment)
     if recipient.kind != "email":
         check_url(recipient.address, is_local=store.is_local)
     chosen = new_name(name, recipient.kind, store.names())
@@ -332,10 +359,19 @@ def _add(
         render.note(f"Try it: duckstring alert test {chosen}")
 
 
-def _url(given: str | None, question: str) -> str:
+def _url(kind: str, given: str | None, question: str) -> str:
     from duckstring_cli import secret_input
 
-    return given if given is not None else secret_input.read_value(question).text.strip()
+    if given is not None:
+        return given
+    return secret_input.read_value(question, _hints(kind, "the URL")).text.strip()
+
+
+def _hints(words: str, what: str) -> Hints:
+    from duckstring_cli.secret_input import Hints
+
+    piped = f"Give {what} by standard input, as: duckstring alert add {words} < FILE"
+    return Hints(empty=piped, piped=piped)
 
 
 def _store(catchment: str | None) -> AlertStore:

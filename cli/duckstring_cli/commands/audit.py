@@ -47,7 +47,11 @@ def audit(
     Also those that were refused. Who invoked the Catchment is proven where it is an ARN.
     """
     answer = open_client(catchment).audit(
-        pond, since=_moment(since), before=before, by=by, limit=limit
+        pond,
+        since=_moment("--since", since),
+        before=_moment("--before", before),
+        by=by or None,
+        limit=limit,
     )
     if as_json:
         render.print_json(answer)
@@ -86,8 +90,8 @@ def who(row: AuditRow) -> str:
     return f"{name} (page)" if row["via"] else name
 
 
-def _moment(since: str | None) -> datetime | None:
+def _moment(name: str, text: str | None) -> datetime | None:
     try:
-        return None if since is None else moments.ago(since, now=datetime.now(UTC))
+        return None if text is None else moments.ago(text, now=datetime.now(UTC))
     except BadInputError as error:
-        raise BadInputError(f"--since: {error.message}", hint=error.hint) from error
+        raise BadInputError(f"{name}: {error.message}", hint=error.hint) from error

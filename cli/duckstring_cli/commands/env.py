@@ -67,7 +67,7 @@ def set_(
     else:
         render.say(f"[bold]{name}[/] of {of} is {_shown(text)} already")
     granting.tell_who_counts(name, ponds, [one.entry for one in env_listed(after.text)])
-    _tell_of_secrets(name, text)
+    _tell_of_secrets(name, text, ponds)
 
 
 @app.command(epilog="Example: duckstring env ls --pond sales")
@@ -118,13 +118,15 @@ def _store(catchment: str | None) -> SecretStore:
     return SecretStore.of(catchments.find(catchment))
 
 
-def _tell_of_secrets(name: str, value: str) -> None:
+def _tell_of_secrets(name: str, value: str, ponds: Sequence[str]) -> None:
     from duckstring.model.masks import Masks
+    from duckstring.model.secret_entries import owners_as_options
 
     if Masks({}, {name: value}).mask(value) != value:
+        entry = f"{name} {owners_as_options(ponds or [''])}"
         render.warn(
-            f"The value of {name} looks like a secret, and env values are shown. Remove it here, "
-            f"and set it by: duckstring secret set {name}"
+            f"The value of {name} looks like a secret, and env values are shown. Remove it here: "
+            f"duckstring env rm {entry}; then: duckstring secret set {entry}"
         )
 
 

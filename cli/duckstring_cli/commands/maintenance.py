@@ -42,9 +42,15 @@ def on(
     """
     client = open_client(catchment, note=note)
     answer = client.maintenance("on")
+    is_another = note is not None and _is_another(answer["hold"], note)
     if wait:
         answer = _waited(client, answer, quiet=as_json)
     _show(answer, as_json=as_json, named=repeated(catchment))
+    if is_another:
+        render.warn(
+            "It was on already. Your note is in duckstring audit alone, and who has switched it "
+            "on may switch it off."
+        )
 
 
 @app.command(epilog="Example: duckstring maintenance off")
@@ -62,6 +68,14 @@ def status(wait: Wait = False, as_json: AsJson = False, catchment: CatchmentName
     if wait and answer["on"]:
         answer = _waited(client, answer, quiet=as_json)
     _show(answer, as_json=as_json, named=repeated(catchment))
+
+
+def _is_another(hold: HoldTold | None, note: str) -> bool:
+    """Whether maintenance was on before, with another note than this one."""
+    from duckstring.model.limits import NOTE
+    from duckstring.model.said import one_line
+
+    return bool(note and hold and (hold["note"] or "") != one_line(note, NOTE))
 
 
 def words(hold: HoldTold) -> str:

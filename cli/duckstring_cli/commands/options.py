@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from duckstring.model import limits
 from duckstring_cli import catchments, hints, rows
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError
@@ -61,10 +62,24 @@ RowsInParquet = Annotated[
 ]
 
 
+def _short_enough(note: str | None) -> str | None:
+    """Refused here, before a command that uploads or asks has done half of its work."""
+    if note is not None and (size := limits.stored_bytes(note)) > limits.NOTE:
+        raise BadInputError(
+            f"The note has {size:,} bytes; allowed: {limits.NOTE}.",
+            hint="Name where more is written, such as a ticket.",
+        )
+    return note
+
+
 Note = Annotated[
     str | None,
     typer.Option(
-        "--note", metavar="TEXT", help="Why, for those who look later.", show_default=False
+        "--note",
+        metavar="TEXT",
+        callback=_short_enough,
+        help="Why, for those who look later.",
+        show_default=False,
     ),
 ]
 Tagged = Annotated[

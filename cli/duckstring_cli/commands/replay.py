@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from duckstring.model.instants import from_text, to_text
+from duckstring.model.instants import NEVER, from_text, to_text
 from duckstring_cli import moments, render
 from duckstring_cli.commands.options import (
     AsJson,
@@ -55,7 +55,7 @@ def replay(
     now = datetime.now(UTC)
     end = moments.option("--until", until, now=now)
     last = from_text(end) if end else now
-    begin = moments.option("--from", since, now=now) or to_text(last - _USUAL)
+    begin = moments.option("--from", since, now=now) or to_text(last - min(_USUAL, last - NEVER))
     if from_text(begin) >= last:
         raise BadInputError(
             f"--from {render.moment(begin)} is not before --until {render.moment(to_text(last))}.",

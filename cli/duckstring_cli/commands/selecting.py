@@ -101,7 +101,8 @@ def select(
             f"{said}." if not any(ways) else f"{said}, found more than one.",
             hint="List Ponds with: duckstring status --once; tags with: duckstring tag",
         )
-    if pond is None and any(one not in {None, False} for one in of_one):
+    # By identity: 0, a major version, equals False.
+    if pond is None and any(one is not None and one is not False for one in of_one):
         raise BadInputError(
             "--watch, --major, --version and --upstream go with one POND.", hint="Leave them out."
         )

@@ -11,7 +11,9 @@ from duckstring_cli import render
 from duckstring_cli.commands.options import AsJson, CatchmentName, Note, SomePond, open_client
 from duckstring_cli.commands.selecting import wanted
 from duckstring_cli.errors import BadInputError
-from duckstring_cli.render import escape
+from duckstring_cli.render import escape, shorten
+
+_SHOWN = 60
 
 
 def tag(
@@ -43,8 +45,7 @@ def tag(
     Tags belong to the Catchment: deploys leave them as they are.
     """
     put, gone = _changes(given, remove)
-    if pond is None and gone:
-        raise BadInputError("--rm goes with a POND.", hint="duckstring tag POND --rm KEY")
+    _check_pond(pond, gone)
     if tags and (pond or given or remove):
         raise BadInputError(
             "--tag lists Ponds: give it alone.", hint="duckstring tag -t team=sales"
@@ -71,6 +72,17 @@ def tag(
         render.note(f"{left} without tags.")
 
 
+def _check_pond(pond: str | None, gone: list[str]) -> None:
+    if pond is None and gone:
+        raise BadInputError("--rm goes with a POND.", hint="duckstring tag POND --rm KEY")
+    if pond is not None and "=" in pond:
+        raise BadInputError(
+            f"POND comes first, found {shorten(pond, _SHOWN)!r}.",
+            hint="To tag a Pond: duckstring tag POND KEY=VALUE; to list those that have a tag: "
+            "duckstring tag -t KEY=VALUE",
+        )
+
+
 def _changes(given: list[str] | None, remove: list[str] | None) -> tuple[dict[str, str], list[str]]:
     """What is to be set, and what is to go."""
     put: dict[str, str] = {}
@@ -78,12 +90,17 @@ def _changes(given: list[str] | None, remove: list[str] | None) -> tuple[dict[st
     try:
         for text in given or ():
             key, value = tagging.parse(text)
-            if value:
-                put[key] = value
-            else:
+            if not value:
                 gone.append(key)
+            else:
+                _put(put, key, value)
         for key in gone:
             tagging.check_key(key)
     except tagging.TagError as error:
         raise BadInputError(error.message, hint=error.hint) from error
     return put, gone
+
+
+def _put(put: dict[str, str], key: str, value: str) -> None:
+    if put.setdefault(key, value) != value:
+        raise tagging.TagError(f"Tag {key!r} is given two values, {put[key]} and {value}.")

@@ -174,6 +174,10 @@ def test_what_was_asked_for_is_told_in_words_and_text_of_others_is_one_line():
     tags = OPERATIONS["tag"].request("sales", put={"team": "sales", "tier": "1"})
     assert read("tag", tags) == "tag put=team=sales,tier=1"
     assert len(read("tag", OPERATIONS["tag"].request("sales", put={"a": "x" * 9_000}))) <= 400
+    named = OPERATIONS["tag"].request("sales", put={"name": "x", "team": "y"})
+    assert read("tag", named) == "tag put=name=x,team=y"
+    gone = OPERATIONS["tag"].request("sales", remove=["team", "tier"])
+    assert read("tag", gone) == "tag remove=team,tier"
 
 
 def test_a_change_of_many_ponds_is_about_each_of_them_once():

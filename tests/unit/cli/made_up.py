@@ -27,6 +27,7 @@ def line_status(line: str, **told: Any) -> dict[str, Any]:
         "version": f"{major}.0.0",
         "kind": "pond",
         "status": "idle",
+        "tags": {},
         "end_f": to_text(NEVER),
         "start_f": to_text(NEVER),
         "staleness_seconds": None,

@@ -9,8 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from duckstring.errors import OperatorError
 from duckstring.model.events import AlertDetail
 from duckstring_cli import catchments
 from duckstring_cli.alerting import recipients
@@ -101,6 +103,41 @@ def test_removing_leaves_nothing_and_a_second_time_is_no_error(aws, store):
     assert aws("sns").list_topics()["Topics"] == []
     with pytest.raises(NoAlertError, match="No alert 'slack'; there are none"):
         store.find("slack")
+
+
+@pytest.mark.parametrize(
+    ("recipient", "failing"),
+    [
+        (Recipient("slack", SLACK), "DeleteApiDestination"),
+        (Recipient("slack", SLACK), "DeleteConnection"),
+        (Recipient("email", "team@example.com"), "DeleteTopic"),
+        (Recipient("email", "team@example.com"), "DeleteRule"),
+    ],
+)
+def test_a_removal_that_failed_halfway_can_be_repeated(aws, store, recipient, failing):
+    add(store, "mine", recipient)
+    fails = [True]
+
+    def throttled(**_: Any) -> None:
+        if fails:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, failing)
+
+    def client(service: str) -> Any:
+        made = aws(service)
+        made.meta.events.register(f"before-call.*.{failing}", throttled)
+        return made
+
+    queue = aws("sqs").get_queue_url(QueueName="dead")["QueueUrl"]
+    second = AlertStore(PROD, {"Bus": BUS, "AlertRole": ROLE, "DeadEvents": queue}, client)
+    with pytest.raises(OperatorError, match="Throttling"):
+        second.remove("mine")
+    assert second.names() == ["mine"], "it is still to be seen"
+    fails.clear()
+    second.remove("mine")
+    assert second.names() == []
+    assert aws("events").list_api_destinations()["ApiDestinations"] == []
+    assert aws("events").list_connections()["Connections"] == []
+    assert aws("sns").list_topics()["Topics"] == []
 
 
 def test_an_alert_that_could_not_be_made_leaves_nothing(aws, store, monkeypatch):
@@ -337,6 +374,66 @@ def test_a_headers_value_is_read_from_standard_input(aws, store, bench, monkeypa
     code, _, err = bench.run("alert", "add", "webhook", "--header", "Authorization")[:3]
     assert code == 2
     assert "give the URL as well" in err
+
+
+@pytest.mark.parametrize(
+    "value", [" ", "a\nb", "tok\x1b[31m", "\u20ac", "Authorization: x", "x" * 513]
+)
+def test_a_value_that_no_header_can_have_is_refused_and_not_shown(store, bench, monkeypatch, value):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    piped(monkeypatch, value)
+    words = ("alert", "add", "webhook", "https://example.com/x", "--header", "Authorization")
+    code, out, err = bench.run(*words)
+    assert (code, out, store.names()) == (2, "", [])
+    assert "The value of Authorization cannot be sent" in err
+    assert "31m" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("slack", "duckstring alert add slack < FILE"),
+        ("webhook", "duckstring alert add webhook < FILE"),
+        ("webhook https://a.b/ --header X-Key", "alert add webhook URL --header X-Key < FILE"),
+    ],
+)
+def test_where_nothing_is_given_the_hint_is_of_alerts(store, bench, monkeypatch, words, says):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    piped(monkeypatch, "")
+    code, _, err = bench.run("alert", "add", *words.split())
+    assert (code, store.names()) == (2, [])
+    assert says in err
+
+
+def test_a_pond_that_nobody_has_deployed_is_warned_of(store, bench, monkeypatch):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    bench.answers({"status": {"now": "2030-01-01T12:00:00Z", "lines": [], "order": ["reports@1"]}})
+    code, _, err = bench.run("alert", "add", "slack", SLACK, "--pond", "report")
+    assert code == 0
+    assert "Pond report is not deployed yet. Did you mean 'reports'?" in err
+
+
+def test_an_alert_that_is_not_on_is_not_tested(aws, store, bench, monkeypatch):
+    monkeypatch.setattr(alert, "_store", lambda _: store)
+    add(store, "slack", Recipient("slack", SLACK))
+    aws("events").disable_rule(Name=f"{BUS}_alert_slack", EventBusName=BUS)
+    code, _, err = bench.run("alert", "test", "slack")
+    assert code == 1
+    assert "The alert slack sends no pages: disabled." in err
+
+
+@pytest.mark.parametrize("age", ["3651d", "999999999d999999999d"])
+def test_an_age_that_is_too_long_is_named_as_it_was_typed(bench: Bench, age: str):
+    code, _, err = bench.run("alert", "stale", "sales", age)
+    assert (code, bench.asked) == (2, [])
+    assert f"'{age}' is too long: at most 3650d." in err
+
+
+@pytest.mark.parametrize("days", ["", ",", " , "])
+def test_no_day_is_not_every_day(bench: Bench, days: str):
+    code, _, err = bench.run("alert", "stale", "sales", "--by", "06:00", "--on", days)
+    assert (code, bench.asked) == (2, [])
+    assert "names no day" in err
 
 
 def test_removing_asks_first(store, bench, monkeypatch):

@@ -39,6 +39,7 @@ def test_a_moment_is_read_as_people_write_it_in_utc(text: str, instant: str) -> 
         "20300131",
         "2030-02-30",
         "2030-01-31T25:00",
+        "0001-01-01",
         "\u0660\u0662:\u0660\u0660",
     ],
 )

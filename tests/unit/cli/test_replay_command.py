@@ -170,3 +170,10 @@ def test_times_that_make_no_sense_are_refused(bench: Bench, words: list[str]) ->
     code, out, err = bench.run("replay", "sales", *words)
     assert (code, out, bench.asked) == (2, "", [])
     assert "--from" in err or "--until" in err
+
+
+def test_the_first_hour_of_all_has_no_hour_before_it(bench: Bench) -> None:
+    bench.answers({"replay": answered()})
+    code, _, err = bench.run("replay", "reports", "--until", "0001-01-01T00:30")
+    assert (code, err) == (0, "")
+    assert bench.asked[0]["since"] == "0001-01-01T00:00:00.000000Z"

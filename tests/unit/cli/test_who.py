@@ -50,7 +50,11 @@ def asked(bench: Bench, op: str) -> Any:
     [
         ("control", "kill", "sales", "-y"),
         ("control", "failure-budget", "sales", "--source", "1"),
+        ("control", "priority", "sales", "80"),
         ("control", "compute", "sales", "load", "--on", "task"),
+        ("limit", "set", "databricks", "2"),
+        ("limit", "rm", "databricks"),
+        ("alert", "stale", "sales", "2h"),
         ("trigger", "tide", "sales", "1d"),
         ("trigger", "window", "sales", "remove", "early"),
         ("trigger", "arrival", "sales", "remove", "--name", "early"),
@@ -62,6 +66,15 @@ def test_a_note_goes_with_every_change(bench: Bench, words: tuple[str, ...]) -> 
     bench.answers(lambda _: {"ok": False, "error": {"type": "X", "message": "no", "hint": ""}})
     bench.run(*words, "--note", "because")
     assert bench.asked[-1]["note"] == "because"
+
+
+@pytest.mark.parametrize("note", ["x" * 601, "ü" * 301])
+def test_a_note_that_is_too_long_is_refused_before_anything_is_sent(
+    bench: Bench, note: str
+) -> None:
+    code, _, err = bench.run("deploy", "nowhere", "--note", note)
+    assert (code, bench.asked) == (2, [])
+    assert "bytes; allowed: 600." in err
 
 
 def test_a_note_does_not_go_with_what_only_looks(bench: Bench) -> None:
@@ -85,6 +98,27 @@ def test_a_verb_for_a_team_asks_for_its_lines_and_tells_each_outcome(bench: Benc
     assert "sales@1: sales@1 cannot be [forced]" in out
     assert "→ Run it." in out
     assert "1 of 2 refused." in out
+
+
+@pytest.mark.parametrize("words", [("status", "--once"), ("control", "kill", "--dry-run")])
+def test_a_catchment_that_knows_no_tags_is_not_shown_as_a_whole(
+    bench: Bench, words: tuple[str, ...]
+) -> None:
+    told = lines("sales@1", "reports@1")
+    for line in told["lines"]:
+        del line["tags"]
+    many(bench, **told)
+    code, out, err = bench.run(*words, "-t", "team=sales")
+    assert (code, out) == (1, "")
+    assert "is of an older release than this command" in err
+
+
+@pytest.mark.parametrize("major", ["0", "1"])
+def test_a_major_that_goes_with_many_is_refused_and_not_left_out(bench: Bench, major: str) -> None:
+    many(bench, outcome("sales@1"))
+    code, _, err = bench.run("control", "kill", "--all", "-m", major, "-y")
+    assert (code, bench.asked) == (2, [])
+    assert "go with one POND" in err
 
 
 def test_a_line_that_has_not_heard_makes_the_exit_code_1(bench: Bench) -> None:
@@ -351,6 +385,23 @@ def test_maintenance_says_who_holds_what_and_what_it_waits_for(bench: Bench) -> 
     assert asked(bench, "maintenance")["action"] == "on"
 
 
+@pytest.mark.parametrize(
+    ("words", "warned"),
+    [
+        (["--note", "another"], True),
+        (["--note", HOLD["note"]], False),
+        (["--note", f"{HOLD['note']}\n"], False),
+        ([], False),
+    ],
+)
+def test_who_finds_maintenance_on_is_told_that_the_note_does_not_count(
+    bench: Bench, words: list[str], warned: bool
+) -> None:
+    bench.answers({"maintenance": held()})
+    code, _, err = bench.run("maintenance", "on", *words)
+    assert (code, "It was on already." in err) == (0, warned)
+
+
 def test_maintenance_that_is_off_and_nothing_that_runs(bench: Bench) -> None:
     bench.answers({"maintenance": held()})
     assert "Nothing runs any more." in bench.run("maintenance", "status")[1]
@@ -399,3 +450,42 @@ def test_the_overview_says_above_all_else_that_runs_are_held(bench: Bench) -> No
     bench.answers({"status": {**lines("sales@1"), "maintenance": HOLD}})
     out = bench.run("status", "--once")[1]
     assert out.startswith("Maintenance: no run starts, by assumed-role/Admin/alice at 2030")
+
+
+@pytest.mark.parametrize("option", ["--before", "--since"])
+@pytest.mark.parametrize("text", ["x", "", "25:00", "0001-01-01"])
+def test_what_is_no_instant_of_the_audit_is_bad_input(bench: Bench, option: str, text: str) -> None:
+    code, _, err = bench.run("audit", option, text)
+    assert (code, bench.asked) == (2, [])
+    assert f"{option}: {text!r} is not a point in time." in err
+
+
+def test_the_next_page_is_asked_for_to_the_microsecond(bench: Bench) -> None:
+    bench.answers({"audit": {"entries": [], "next": None}})
+    code, _, _ = bench.run("audit", "--before", "2030-01-01T12:00:00.123456Z", "--by", "")
+    assert code == 0
+    assert bench.asked[0]["before"] == "2030-01-01T12:00:00.123456Z"
+    assert "by" not in bench.asked[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["team=sales"], "POND comes first, found 'team=sales'."),
+        (["\x1b[31m=x"], r"found '\x1b[31m=x'."),
+        (["sales", "team=a", "team=b"], "Tag 'team' is given two values, a and b."),
+        (["sales", "team=a", "--rm", "a=b"], "The key of a tag is 'a=b'"),
+    ],
+)
+def test_a_tag_that_says_nothing_clear_is_refused_before_it_is_sent(
+    bench: Bench, words: list[str], says: str
+) -> None:
+    code, _, err = bench.run("tag", *words)
+    assert (code, bench.asked) == (2, [])
+    assert says in err
+
+
+def test_a_tag_may_be_given_twice(bench: Bench) -> None:
+    bench.answers({"tag": {"ponds": [{"pond": "sales", "tags": {"team": "a"}}]}})
+    assert bench.run("tag", "sales", "team=a", "team=a")[0] == 0
+    assert bench.asked[0]["put"] == {"team": "a"}

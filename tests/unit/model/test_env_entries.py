@@ -115,13 +115,21 @@ def test_a_name_is_a_secrets_or_a_values_for_the_whole_catchment(name, whose):
         )
 
 
+def test_a_hint_removes_the_entry_of_those_who_have_it():
+    text = with_env("{}", "LEVEL", "1", ["sales", "orders"])
+    with pytest.raises(SecretEntryError) as refused:
+        with_secret(text, "LEVEL", "v")
+    hinted = refused.value.hint.partition("duckstring env rm ")[2]
+    assert hinted == "LEVEL --pond orders --pond sales"
+
+
 def test_a_secret_of_a_values_name_is_refused():
     with pytest.raises(SecretEntryError) as refused:
         with_secret(HELD, "LEVEL", "v", ["orders"])
     assert refused.value.message == (
         "LEVEL is an env value of all Ponds, sales, so it cannot be a secret."
     )
-    assert refused.value.hint.endswith("duckstring env rm LEVEL")
+    assert refused.value.hint.endswith("duckstring env rm LEVEL --all-ponds")
     check_no_env(HELD, "OTHER")
     assert granted(with_secret(HELD, "OTHER", "v", ["orders"]), "orders")["OTHER"] == "v"
 

@@ -26,6 +26,10 @@ class ArrivalError(OperatorError):
     """A rule that is not possible; the caller has to write another."""
 
 
+class ArrivalNotFoundError(OperatorError):
+    """The line has no such rule."""
+
+
 class NotListenedError(OperatorError):
     """Events of this bucket do not reach the Catchment."""
 
@@ -77,12 +81,12 @@ def remove(line: Line, name: str, *, arrivals: Arrivals) -> ArrivalAnswer:
     """Remove a rule.
 
     Raises:
-        OperatorError: the line has no rule of that name.
+        ArrivalNotFoundError: the line has no rule of that name.
     """
     held = {arrival.name: arrival for arrival in arrivals.of_line(line)}
     if name not in held:
         has = nearest(name, held, "did you mean {!r}?") or f"it has {', '.join(held) or 'none'}."
-        raise OperatorError(f"{line} has no arrival rule {name!r}; {has}")
+        raise ArrivalNotFoundError(f"{line} has no arrival rule {name!r}; {has}")
     arrivals.remove(line, held[name])
     return show(line, arrivals)
 

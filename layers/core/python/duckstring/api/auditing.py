@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _BARE = ("action", "verb", "kind")
 """Fields whose value says by itself what it is."""
 _ELSEWHERE = frozenset({"pond", "major", "ponds", "lines", *_BARE})
+_TAGS = "put"
+"""A field whose keys are a person's: a tag may be called ``name``."""
 _WORDS = 400
 
 
@@ -97,15 +99,21 @@ def _arguments(asked: Struct) -> Iterator[str]:
         if name in _ELSEWHERE or value is None or value is False:
             continue
         if isinstance(value, Mapping):
-            yield f"{name}={_named(value)}"
+            yield f"{name}={_pairs(value) if name == _TAGS else _named(value)}"
+        elif isinstance(value, list):
+            yield f"{name}={one_line(','.join(map(str, value)), 200)}"
         else:
             yield name if value is True else f"{name}={one_line(str(value), 80)}"
 
 
 def _named(value: Mapping[str, object]) -> str:
-    """A rule by its name, tags as ``team=sales``."""
-    if isinstance(name := value.get("name"), str):
-        return one_line(name, 80)
+    """A rule by its name."""
+    name = value.get("name")
+    return one_line(name, 80) if isinstance(name, str) else _pairs(value)
+
+
+def _pairs(value: Mapping[str, object]) -> str:
+    """``team=sales,tier=1``."""
     return one_line(",".join(f"{key}={one}" for key, one in value.items()), 200)
 
 

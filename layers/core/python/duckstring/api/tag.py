@@ -11,6 +11,7 @@ from duckstring.model.find import find_deployed
 from duckstring.model.names import Line, parse_line
 from duckstring.model.tags import (
     MOST_TAGS,
+    NoTagError,
     TagError,
     Tags,
     check_key,
@@ -69,7 +70,7 @@ def _changed(pond: str, held: Tags, put: Tags, remove: tuple[str, ...]) -> dict[
         if key in put:
             raise TagError(f"Tag {key!r} of {pond} is to be set and removed at once.")
         if key not in held:
-            raise TagError(
+            raise NoTagError(
                 f"{pond} has no tag {key!r}; it has {', '.join(sorted(held)) or 'none'}."
             )
     after = {key: value for key, value in {**held, **put}.items() if key not in remove}

@@ -175,15 +175,13 @@ class RunKilledError(AuthorError):
 def missing_variable_hint(name: str) -> str:
     """Where a variable that Ripples miss is defined."""
     return (
-        f"Define {name} in the Catchment's environment file (duckstring catchment configure "
-        "--env-file FILE, then stop and start it; "
-        "in AWS: cdk deploy -c envfile=FILE) or, for a password or token: duckstring secret set "
-        f"{name} --pond POND"
+        f"Set it: duckstring env set {name} VALUE --pond POND; a password or token: duckstring "
+        f"secret set {name} --pond POND. On your machine: --env-file FILE"
     )
 
 
 class EnvironmentMissingError(AuthorError):
-    """A variable that neither a secret nor the Catchment's environment file defines."""
+    """A variable that no secret, no env value and no environment file defines."""
 
     def __init__(self, name: str) -> None:
         """Say what was looked for and what there is."""

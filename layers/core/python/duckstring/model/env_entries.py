@@ -23,6 +23,7 @@ from duckstring.model.secret_entries import (
     check_name,
     granted,
     listed,
+    owners_as_options,
     owners_in_words,
     parse_secret,
     with_entry,
@@ -116,7 +117,8 @@ def check_no_secret(text: str, name: str) -> None:
     if ponds := [one.pond for one in listed(text) if one.name == name]:
         raise SecretEntryError(
             f"{name} is a secret of {owners_in_words(ponds)}, so it cannot be an env value.",
-            hint=f"Choose another name, or remove the secret: duckstring secret rm {name}",
+            hint=f"Choose another name, or remove the secret: duckstring secret rm {name} "
+            f"{owners_as_options(ponds)}",
         )
 
 
@@ -130,7 +132,8 @@ def check_no_env(text: str, name: str) -> None:
     if ponds := [one.entry.pond for one in env_listed(text) if one.entry.name == name]:
         raise SecretEntryError(
             f"{name} is an env value of {owners_in_words(ponds)}, so it cannot be a secret.",
-            hint=f"Choose another name, or remove the env value: duckstring env rm {name}",
+            hint=f"Choose another name, or remove the env value: duckstring env rm {name} "
+            f"{owners_as_options(ponds)}",
         )
 
 

@@ -212,6 +212,11 @@ def owners_in_words(ponds: Iterable[str]) -> str:
     return ", ".join(pond or "all Ponds" for pond in ponds)
 
 
+def owners_as_options(ponds: Collection[str]) -> str:
+    """``--all-ponds``, ``--pond sales --pond orders``: as the command takes those who see it."""
+    return "--all-ponds" if "" in ponds else " ".join(f"--pond {pond}" for pond in ponds)
+
+
 def _places(found: dict[str, Any], ponds: Collection[str]) -> list[dict[str, Any]]:
     return [found.setdefault(POND + pond, {}) for pond in ponds] if ponds else [found]
 

@@ -30,6 +30,10 @@ _FIELDS = ("within", "at", "tz", "on")
 HINT = "Write an age like 2h, or --by 06:00 --tz Europe/Berlin, or none, or tide."
 
 
+class StaleBoundError(OperatorError):
+    """A bound at fault."""
+
+
 class StaleBound(Value, frozen=True):
     """A bound. An age has ``within``, a clock has ``at``. With neither the line is never stale.
 
@@ -147,15 +151,15 @@ def read(given: object) -> StaleBound:
     """Read a bound from its wire form: ``within`` in seconds, or ``at``, ``tz`` and ``on``.
 
     Raises:
-        OperatorError: with a line for each fault.
+        StaleBoundError: with a line for each fault.
     """
     if not isinstance(given, Mapping):
-        raise OperatorError(
+        raise StaleBoundError(
             f"bound is {type(given).__name__}; allowed: an object of {', '.join(_FIELDS)}.",
             hint=HINT,
         )
     if found := list(faults(given)):
-        raise OperatorError("\n".join(found), hint=HINT)
+        raise StaleBoundError("\n".join(found), hint=HINT)
     tz, on = str(given.get("tz") or ""), frozenset(given.get("on") or ())
     return StaleBound(
         timedelta(seconds=given.get("within") or 0),
@@ -175,7 +179,7 @@ def faults(given: Mapping[str, object]) -> Iterator[str]:
     )
     within, at = given.get("within"), given.get("at")
     if within is not None and not _is_length(within):
-        yield (f"within is {within!r} seconds; allowed: at least 1s, at most {LONGEST.days}d.")
+        yield f"within is {within!r} seconds; allowed: at least 1s, at most {LONGEST.days}d."
     if at is not None and not (isinstance(at, str) and _AT.fullmatch(at)):
         yield f"at is {str(at)[:40]!r}; allowed: a time of day like 06:00, from 00:00 to 23:59."
     if within is not None and at is not None:

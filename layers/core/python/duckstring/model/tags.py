@@ -27,6 +27,10 @@ class TagError(OperatorError):
     """A tag that is none, or one too many."""
 
 
+class NoTagError(TagError):
+    """A tag that the Pond does not have."""
+
+
 def parse(text: str) -> tuple[str, str]:
     """``team=sales`` as its key and value; ``team=`` has an empty value.
 
