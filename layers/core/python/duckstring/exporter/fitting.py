@@ -16,7 +16,7 @@ MOST_COLUMNS = 1_000
 """Of a table, with those inside others. Glue keeps all of them in one item."""
 MOST_MEASURED = 100
 """The first columns of a table: manifests have their bounds. So many do Iceberg's own writers take,
-by default. An entry of a manifest then has some 8 kB at most for each file.
+by default. So the entry of a file in a manifest has at most some 15 kB.
 """
 _LONGEST_NAME = 255
 _TYPES = {
