@@ -221,6 +221,9 @@ def check_duckdb(house: Warehouse, probe: Columns, names: Sequence[str]) -> None
             ((wanted,),) = con.execute(f"SELECT count(*) FROM whole WHERE {test}").fetchall()
             scanned = f"SELECT count(*) FROM iceberg_scan('{location}') WHERE {test}"
             assert con.execute(scanned).fetchall() == [(wanted,)], (test, probe)
+        ends = f"SELECT min({name})::VARCHAR, max({name})::VARCHAR, count({name})"
+        found = con.execute(f"{ends} FROM iceberg_scan('{location}')").fetchall()
+        assert found == con.execute(f"{ends} FROM whole").fetchall(), name
 
 
 @settings(looks(7), phases=[Phase.generate])  # it takes minutes to make a history smaller
