@@ -145,6 +145,22 @@ def test_a_column_with_parts_says_nothing_and_is_not_taken_for_one_of_its_name(r
     assert bounds(found) == {"s, b": (3, 3), "z": (6, 6)}
 
 
+SCHEMA_OF_ANOTHER_WRITER = """
+CREATE MACRO parquet_schema(path) AS TABLE FROM (VALUES
+    (0, 'root', 3, NULL, 'REQUIRED', NULL),
+    (1, 'list', 0, 'INT32', 'REPEATED', 'INTEGER'),
+    (2, 's', 1, NULL, 'OPTIONAL', NULL),
+    (3, 'x', 0, 'INT32', 'OPTIONAL', 'INTEGER'),
+    (4, 'last', 0, 'BYTE_ARRAY', 'OPTIONAL', 'VARCHAR')
+) AS t(column_id, name, num_children, type, repetition_type, duckdb_type)
+"""
+
+
+def test_a_repeated_column_is_a_list_and_one_with_values_has_no_parts_whatever_it_says(con):
+    con.execute(SCHEMA_OF_ANOTHER_WRITER)
+    assert footers._leaves(con, "file") == [(2, "last", "string")]
+
+
 def test_a_type_that_iceberg_lacks_says_nothing(read):
     assert bounds(read("SELECT 1::UBIGINT AS u, 1::UINTEGER AS v, now()::TIMESTAMP_NS AS n")) == {}
 

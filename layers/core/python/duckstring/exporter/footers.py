@@ -1,10 +1,9 @@
 """What Parquet files say of their columns at their ends: how much there is of each, and between
 which values all of it lies.
 
-A bound that is wrong loses rows without a word: engines skip the file. And engines take a bound for
-the least or the greatest value itself where somebody asks for it. So a bound is given only where
-the file has it exactly, for each row group with values. Text is the exception: the writer cuts long
-ones, and every engine expects that.
+A bound that is wrong loses rows without a word: engines skip the file. And engines answer ``min()``
+and ``max()`` by bounds alone. So a bound is given only if the file has it exactly, for each row
+group with values. Text is the exception: writers cut it, and engines know that.
 
 NaN is in no order that engines agree on. DuckDB gives no bounds of a row group with a NaN. Other
 writers do, so bounds are taken from its files only.
@@ -58,6 +57,10 @@ _CHUNK = (
 )
 _HELD = "count(*) FILTER (WHERE num_values > coalesce(stats_null_count, 0))"
 """How many row groups have a value that is not NULL."""
+_PARTS = "CASE WHEN type IS NULL THEN num_children END"
+"""Some writers say of a column that holds values that it has 0 parts."""
+_TYPE = "CASE WHEN repetition_type <> 'REPEATED' THEN duckdb_type END"
+"""A repeated column is a list, in the form that lists had first."""
 _OFFSETS = """
 SELECT NULL, min(least(
     data_page_offset, coalesce(nullif(dictionary_page_offset, 0), data_page_offset)
@@ -121,7 +124,7 @@ def read_statistics(con: DuckDBPyConnection, uri: str, columns: Iterable[str]) -
     """
     wanted = set(columns)
     leaves = [one for one in _leaves(con, uri) if one.name in wanted]
-    selects = [_OFFSETS, *_selects(leaves, has_bounds=_is_ours(con, uri))]
+    selects = [_OFFSETS, *_selects(leaves, has_bounds=_is_by_duckdb(con, uri))]
     rows = con.execute(
         f"WITH chunks AS MATERIALIZED (SELECT {', '.join(_CHUNK)} "  # noqa: S608 - quoted
         f"FROM parquet_metadata({literal(uri)})) {' UNION ALL '.join(selects)}"
@@ -137,8 +140,7 @@ def read_statistics(con: DuckDBPyConnection, uri: str, columns: Iterable[str]) -
 def _leaves(con: DuckDBPyConnection, uri: str) -> list[_Leaf]:
     """The file's own columns that have no parts, and names of their own."""
     rows = con.execute(
-        "SELECT name, num_children, duckdb_type FROM parquet_schema("  # noqa: S608 - quoted
-        f"{literal(uri)}) ORDER BY column_id"
+        f"SELECT name, {_PARTS}, {_TYPE} FROM parquet_schema({literal(uri)}) ORDER BY column_id"  # noqa: S608 - quoted
     ).fetchall()
     root, *nodes = (_Node(*row) for row in rows)
     top = list(_top(root.parts or 0, iter(nodes)))
@@ -177,7 +179,7 @@ def _selects(leaves: Sequence[_Leaf], *, has_bounds: bool) -> Iterator[str]:
         yield _select(kind, numbers, _READ.get(kind, _NOTHING) if has_bounds else _NOTHING)
 
 
-def _is_ours(con: DuckDBPyConnection, uri: str) -> bool:
+def _is_by_duckdb(con: DuckDBPyConnection, uri: str) -> bool:
     (by,) = con.execute(
         f"SELECT created_by FROM parquet_file_metadata({literal(uri)})"  # noqa: S608 - quoted
     ).fetchone() or ("",)
