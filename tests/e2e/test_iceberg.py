@@ -116,6 +116,8 @@ def test_other_engines_read_what_ponds_publish_as_it_is_and_as_it_was(home):
     table = catalog(home).load_table((DATABASE, "events"))
     first = table.metadata.snapshots[0].snapshot_id
     assert len(rows(home, "events")) == 4
+    (newest,) = table.scan(row_filter=f"moment > {events[0][0]}").plan_files()
+    assert newest.file.record_count == 2, "the older file is skipped by the bounds of its moments"
     assert rows(home, "events", first) == events
     assert rows(home, "customers") == [(0, 2), (1, 2)]
     told = json.loads(home.run.done("lake", "--json"))["iceberg"]

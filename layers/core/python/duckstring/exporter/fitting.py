@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ from duckstring.model.sql import quoted
 
 MOST_COLUMNS = 1_000
 """Of a table, with those inside others. Glue keeps all of them in one item."""
+MOST_MEASURED = 100
+"""The first columns of a table: manifests have their bounds. So many do Iceberg's own writers take,
+by default. So the entry of a file in a manifest has at most some 15 kB.
+"""
 _LONGEST_NAME = 255
 _TYPES = {
     "boolean": "boolean",
@@ -34,6 +39,7 @@ _TYPES = {
     "timestamp with time zone": "timestamptz",
 }
 """By DuckDB's id of a type: Iceberg's, which the files hold as they are."""
+_DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
 _COPIED = {
     "uinteger": ("long", "BIGINT"),
     "ubigint": ("decimal(20,0)", "DECIMAL(20,0)"),
@@ -99,6 +105,14 @@ def select(fitted: Fit, rows: str, columns: ColumnTypes) -> str:
         for name in columns
     ]
     return f"SELECT {', '.join(items)} FROM ({rows})"  # noqa: S608 - quoted
+
+
+def type_in_iceberg(text: str) -> str:
+    """Iceberg's word for a type of DuckDB that files hold as it is; empty: it has none, or it has
+    parts.
+    """
+    kind = text.lower()
+    return kind if _DECIMAL.fullmatch(kind) else _TYPES.get(kind, "")
 
 
 def _misfit(columns: ColumnTypes) -> str:

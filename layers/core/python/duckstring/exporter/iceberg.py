@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from duckstring.author.columns import ColumnTypes
 from duckstring.errors import OperatorError, StateConflictError
-from duckstring.exporter.fitting import Fit, fit, select
+from duckstring.exporter.fitting import MOST_MEASURED, Fit, fit, select
 from duckstring.exporter.iceberg_ports import (
     Content,
     GlueTable,
@@ -34,8 +34,8 @@ from duckstring.model.limits import within
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 
-_FORM = "1"
-"""How tables are shown. With another one, all are shown anew."""
+_FORM = "2"
+"""How tables are shown. With another one, all are shown anew. 2: with bounds of columns."""
 _TRIES = 3
 _WHY = 500
 
@@ -279,12 +279,7 @@ class _Export:
                 self._failed[name] = _why(error)
 
     def _content(self, now: Published | None, name: str, one: _Todo) -> Content:
-        files = [
-            RowFile(one.table.version.key_of(part), part.rows, part.bytes)
-            for part in one.table.version.live
-        ]
-        if one.fit.casts is not None:
-            files = [self._copy(name, one)]
+        files = self._files(one) if one.fit.casts is None else [self._copy(name, one)]
         return Content(
             one.fit.columns,
             [file for file in files if file.rows],
@@ -300,15 +295,24 @@ class _Export:
             },
         )
 
+    def _files(self, one: _Todo) -> Sequence[RowFile]:
+        version = one.table.version
+        told = self._ports.tables.statistics(version, one.measured)
+        return [
+            RowFile(version.key_of(part), part.rows, part.bytes, statistics)
+            for part, statistics in zip(version.live, told, strict=True)
+        ]
+
     def _copy(self, name: str, one: _Todo) -> RowFile:
         path = self._folder / f"{name}.parquet"
         rows = self._ports.tables.sql(one.table.version, one.columns)
-        count = self._ports.tables.copy(select(one.fit, rows, one.columns), path)
-        if count:
+        sql = select(one.fit, rows, one.columns)
+        copied = self._ports.tables.copy(sql, path, one.measured)
+        if copied.rows:
             self._ports.warehouse.store(path, one.key)
         size = path.stat().st_size
         path.unlink()
-        return RowFile(one.key, count, size)
+        return RowFile(one.key, copied.rows, size, copied.statistics)
 
     def _expired(self) -> list[str]:
         before = self._at - HISTORY
@@ -337,6 +341,11 @@ class _Todo:
     def keys(self) -> Sequence[str]:
         """What it will name."""
         return self.table.keys if self.fit.casts is None else [self.key]
+
+    @property
+    def measured(self) -> Sequence[str]:
+        """The columns that its manifests have bounds of."""
+        return [column.name for column in self.fit.columns[:MOST_MEASURED]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from duckstring.exporter.fitting import IcebergColumn
+from duckstring.exporter.footers import FileStatistics
 from duckstring.exporter.ports import Tables
 from duckstring.model.catalog import TableVersion
 from duckstring.model.iceberg import Database, Listed, Listing
@@ -31,11 +32,20 @@ class GlueTable:
 
 @dataclass(frozen=True, slots=True)
 class RowFile:
-    """A Parquet object with rows of a table."""
+    """A Parquet object with rows of a table, and what it says of its columns."""
 
     key: str
     rows: int
     bytes: int
+    statistics: FileStatistics = field(default_factory=FileStatistics)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A Parquet file that was written here."""
+
+    rows: int
+    statistics: FileStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +136,11 @@ class IcebergTables(Tables, Protocol):
     def miscounted(self, versions: Sequence[TableVersion]) -> Sequence[str]:
         """What is wrong with the numbers of rows of each; empty: nothing."""
 
-    def copy(self, sql: str, path: Path) -> int:
-        """Write rows to a Parquet file. Returns how many."""
+    def statistics(self, version: TableVersion, columns: Sequence[str]) -> Sequence[FileStatistics]:
+        """What a table's objects say of these columns: each of its live parts, in their order."""
+
+    def copy(self, sql: str, path: Path, columns: Sequence[str]) -> Copy:
+        """Write rows to a Parquet file, and see what it says of these columns."""
 
 
 @dataclass(frozen=True, slots=True)

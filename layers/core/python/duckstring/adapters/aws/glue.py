@@ -1,7 +1,8 @@
 """Iceberg tables in Glue: ``exporter.iceberg_ports.Warehouse``, by pyiceberg.
 
 pyiceberg writes all of Iceberg's metadata and commits it. A table's files are added as they lie:
-their numbers of rows and bytes are known, so no file is read.
+their numbers of rows and bytes are known, and what their ends say of columns (``iceberg_bounds``).
+So no file is read here.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from pyiceberg.typedef import Record
 from typing_extensions import override
 
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.iceberg_bounds import metrics_of
 from duckstring.adapters.aws.iceberg_io import BucketIO
 from duckstring.adapters.aws.iceberg_schema import Ids, can_be_read, is_same, mapping_of
 from duckstring.adapters.aws.items import code_of
@@ -222,16 +224,25 @@ class GlueWarehouse:
             properties={**_PROPERTIES, **content.properties},
         )
         change.set_properties({_MAPPING: mapping_of([change.table_metadata.schema()])})
+        schema = change.table_metadata.schema()
         with change.update_snapshot(dict(content.summary)).fast_append() as snapshot:
             for file in content.files:
-                snapshot.append_data_file(self._file(file))
+                snapshot.append_data_file(self._file(file, schema))
         return change.commit_transaction()
 
     def _replace_files(self, change: Transaction, content: Content) -> None:
         """Have the newest version name these files, and no others."""
         wanted = {self._address(file.key): file for file in content.files}
         there = {task.file.file_path: task.file for task in change._scan().plan_files()}  # noqa: SLF001 - of what the transaction has so far
-        gone = [there[path] for path in sorted(there.keys() - wanted.keys())]
+        schema = change.table_metadata.schema()
+        added = {path: self._file(file, schema) for path, file in wanted.items()}
+        # What an older release has added, without bounds, is added anew.
+        kept = {
+            path
+            for path in there.keys() & added.keys()
+            if there[path].value_counts or not added[path].value_counts
+        }
+        gone = [there[path] for path in sorted(there.keys() - kept)]
         summary = dict(content.summary)
         with (
             _Overwrite(Operation.OVERWRITE, change, self._io, snapshot_properties=summary)
@@ -240,11 +251,11 @@ class GlueWarehouse:
         ) as snapshot:
             for old in gone:
                 snapshot.delete_data_file(old)
-            for path, file in wanted.items():
-                if path not in there:
-                    snapshot.append_data_file(self._file(file))
+            for path, file in added.items():
+                if path not in kept:
+                    snapshot.append_data_file(file)
 
-    def _file(self, file: RowFile) -> DataFile:
+    def _file(self, file: RowFile, schema: Schema) -> DataFile:
         return DataFile.from_args(
             content=DataFileContent.DATA,
             file_path=self._address(file.key),
@@ -252,6 +263,7 @@ class GlueWarehouse:
             partition=Record(),
             record_count=file.rows,
             file_size_in_bytes=file.bytes,
+            **metrics_of(file.statistics, schema),
         )
 
     def _address(self, key: str) -> str:

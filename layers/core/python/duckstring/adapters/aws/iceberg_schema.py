@@ -67,7 +67,7 @@ class Ids:
 
     def _id(self, path: Path, kind: str, *, is_new: bool) -> tuple[int, bool]:
         number, was = self.known.get(path, (0, ""))
-        if is_new or not number or not _may_become(was, kind):
+        if is_new or not number or not may_become(was, kind):
             self.last += 1
             return self.last, True
         return number, False
@@ -113,7 +113,8 @@ def can_be_read(schema: Schema, mapping: str) -> bool:
     return all(number in there for _, number, _ in _walk(json_of(schema)))
 
 
-def _may_become(was: str, now: str) -> bool:
+def may_become(was: str, now: str) -> bool:
+    """Whether a type is another one, or may be widened to it without a new column."""
     if was.replace(" ", "") == now or _WIDER.get(was) == now:
         return True
     before, after = _DECIMAL.fullmatch(was), _DECIMAL.fullmatch(now)

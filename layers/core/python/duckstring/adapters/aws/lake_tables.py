@@ -11,6 +11,8 @@ from duckstring.adapters.aws.duck import Keys, S3Storage
 from duckstring.author import stored
 from duckstring.author.columns import ColumnTypes
 from duckstring.author.contents import content_of, rows_of
+from duckstring.exporter.footers import FileStatistics, read_statistics
+from duckstring.exporter.iceberg_ports import Copy
 from duckstring.model.catalog import TableVersion
 from duckstring.model.sql import literal
 
@@ -56,13 +58,22 @@ class BucketTables:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self._miscounted, versions))
 
-    def copy(self, sql: str, path: Path) -> int:
-        """Write rows to a Parquet file. Returns how many."""
+    def statistics(self, version: TableVersion, columns: Sequence[str]) -> Sequence[FileStatistics]:
+        """No request: DuckDB has kept the end of each object, whose rows were counted."""
+        content = content_of(version, self._storage.uri)
+        with self._storage.open().cursor() as cursor:
+            return [read_statistics(cursor, one.uri, columns) for one in content.objects]
+
+    def copy(self, sql: str, path: Path, columns: Sequence[str]) -> Copy:
+        """Write rows to a Parquet file, and see what it says of these columns."""
         with self._storage.open().cursor() as cursor:
             done = cursor.execute(
                 f"COPY ({sql}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
             ).fetchone()
-        return int(done[0]) if done is not None else 0
+            return Copy(
+                int(done[0]) if done is not None else 0,
+                read_statistics(cursor, str(path), columns),
+            )
 
     def _miscounted(self, version: TableVersion) -> str:
         try:
