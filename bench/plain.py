@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class PlainS3(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.root, self.latency = root, latency
         self.given: Counter[str] = Counter()
+        self.etags: dict[Path, str] = {}
         self.one = threading.Lock()
 
     @property
@@ -63,16 +65,21 @@ class _Handler(BaseHTTPRequestHandler):
         target = path.with_name(f"{path.name}.{int(part):05d}") if part else path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(body)
-        self._answer(200, headers={"ETag": '"one"'})
+        etag = self.server.etags[target] = md5(body, usedforsecurity=False).hexdigest()
+        self._answer(200, headers={"ETag": f'"{etag}"'})
 
     def do_POST(self) -> None:
         path, query = self._named()
         self.rfile.read(int(self.headers["Content-Length"]))
         if "uploadId" in query:
+            parts = sorted(path.parent.glob(f"{path.name}.[0-9][0-9][0-9][0-9][0-9]"))
+            etags = bytes.fromhex("".join(map(self.server.etags.pop, parts)))
             with path.open("wb") as whole:
-                for part in sorted(path.parent.glob(f"{path.name}.*")):
+                for part in parts:
                     whole.write(part.read_bytes())
                     part.unlink()
+            etag = md5(etags, usedforsecurity=False).hexdigest()
+            self.server.etags[path] = f"{etag}-{len(parts)}"
             self._answer(200, b"<CompleteMultipartUploadResult/>")
         else:
             self._answer(200, b"<X><UploadId>u</UploadId></X>")
@@ -90,6 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(end - begin + 1))
         self.send_header("Content-Range", f"bytes {begin}-{end}/{size}")
         self.send_header("Accept-Ranges", "bytes")
+        if path in self.server.etags:
+            self.send_header("ETag", f'"{self.server.etags[path]}"')
         self.end_headers()
         if with_body:
             with self.server.one:

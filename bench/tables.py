@@ -3,6 +3,8 @@ same rows, settings and store, in turns, each in a process of its own.
 
     python -m bench.tables                 10 million rows of 16 columns
     python -m bench.tables 60000000 1      another number of rows, and of rounds
+
+``few.py`` is the same for a thousand rows.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ ROWS, ROUNDS = 10_000_000, 3
 BUCKET, TABLE = "the-bucket", "lineitem"
 MEMORY = 2_048
 """MiB, of the ripple function as it is deployed."""
-_LINEITEM = """
+LINEITEM = """
     SELECT i // 4 AS l_orderkey, i % 7 AS l_linenumber, (i * 37) % 200000 AS l_partkey,
       (i * 53) % 10000 AS l_suppkey, (i * 31 % 50 + 1)::DECIMAL(15,2) AS l_quantity,
       ((i * 7919) % 10000000 / 100)::DECIMAL(15,2) AS l_extendedprice,
@@ -47,11 +49,14 @@ _LINEITEM = """
       left(md5((i % 1000000)::VARCHAR), (10 + i % 20)::INTEGER) AS l_comment
     FROM range({rows}) one(i)
 """
-_FROM = "SELECT * FROM read_parquet({file})"
-_OTHER = (
-    "SELECT * REPLACE (CASE WHEN l_orderkey = 1000 THEN 'another comment' ELSE l_comment END AS "
-    "l_comment) FROM read_parquet({file})"
+FROM = "SELECT * FROM read_parquet({file})"
+_SORTED = "SELECT * FROM read_parquet({sorted})"
+_ONE = (
+    "SELECT * REPLACE (CASE WHEN l_orderkey = 1000 THEN {value} ELSE {column} END AS {column}) FROM"
+    " read_parquet({{file}})"
 )
+_TEXT = _ONE.format(column="l_comment", value="'another comment'")
+NUMBER = _ONE.format(column="l_quantity", value="25")
 _ALL = "SELECT sum(hash(COLUMNS(*))) FROM {table}"
 _TWO = "SELECT sum(l_extendedprice * l_discount) FROM {table}"
 _SOME = "SELECT sum(l_extendedprice) FROM {table} WHERE l_orderkey BETWEEN 1000 AND 2000"
@@ -66,11 +71,14 @@ class Side:
         self.storage.grant(Keys("key", "secret"))
         self.lake = Lake(self.storage)
         self.folder = Path(folder)
-        self.file = literal(f"{folder}/lineitem.parquet")
+        self.files = {
+            "file": literal(f"{folder}/lineitem.parquet"),
+            "sorted": literal(f"{folder}/sorted.parquet"),
+        }
 
     def copy(self, sql: str) -> None:
         self.lake.con.execute(
-            f"COPY ({sql.format(file=self.file)}) TO 's3://{BUCKET}/plain.parquet' "
+            f"COPY ({sql.format(**self.files)}) TO 's3://{BUCKET}/plain.parquet' "
             "(FORMAT parquet, COMPRESSION zstd)"
         )
 
@@ -79,7 +87,7 @@ class Side:
         key = table_key(
             Line("sales@1"), TABLE, run=run, ripple="load", attempt=1, invocation="0" * 8
         )
-        made = self.lake.write(TABLE, sql.format(file=self.file), key=key, published=published)
+        made = self.lake.write(TABLE, sql.format(**self.files), key=key, published=published)
         (self.folder / f"{run}.json").write_bytes(msgspec.json.encode(made))
 
     def version(self, run: int) -> TableVersion:
@@ -95,11 +103,16 @@ class Side:
 
 
 WORK: Mapping[str, Callable[[Side], None]] = {
-    "COPY": lambda side: side.copy(_FROM),
-    "write": lambda side: side.write(_FROM, 1),
-    "write more": lambda side: side.write(f"{_FROM} WHERE l_orderkey > 0", 2, before=1),
-    "write one other": lambda side: side.write(_OTHER, 3, before=1),
-    "write the same": lambda side: side.write(_FROM, 4, before=1),
+    "COPY": lambda side: side.copy(FROM),
+    "COPY sorted": lambda side: side.copy(_SORTED),
+    "write": lambda side: side.write(FROM, 1),
+    "write more": lambda side: side.write(f"{FROM} WHERE l_orderkey > 0", 2, before=1),
+    "write a text": lambda side: side.write(_TEXT, 3, before=1),
+    "write a number": lambda side: side.write(NUMBER, 4, before=1),
+    "write the same": lambda side: side.write(FROM, 5, before=1),
+    "write it again": lambda side: side.write(NUMBER, 6, before=4),
+    "write sorted": lambda side: side.write(_SORTED, 7, before=4),
+    "write the same sorted": lambda side: side.write(_SORTED, 8, before=1),
     "plain all": lambda side: side.plain(_ALL),
     "all": lambda side: side.read(_ALL),
     "plain two": lambda side: side.plain(_TWO),
@@ -110,8 +123,12 @@ WORK: Mapping[str, Callable[[Side], None]] = {
 SHOWN = {
     "write": ("COPY", "write_table, a first version"),
     "write more": ("COPY", "write_table, with another number of rows"),
-    "write one other": ("COPY", "write_table, with one other value"),
-    "write the same": ("COPY", "write_table, with the same rows"),
+    "write a text": ("COPY", "write_table, with one other text"),
+    "write a number": ("COPY", "write_table, with one other number"),
+    "write the same": ("COPY", "write_table, with the same rows, for the first time"),
+    "write it again": ("COPY", "write_table, with the same rows, again"),
+    "write sorted": ("COPY sorted", "write_table, with one other number, in another order"),
+    "write the same sorted": ("COPY sorted", "write_table, with the same rows, in another order"),
     "all": ("plain all", "read_table, all columns"),
     "two": ("plain two", "read_table, 2 of 16 columns"),
     "some": ("plain some", "read_table, a few rows by a sorted column"),
@@ -122,8 +139,12 @@ def measure(rows: int = ROWS, rounds: int = ROUNDS) -> list[Figure]:
     """In turns."""
     with tempfile.TemporaryDirectory() as folder, serving(folder) as endpoint:
         duckdb.execute(
-            f"COPY ({_LINEITEM.format(rows=rows)}) TO '{folder}/lineitem.parquet' "
+            f"COPY ({LINEITEM.format(rows=rows)}) TO '{folder}/lineitem.parquet' "
             "(FORMAT parquet, COMPRESSION zstd)"
+        )
+        duckdb.execute(
+            f"COPY (FROM '{folder}/lineitem.parquet' ORDER BY l_suppkey, l_orderkey) TO "
+            f"'{folder}/sorted.parquet' (FORMAT parquet, COMPRESSION zstd)"
         )
         found: dict[str, list[dict[str, float]]] = {name: [] for name in WORK}
         for _ in range(rounds):
@@ -161,14 +182,22 @@ def _asked(endpoint: str) -> float:
 def work(name: str, endpoint: str, folder: str) -> dict[str, float]:
     """Do one thing, and measure it."""
     side = Side(endpoint, folder)
-    before, began = _cpu(), time.perf_counter()
+    before, began = cpu(), time.perf_counter()
     WORK[name](side)
-    wall, cpu = time.perf_counter() - began, _cpu() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"wall": wall, "cpu": cpu, "peak": peak}
+    wall, used = time.perf_counter() - began, cpu() - before
+    return {"wall": wall, "cpu": used, "peak": _peak()}
 
 
-def _cpu() -> float:
+def _peak() -> float:
+    """KiB. What ``getrusage`` says would be that of the process that has started this one, if it
+    had more.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return float(status.partition("VmHWM:")[2].split()[0])
+
+
+def cpu() -> float:
+    """Seconds of processor that this process has taken."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

@@ -101,6 +101,9 @@ class Folder:
         path.mkdir(parents=True, exist_ok=True)
         return f"{path}/"
 
+    def has_same_bytes(self, one, other):
+        return Path(one).read_bytes() == Path(other).read_bytes()
+
     def addresses(self):
         return (f"{self.uri('').rstrip('/')}/",)
 

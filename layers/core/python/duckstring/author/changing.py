@@ -95,7 +95,10 @@ class Changes:
             copied = self._lake.copy(con, writing, rows, self._lake.uri(key))
         if not copied.rows:
             return None
-        added = self._lake.summed(f"FROM {scan(self._lake.uri(key))}")[1] if there.total else 0
+        added = 0
+        if there.total:
+            rows_added = f"FROM {scan(self._lake.uri(key))}"
+            added = self._lake.summed(rows_added, size=copied.bytes)[1]
         part = Part(file_of_key(key), copied.rows, copied.bytes)
         parts = (
             self._joined(target, there, part, columns)

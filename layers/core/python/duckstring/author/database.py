@@ -25,6 +25,8 @@ S3, in which another thread can work.
 """
 _MIB_PER_THREAD = 256
 """Of DuckDB's memory. Each thread that writes Parquet holds a row group."""
+SMALL = 2**21
+"""Bytes of files that are read whole in a few milliseconds, and may stay in memory."""
 _CACHE = "enable_external_file_cache"
 
 

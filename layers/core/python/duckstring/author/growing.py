@@ -128,11 +128,6 @@ class Growing(Handle):
         published, key = self._around.published.get(name), partial(self._next_key, name)
         return Target(name, key, self._own.get(name), published, own=name in self._written)
 
-    def _next_key(self, name: str) -> str:
-        """A key that nobody has used."""
-        self._objects[name] = self._objects.get(name, 0) + 1
-        return self._around.key_of(name, self._objects[name])
-
     def _take_up(self, name: str, changed: TableVersion | None) -> None:
         """A table that was added to. If it is as it was, this Ripple has kept it on purpose."""
         if changed is not None:

@@ -88,6 +88,20 @@ class Handle:
             visible = self._visible()
             self._lake.show({ref: visible[ref] for ref in named_in(data, visible)})
 
+    def _unused_key(self, name: str) -> str:
+        """A key for a table: an earlier try of this attempt may have left an object under the first
+        one, of which DuckDB remembers what it has seen.
+        """
+        if name in self._objects:
+            return self._next_key(name)
+        self._objects[name] = 0
+        return self._around.key_of(name)
+
+    def _next_key(self, name: str) -> str:
+        """A key that nobody has used."""
+        self._objects[name] = self._objects.get(name, 0) + 1
+        return self._around.key_of(name, self._objects[name])
+
     def _check_alive(self, what: str) -> None:
         if self._around.killed:
             raise RunKilledError(what)

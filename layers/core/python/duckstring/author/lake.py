@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from secrets import token_hex
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -19,7 +19,7 @@ from duckstring.author import outages, refusals, stored
 from duckstring.author.columns import OWN, column_types, duckdb_message
 from duckstring.author.contents import CHANGE, Content, content_of, content_of_parts
 from duckstring.author.contract import Published
-from duckstring.author.database import uncached
+from duckstring.author.database import SMALL, uncached
 from duckstring.author.errors import WriteError
 from duckstring.author.fingerprint import OF_ANY_TYPE, row_hashes
 from duckstring.author.identity import identified, measured
@@ -71,6 +71,11 @@ class Storage(Protocol):
     def place(self, location: str) -> str:
         """The address of a location (``names.location_of_key``), where other engines write. It
         ends in ``/``.
+        """
+
+    def has_same_bytes(self, one: str, other: str) -> bool:
+        """Whether it says that two objects that this database has opened have the same bytes.
+        False: it says nothing, or they have others.
         """
 
     def addresses(self) -> Sequence[str]:
@@ -228,17 +233,23 @@ class Lake:
             return measured(self, made, writing.columns)
         return identified(self, made, writing.columns, published, before)
 
-    def summed(self, rows: str) -> tuple[int, int]:
-        """How many rows a SELECT gives, as they lie in files, and the sum of their hashes."""
+    def summed(self, rows: str, *, size: int | None = None) -> tuple[int, int]:
+        """How many rows a SELECT gives, as they lie in files, and the sum of their hashes.
+        ``size``: the files' bytes, if they are known.
+        """
         with (
             self._one_sums,
             self.classified_errors(),
             self.con.cursor() as cursor,
-            uncached(cursor),
+            nullcontext() if size is not None and size < SMALL else uncached(cursor),
         ):
             hashes = row_hashes(column_types(cursor.sql(rows)))
             found = cursor.execute(f"SELECT {OWN}count(*), {hashes} FROM ({rows})").fetchone()  # noqa: S608 - quoted
         return found or (0, 0)
+
+    def has_same_bytes(self, one: str, other: str) -> bool:
+        """Whether two objects that were opened have the same bytes, as far as the storage says."""
+        return self._storage.has_same_bytes(one, other)
 
     def refused_pond(self, error: BaseException) -> str:
         """The Pond whose tables the storage has refused; empty: the error is about something

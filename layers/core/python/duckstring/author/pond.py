@@ -183,11 +183,9 @@ class Pond(Arriving):
         """
         self._check_alive("pond.write_table")
         self._check_write(name)
-        around = self._around
         self._show_names_in(data)
-        written = self._lake.write(
-            name, data, key=around.key_of(name), published=around.published.get(name)
-        )
+        published = self._around.published.get(name)
+        written = self._lake.write(name, data, key=self._unused_key(name), published=published)
         self._take_over(written)
 
     def keep_table(self, name: str) -> None:

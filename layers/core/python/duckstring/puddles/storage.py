@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -111,6 +112,10 @@ class FolderStorage:
         """The folder of a location, which is there."""
         inside = self.path(f"{checked_location(location)}x")
         return f"{inside.parent}/"
+
+    def has_same_bytes(self, one: str, other: str) -> bool:
+        """Whether two files have."""
+        return filecmp.cmp(one, other, shallow=False)
 
     def addresses(self) -> Sequence[str]:
         """None: a folder has no outage that another attempt would not meet."""

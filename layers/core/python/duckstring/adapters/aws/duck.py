@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from duckstring.adapters.aws.etags import etags_of
 from duckstring.author import database
 from duckstring.errors import InvariantError
 from duckstring.model.sql import literal
@@ -158,6 +159,16 @@ class S3Storage:
 
         return f"s3://{self.bucket}/{checked_location(location)}"
 
+    def has_same_bytes(self, one: str, other: str) -> bool:
+        """Whether two objects that the database has opened have, as S3 says; False: it does not."""
+        if self._opened is None:
+            return False
+        bucket, *hosts = self.addresses()
+        keys = [uri.removeprefix(bucket) for uri in (one, other)]
+        with self._opened.cursor() as cursor:
+            ours, theirs = etags_of(cursor, keys, hosts)
+        return bool(ours) and ours == theirs
+
     def addresses(self) -> Sequence[str]:
         """The prefixes by which DuckDB's errors name objects of the bucket: as in the statement, or
         as in the request's URL.
@@ -178,6 +189,9 @@ class S3Storage:
         """Open the database, which keeps a log of its requests: ``requests`` counts them."""
         self._opened = database.opened(self.memory_mib)
         self._opened.execute("CALL enable_logging('HTTP')")
+        # DuckDB makes its own views when one is first asked for, which takes some milliseconds:
+        # here no attempt waits for it.
+        self._opened.execute("SELECT count(*) FROM duckdb_views(), duckdb_logs").fetchall()
 
     def settle(self, folder: Path) -> None:
         """In the attempt's process: spill into ``folder``, and use all processors."""
