@@ -76,7 +76,7 @@ KNOWS = {
     "orchestrator": EVERYONE
     | {"bus", "delays", "delays_arn", "machine", "schedules", "scheduler_role", "mailbox_arn"}
     | {"cluster", "ripple_function", "function_memory_mib", "function_timeout_seconds"}
-    | {"attempt_role_id", "journal_days"},
+    | {"attempt_role_id", "journal_days", "history_days"},
     "ripple": EVERYONE | {"vendor_function", "function_memory_mib", "function_timeout_seconds"},
     "vendor": {"catchment", "table", "table_arn", "mailbox_arn", "secret", "attempt_role"},
     "discovery": {"catchment"},
@@ -467,7 +467,7 @@ def test_a_worker_may_ask_the_vendor_and_write_its_log_and_no_more(template):
             "dynamodb:PutItem",
             [
                 *("LINE#*", "WORK#*", "TOKEN#*", "ARRIVED#*", "JOURNAL#*", "LIMITS"),
-                *("PERMITS", "SCHEMA", "ALERTS"),
+                *("PERMITS", "SCHEMA", "ALERTS", "AUDIT#*"),
             ],
         ),
         ("attempt", "dynamodb:Query", ["ARRIVED#*"]),
