@@ -15,6 +15,7 @@ from duckstring_cli.commands.options import (
     CatchmentName,
     Major,
     PondName,
+    major_of,
     open_client,
 )
 from duckstring_cli.errors import BadInputError
@@ -253,7 +254,7 @@ def stale(
 ) -> None:
     """Say how old a Pond's data may be. Without a bound, show the one that counts."""
     action, given = _bound(bound, by, tz, on)
-    answer = open_client(catchment).stale(pond, action, major=major, bound=given)
+    answer = open_client(catchment).stale(pond, action, major=major_of(major, None), bound=given)
     if as_json:
         render.print_json(answer)
         return
