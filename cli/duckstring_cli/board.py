@@ -109,8 +109,8 @@ def too_old(line: LineState) -> str:
     late = bound.get("late")
     if not late:
         return ""
-    at = f"{late['at'][11:16]}Z"
-    return render.one_line(f"will be stale (bound {bound['words']}) at {at}: {late['because']}")
+    at, slow = f"{late['at'][11:16]}Z", late["because"].partition(" since ")[0]
+    return render.one_line(f"will be stale (bound {bound['words']}) at {at}: {slow}")
 
 
 def bound_in_words(line: LineState) -> str:
