@@ -128,18 +128,21 @@ class Reads:
     """``StateReader``."""
 
     def __init__(self, states: Mapping[Line, PondState]) -> None:
-        self.states = states
+        self.states, self.asked = states, list[set[Line]]()
 
     def read(self, lines: Collection[Line]) -> dict[Line, Seen]:
+        self.asked.append(set(lines))
         return {line: Seen(self.states[line]) for line in lines}
 
 
-def status_of(made: World, past: Past, **asked: object) -> dict[str, dict]:
+def status_of(
+    made: World, past: Past, states: Reads | None = None, **asked: object
+) -> dict[str, dict]:
     deployed_now = {line: one.release for line, one in made.states.items() if one.release}
     answer = status(
         StatusRequest(**asked),
         catalog=ShelfCatalog(deployed_now),
-        states=Reads(made.states),
+        states=states or Reads(made.states),
         limits=MemoryLimits(),
         history=past,
         attempts=AttemptRows({}),
@@ -163,11 +166,14 @@ def test_status_foretells_what_why_foretells(asked):
 
 
 def test_lines_that_rest_cost_no_request_and_are_foretold_nothing():
-    past = Past(ROWS)
-    told = status_of(world(14 * MINUTE), past)
+    past, made = Past(ROWS), world(14 * MINUTE)
+    told = status_of(made, past)
     assert "late" not in told["reports@1"]
     assert told["sales@1"] is None
     assert past.asked == []
+    states = Reads(made.states)
+    assert "late" not in status_of(made, past, states, pond="reports")["reports@1"]
+    assert states.asked == [{REPORTS}], "nor are the lines above it read"
 
 
 def test_of_very_many_lines_at_work_the_history_of_twenty_is_read():
