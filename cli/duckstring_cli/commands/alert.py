@@ -14,6 +14,7 @@ from duckstring_cli.commands.options import (
     AsJson,
     CatchmentName,
     Major,
+    Note,
     PondName,
     major_of,
     open_client,
@@ -248,13 +249,15 @@ def stale(
             help="The weekdays of --by: MON,TUE; otherwise every day.",
         ),
     ] = None,
+    note: Note = None,
     major: Major = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
     """Say how old a Pond's data may be. Without a bound, show the one that counts."""
     action, given = _bound(bound, by, tz, on)
-    answer = open_client(catchment).stale(pond, action, major=major_of(major, None), bound=given)
+    client = open_client(catchment, note=note)
+    answer = client.stale(pond, action, major=major_of(major, None), bound=given)
     if as_json:
         render.print_json(answer)
         return

@@ -248,6 +248,7 @@ def priority(
             help=f"0 to {MOST_PRIORITY}, the highest first; otherwise {USUAL_PRIORITY}.",
         ),
     ] = None,
+    note: Note = None,
     as_json: AsJson = False,
     major: Major = None,
     version: OfVersion = None,
@@ -258,7 +259,8 @@ def priority(
     Who waits with the highest priority is the next; among equals, who asked first. It is kept over
     deploys. Without limits it means nothing: what is ready runs at once.
     """
-    answer = open_client(catchment).priority(pond, number, major=major_of(major, version))
+    client = open_client(catchment, note=note)
+    answer = client.priority(pond, number, major=major_of(major, version))
     if as_json:
         render.print_json(answer)
         return

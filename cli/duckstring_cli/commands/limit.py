@@ -10,7 +10,7 @@ from duckstring.model import commands
 from duckstring.model.limits import MOST_TOKENS
 from duckstring.model.names import LIMIT_NAME, LIMIT_NAME_WORDS
 from duckstring_cli import render
-from duckstring_cli.commands.options import AsJson, CatchmentName, open_client, repeated
+from duckstring_cli.commands.options import AsJson, CatchmentName, Note, open_client, repeated
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape
 
@@ -53,6 +53,7 @@ def set_(
             help="Attempts at once; 0 holds all that have not begun.",
         ),
     ],
+    note: Note = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -61,7 +62,7 @@ def set_(
     It counts at once, for all Ponds. Nothing that runs is stopped: if more than N run, the next one
     begins when fewer do.
     """
-    answer = open_client(catchment).limit("set", name, tokens)
+    answer = open_client(catchment, note=note).limit("set", name, tokens)
     if as_json:
         render.print_json(answer)
         return
@@ -83,9 +84,11 @@ def list_(as_json: AsJson = False, catchment: CatchmentName = None) -> None:
 
 
 @app.command(epilog="Example: duckstring limit rm databricks")
-def rm(name: Name, as_json: AsJson = False, catchment: CatchmentName = None) -> None:
+def rm(
+    name: Name, note: Note = None, as_json: AsJson = False, catchment: CatchmentName = None
+) -> None:
     """Remove the limit NAME: everything that waits for it begins."""
-    answer = open_client(catchment).limit("remove", name)
+    answer = open_client(catchment, note=note).limit("remove", name)
     if as_json:
         render.print_json(answer)
         return

@@ -56,6 +56,11 @@ def asked(bench: Bench, op: str) -> Any:
         ("trigger", "arrival", "sales", "remove", "--name", "early"),
         ("tag", "sales", "team=shop"),
         ("maintenance", "on"),
+        ("limit", "set", "databricks", "3"),
+        ("limit", "rm", "databricks"),
+        ("control", "priority", "sales", "80"),
+        ("alert", "stale", "sales", "2h"),
+        ("lake", "--repair"),
     ],
 )
 def test_a_note_goes_with_every_change(bench: Bench, words: tuple[str, ...]) -> None:
