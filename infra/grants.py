@@ -162,6 +162,8 @@ class Grants:
                 *("PERMITS", "SCHEMA", "ALERTS"),
             ),
         )
+        asked = _leading("AUDIT#*")
+        _allow(role, ["dynamodb:PutItem"], [self.storage.table.table_arn], conditions=asked)
         _allow(role, ["sqs:SendMessage", "sqs:ChangeMessageVisibility"], queues)
         _allow(role, ["states:StartExecution"], [self.machine.state_machine_arn])
         _allow(role, ["states:StopExecution", "states:DescribeExecution"], [self._executions()])

@@ -205,6 +205,7 @@ class CatchmentStack(Stack):
             ripple_function=self._doors.ripple.function_name,
             attempt_role_id=self._isolation.role_id if self._isolation else "",
             journal_days=self._journal,
+            history_days=self._history,
             run_news=self._run_news.queue.queue_url if self._run_news else "",
             **self._function,
         )

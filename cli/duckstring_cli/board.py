@@ -98,9 +98,19 @@ def doing(line: LineStatus, now: str) -> str:
 
 
 def too_old(line: LineState) -> str:
-    """``stale: bound 2h``, or nothing: its data has passed the bound."""
+    """``stale: bound 2h``; ``will be stale (bound 2h) at 10:42Z: delays@1 takes 4m``; or nothing,
+    where its data is in time and will be.
+    """
     bound = line.get("bound")
-    return f"stale: bound {bound['words']}" if bound and bound["stale"] else ""
+    if not bound:
+        return ""
+    if bound["stale"]:
+        return f"stale: bound {bound['words']}"
+    late = bound.get("late")
+    if not late:
+        return ""
+    at, slow = f"{late['at'][11:16]}Z", late["because"].partition(" since ")[0]
+    return render.one_line(f"will be stale (bound {bound['words']}) at {at}: {slow}")
 
 
 def bound_in_words(line: LineState) -> str:
@@ -116,7 +126,9 @@ def bound_in_words(line: LineState) -> str:
         if bound["due"]
         else "in time"
     )
-    return f"{bound['words']} ({source}), {state}"
+    late = bound.get("late")
+    more = f"\n{render.one_line(late['text'])}" if late else ""
+    return f"{bound['words']} ({source}), {state}{more}"
 
 
 def _older(line: LineStatus, now: str) -> str:

@@ -91,6 +91,8 @@ def _pass_on(event: dict[str, Any]) -> None:
         logger.info("event looked at", pages=tell(event, wiring.alerts(app)))
         return
     letters = forward.forward(event, catalog=app.catalog, arrivals=app.arrivals, clock=app.clock)
+    for one in forward.audited(event, letters, app.clock.now()):
+        wiring.audits(app).record(one)
     app.ports.mailbox.send(letters)
     logger.info("event forwarded", source=event.get("source"), letters=len(letters))
 

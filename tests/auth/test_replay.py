@@ -14,7 +14,7 @@ import pytest
 
 from tests.auth.deployed import Deployed, Made, Statement, requests_in, used
 from tests.auth.roles import FUNCTIONS, ICEBERG, OPENLINEAGE, Where
-from tests.infra.test_stack import as_list
+from tests.infra.template_kit import as_list
 
 WHOLE = "DUCKSTRING_WHOLE" in os.environ
 """Every test of whole Catchments has just run."""

@@ -16,7 +16,7 @@ import duckstring_cli
 from duckstring_cli.local.tools import ensure_tools
 from infra.config import Config
 from tests.infra.conftest import synthesize
-from tests.infra.test_stack import of_type
+from tests.infra.template_kit import of_type
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:on-call"
 SCRIPT = """

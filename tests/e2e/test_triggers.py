@@ -187,6 +187,9 @@ def test_triggers_from_another_application_come_through_the_bus(driver):
     driver.wait_until("bus_end", lambda line: line["last_run"]["number"] == 2, what="the Tap's run")
     driver.wait_at_rest(*names)
     assert driver.statuses("bus_end") == ["success"] * 2
+    told = driver.run("audit", "bus_end", "--by", "event of", "--json").json["entries"]
+    assert [row["what"] for row in told] == ["trigger tap", "trigger pulse"]
+    assert all(row["by"].startswith("event of some.application") for row in told)
     # What makes no sense on the bus harms nobody, and the log says why it was dropped.
     senseless = {
         '{"pond": "nobody", "kind": "pulse"}': "No Pond 'nobody' in this Catchment",

@@ -9,7 +9,7 @@ from typing import Any
 from duckstring.adapters.aws.inbox import wait_after
 from infra.config import Config
 from tests.infra.conftest import synthesize
-from tests.infra.test_stack import mailbox, of_type
+from tests.infra.template_kit import mailbox, of_type
 
 
 def watched(template: dict[str, Any], metric: str) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.infra.policies import rendered
-from tests.infra.test_stack import of_type
+from tests.infra.template_kit import of_type
 
 
 def test_events_calls_the_destinations_of_alerts_for_rules_of_alerts_alone(template):

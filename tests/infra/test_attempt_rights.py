@@ -20,8 +20,8 @@ from duckstring.model.names import Line, line, location_of_key, table_key
 from duckstring.model.permits import AttemptName, session_name
 from duckstring.vendor.ports import Rights
 from tests.infra.policies import Places, Request, allowing, requests_of
+from tests.infra.template_kit import roles_of, statements
 from tests.infra.test_rights import ADDRESSES, ORDERS, SALES, TABLE, attempt, calls, item, update
-from tests.infra.test_stack import roles_of, statements
 
 __all__ = ["calls"]
 

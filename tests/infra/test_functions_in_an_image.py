@@ -10,7 +10,7 @@ from duckstring.errors import OperatorError
 from infra.config import Config
 from infra.image import EcrImage
 from tests.infra.conftest import large, synthesize
-from tests.infra.test_stack import function, statements
+from tests.infra.template_kit import function, statements
 from tests.infra.test_tasks import container
 
 DIGEST = f"sha256:{'0' * 64}"

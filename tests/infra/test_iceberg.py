@@ -11,8 +11,8 @@ from duckstring.model.values import replace
 from infra.config import Config
 from infra.layers import ZIP_LIMIT
 from tests.infra.conftest import large, synthesize, tiny_code
+from tests.infra.template_kit import actions_of, as_list, function, of_type, roles_of, statements
 from tests.infra.test_config import read
-from tests.infra.test_stack import actions_of, as_list, function, of_type, roles_of, statements
 
 
 def test_without_the_option_there_is_nothing_of_it(template):

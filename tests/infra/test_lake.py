@@ -9,8 +9,8 @@ import pytest
 from duckstring.errors import OperatorError
 from infra.config import Config
 from tests.infra.conftest import synthesize
+from tests.infra.template_kit import function, of_type
 from tests.infra.test_config import read
-from tests.infra.test_stack import function, of_type
 
 
 def parts(template: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from duckstring.errors import OperatorError
+from tests.infra.template_kit import actions_of, as_list, function, of_type, roles_of, statements
 from tests.infra.test_alarms import alarms
 from tests.infra.test_config import read
-from tests.infra.test_stack import actions_of, as_list, function, of_type, roles_of, statements
 
 URL = "https://marquez.example.com/api/v1/lineage"
 

@@ -10,8 +10,8 @@ import pytest
 from duckstring.errors import OperatorError
 from infra.config import Config, Network
 from tests.infra.conftest import synthesize
+from tests.infra.template_kit import FUNCTIONS, function, statements
 from tests.infra.test_config import read
-from tests.infra.test_stack import FUNCTIONS, function, statements
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
 BOUNDARY = "arn:aws:iam::123456789012:policy/limits/Boundary"

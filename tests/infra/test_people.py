@@ -18,7 +18,7 @@ from infra.config import Config
 from infra.people import CONSISTS_OF, TABLE_SETTINGS
 from tests.infra.conftest import synthesize
 from tests.infra.policies import rendered
-from tests.infra.test_stack import as_list, function, of_type
+from tests.infra.template_kit import as_list, function, of_type
 
 READS = ("Get", "Describe", "List", "Filter", "Receive")
 MOST_CHARACTERS = 6144

@@ -53,7 +53,7 @@ from duckstring.vendor.ports import VendorPorts
 from duckstring.vendor.vend import Request as Asked
 from duckstring.vendor.vend import vend
 from tests.infra.policies import Places, Request, allowing, requests_of
-from tests.infra.test_stack import roles_of, statements
+from tests.infra.template_kit import roles_of, statements
 from tests.integration.aws import catchment
 
 SALES, ORDERS = Line("sales@1"), Line("orders@1")

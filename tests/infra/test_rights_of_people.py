@@ -30,7 +30,7 @@ from duckstring.model.failures import Failure
 from duckstring.model.names import Line, table_key
 from duckstring.orchestrator.ports import Held
 from tests.infra.policies import Places, Request, allowing, requests_of
-from tests.infra.test_stack import actions_of, function, statements
+from tests.infra.template_kit import actions_of, function, statements
 from tests.integration.aws import Catchment, catchment
 
 SALES = Line("sales@1")

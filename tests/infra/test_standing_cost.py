@@ -6,7 +6,7 @@ from duckstring.model import costs, prices
 from infra.clock import SWEEP_EVERY
 from infra.config import Config
 from tests.infra.conftest import synthesize
-from tests.infra.test_stack import function, of_type
+from tests.infra.template_kit import function, of_type
 
 
 def count(template, kind: str) -> int:

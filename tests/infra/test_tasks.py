@@ -13,7 +13,7 @@ import pytest
 from infra.config import Config, Network
 from infra.image import COMMAND, build_folder
 from tests.infra.conftest import synthesize, tiny, tiny_code
-from tests.infra.test_stack import as_list, function, of_type, statements
+from tests.infra.template_kit import as_list, function, of_type, statements
 
 ECR = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/duckstring:7"
 

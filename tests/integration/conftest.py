@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.integration.adapters_kit import aws, machine, table, timed
 from tests.integration.aws import catchment, loaded
+
+__all__ = ["aws", "machine", "table", "timed"]
 
 
 @pytest.fixture

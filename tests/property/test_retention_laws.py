@@ -21,8 +21,8 @@ from duckstring.model.values import replace
 from duckstring.ports import Seen
 from tests.property.worlds import looks
 from tests.unit.api.world import Garbage, StillClock, release, source
-from tests.unit.test_sweep import NOW
-from tests.unit.test_sweep import World as SweepWorld
+from tests.unit.sweep_kit import NOW
+from tests.unit.sweep_kit import World as SweepWorld
 
 SALES, REPORTS = Line("sales@1"), Line("reports@1")
 UNSAID = Retention()

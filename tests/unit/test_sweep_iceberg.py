@@ -5,7 +5,7 @@ import dataclasses
 from duckstring.model.iceberg import Database
 from duckstring.model.instants import NEVER
 from tests.unit.api.world import SweptIceberg
-from tests.unit.test_sweep import (
+from tests.unit.sweep_kit import (
     DAY,
     LONG_AGO,
     MINUTE,

@@ -932,11 +932,24 @@ export interface RippleStatus {
 }
 
 /**
+ * A bound that will be passed, as it is reckoned now: when, when the line is ``expected`` to
+ * publish, and because of which ``line``, in words and as a whole sentence.
+ */
+export interface LateTold {
+  at: string;
+  expected: string;
+  line: string;
+  because: string;
+  text: string;
+}
+
+/**
  * How old a line's data may be. ``words``: ``2h``, ``fresh by 06:00 Europe/Berlin``, ``none``.
  *
  * ``within``: an age in seconds; else ``at``, a time of day in ``tz`` on the weekdays ``on``.
  * ``declared``: by an operator; else it follows from the Tide. ``stale``: since when the data is
- * too old. ``due``: when it will be, as things are.
+ * too old. ``due``: when it will be, as things are. ``late``: that it will be, before the line
+ * publishes.
  */
 export interface BoundTold {
   words: string;
@@ -947,6 +960,7 @@ export interface BoundTold {
   declared: boolean;
   stale: string | null;
   due: string | null;
+  late?: LateTold;
 }
 
 /**

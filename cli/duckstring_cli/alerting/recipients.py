@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from duckstring.errors import nearest
@@ -14,6 +14,9 @@ from duckstring.model.alert_names import NAME
 from duckstring.model.events import ALERT_TYPE, SOURCE
 from duckstring.model.names import POND_NAME
 from duckstring_cli.errors import BadInputError
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import InputTransformerTypeDef, TargetTypeDef
 
 Kind = Literal["slack", "webhook", "email"]
 ON = ("failed", "stale", "recovered")
@@ -233,18 +236,17 @@ def check_pattern(pattern: str, ponds: Sequence[str]) -> None:
         )
 
 
-def target_input(kind: Kind) -> dict[str, Any]:
-    """How EventBridge makes the message out of a page."""
+def with_input(target: TargetTypeDef, kind: Kind) -> TargetTypeDef:
+    """The target of a rule, with how EventBridge makes the message out of a page."""
     match kind:
         case "slack":
-            return {"InputPath": "$.detail.slack"}
+            return {**target, "InputPath": "$.detail.slack"}
         case "webhook":
-            return {"InputPath": "$.detail"}
+            return {**target, "InputPath": "$.detail"}
         case "email":
             lines = ("title", "what", "effect", "todo")
-            return {
-                "InputTransformer": {
-                    "InputPathsMap": {one: f"$.detail.email.{one}" for one in lines},
-                    "InputTemplate": "\n".join(f'"<{one}>"' for one in lines),
-                }
+            transformer: InputTransformerTypeDef = {
+                "InputPathsMap": {one: f"$.detail.email.{one}" for one in lines},
+                "InputTemplate": "\n".join(f'"<{one}>"' for one in lines),
             }
+            return {**target, "InputTransformer": transformer}

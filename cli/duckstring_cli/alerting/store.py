@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -23,14 +23,19 @@ from duckstring_cli.alerting.recipients import (
     Recipient,
     Wanted,
     read_pattern,
-    target_input,
+    with_input,
 )
 from duckstring_cli.aws_errors import translated_errors
 from duckstring_cli.catchments import Catchment
 from duckstring_cli.errors import BadInputError, aws_code
 
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import RetryPolicyTypeDef, RuleTypeDef, TargetTypeDef
+    from mypy_boto3_sqs import SQSClient
+
 _TARGET = "page"
-_RETRIES = {"MaximumEventAgeInSeconds": 3_600, "MaximumRetryAttempts": 60}
+_RETRIES: RetryPolicyTypeDef = {"MaximumEventAgeInSeconds": 3_600, "MaximumRetryAttempts": 60}
 """An hour: a page that comes later is about something else by then."""
 _A_SECOND = 10
 _GONE = {"ResourceNotFoundException", "NotFound", "NotFoundException"}
@@ -71,6 +76,44 @@ class NoAlertError(BadInputError):
             f"No alert {name[:60]!r}; there {'is' if len(known) == 1 else 'are'} "
             f"{', '.join(known) or 'none'}.{nearest(name, known, ' Did you mean {}?')}",
         )
+
+
+class _Topic(TypedDict):
+    TopicArn: str
+
+
+class _Subscription(TypedDict):
+    SubscriptionArn: str
+    Endpoint: str
+
+
+class _Subscriptions(TypedDict):
+    Subscriptions: list[_Subscription]
+
+
+class Topics(Protocol):
+    """The part of SNS's client that mailboxes need."""
+
+    def create_topic(self, *, Name: str) -> _Topic:  # noqa: N803 - SNS's own names
+        """Make a topic, or find it."""
+
+    def set_topic_attributes(
+        self,
+        *,
+        TopicArn: str,  # noqa: N803
+        AttributeName: str,  # noqa: N803
+        AttributeValue: str,  # noqa: N803
+    ) -> object:
+        """Set one of its attributes."""
+
+    def subscribe(self, *, TopicArn: str, Protocol: str, Endpoint: str) -> object:  # noqa: N803
+        """Ask the owner of an address to confirm."""
+
+    def list_subscriptions_by_topic(self, *, TopicArn: str) -> _Subscriptions:  # noqa: N803
+        """Who gets its messages."""
+
+    def delete_topic(self, *, TopicArn: str) -> object:  # noqa: N803
+        """Delete it, with its subscriptions."""
 
 
 class AlertStore:
@@ -189,25 +232,19 @@ class AlertStore:
             State="ENABLED",
             Description=f"duckstring alert: {recipient.kind} {recipient.shown}"[:512],
         )["RuleArn"]
+        target: TargetTypeDef = {
+            "Id": _TARGET,
+            "Arn": "",
+            "RetryPolicy": _RETRIES,
+            "DeadLetterConfig": {"Arn": self._dead_arn()},
+        }
         if recipient.kind == "email":
-            target = {"Arn": self._topic(resource, recipient, rule)}
+            target["Arn"] = self._topic(resource, recipient, rule)
         else:
-            target = {
-                "Arn": self._destination(resource, recipient),
-                "RoleArn": self._outputs["AlertRole"],
-            }
+            target["Arn"] = self._destination(resource, recipient)
+            target["RoleArn"] = self._outputs["AlertRole"]
         answer = self._events.put_targets(
-            Rule=resource,
-            EventBusName=self._bus,
-            Targets=[
-                {
-                    "Id": _TARGET,
-                    **target,
-                    **target_input(recipient.kind),
-                    "RetryPolicy": _RETRIES,
-                    "DeadLetterConfig": {"Arn": self._dead_arn()},
-                }
-            ],
+            Rule=resource, EventBusName=self._bus, Targets=[with_input(target, recipient.kind)]
         )
         if answer.get("FailedEntryCount"):
             why = answer["FailedEntries"][0].get("ErrorMessage")
@@ -238,7 +275,7 @@ class AlertStore:
         return str(made["ApiDestinationArn"])
 
     def _topic(self, resource: str, recipient: Recipient, rule: str) -> str:
-        arn: str = self._sns.create_topic(Name=resource)["TopicArn"]
+        arn = self._sns.create_topic(Name=resource)["TopicArn"]
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
@@ -256,8 +293,11 @@ class AlertStore:
         it is there, the alert is listed, and this can be repeated.
         """
         resource = resource_name(self._bus, name)
-        rule = {"Rule": resource, "EventBusName": self._bus}
-        _or_gone(lambda: self._events.remove_targets(**rule, Ids=[_TARGET]))
+        _or_gone(
+            lambda: self._events.remove_targets(
+                Rule=resource, EventBusName=self._bus, Ids=[_TARGET]
+            )
+        )
         _or_gone(lambda: self._events.delete_api_destination(Name=resource))
         _or_gone(lambda: self._events.delete_connection(Name=resource))
         _or_gone(lambda: self._sns.delete_topic(TopicArn=self._topic_arn(resource)))
@@ -270,16 +310,17 @@ class AlertStore:
 
     # what there is
 
-    def _rules(self) -> Iterator[Mapping[str, Any]]:
-        prefix, more = f"{self._bus}{ALERTS}", dict[str, str]()
-        while True:
-            page = self._events.list_rules(EventBusName=self._bus, NamePrefix=prefix, **more)
+    def _rules(self) -> Iterator[RuleTypeDef]:
+        prefix = f"{self._bus}{ALERTS}"
+        page = self._events.list_rules(EventBusName=self._bus, NamePrefix=prefix)
+        yield from page["Rules"]
+        while token := page.get("NextToken"):
+            page = self._events.list_rules(
+                EventBusName=self._bus, NamePrefix=prefix, NextToken=token
+            )
             yield from page["Rules"]
-            if not (token := page.get("NextToken")):
-                return
-            more = {"NextToken": token}
 
-    def _read(self, rule: Mapping[str, Any]) -> Alert:
+    def _read(self, rule: RuleTypeDef) -> Alert:
         _, _, said = rule.get("Description", "").partition(": ")
         kind, _, to = said.partition(" ")
         state = "on" if rule.get("State") == "ENABLED" else "disabled"
@@ -306,7 +347,7 @@ class AlertStore:
             return []
         return [one["Arn"] for one in found["Targets"]]
 
-    def _name(self, rule: Mapping[str, Any]) -> str:
+    def _name(self, rule: RuleTypeDef) -> str:
         return str(rule["Name"]).removeprefix(f"{self._bus}{ALERTS}")
 
     def _came_back(self, key: str) -> str:
@@ -322,8 +363,9 @@ class AlertStore:
         for message in found:
             receipt = message["ReceiptHandle"]
             if json.dumps(key)[1:-1] in message["Body"]:
-                said = message.get("MessageAttributes", {}).get("ERROR_MESSAGE", {})
-                error = str(said.get("StringValue") or "EventBridge does not say why.")
+                said = message.get("MessageAttributes", {}).get("ERROR_MESSAGE")
+                why = said.get("StringValue") if said else None
+                error = why or "EventBridge does not say why."
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=receipt)
             else:
                 self._sqs.change_message_visibility(
@@ -342,16 +384,19 @@ class AlertStore:
         return self._outputs["Bus"]
 
     @property
-    def _events(self) -> Any:  # noqa: ANN401 - botocore's clients have no static type without a service
-        return self._client("events")
+    def _events(self) -> EventBridgeClient:
+        events: EventBridgeClient = self._client("events")
+        return events
 
     @property
-    def _sns(self) -> Any:  # noqa: ANN401 - as above
-        return self._client("sns")
+    def _sns(self) -> Topics:
+        topics: Topics = self._client("sns")
+        return topics
 
     @property
-    def _sqs(self) -> Any:  # noqa: ANN401 - as above
-        return self._client("sqs")
+    def _sqs(self) -> SQSClient:
+        queues: SQSClient = self._client("sqs")
+        return queues
 
     def _told(self) -> AbstractContextManager[None]:
         return translated_errors(self._catchment)

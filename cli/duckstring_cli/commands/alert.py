@@ -17,6 +17,7 @@ from duckstring_cli.commands.options import (
     Major,
     Note,
     PondName,
+    major_of,
     open_client,
 )
 from duckstring_cli.errors import BadInputError
@@ -264,7 +265,8 @@ def stale(
 ) -> None:
     """Say how old a Pond's data may be. Without a bound, show the one that counts."""
     action, given = _bound(bound, by, tz, on)
-    answer = open_client(catchment, note=note).stale(pond, action, major=major, bound=given)
+    client = open_client(catchment, note=note)
+    answer = client.stale(pond, action, major=major_of(major, None), bound=given)
     if as_json:
         render.print_json(answer)
         return

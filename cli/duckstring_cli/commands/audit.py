@@ -9,7 +9,7 @@ import typer
 
 from duckstring.model.audits import short
 from duckstring_cli import durations, moments, render
-from duckstring_cli.commands.options import AsJson, CatchmentName, SomePond, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, SomeWholePond, open_client
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _UNKNOWN = "not known"
 
 
 def audit(
-    pond: SomePond = None,
+    pond: SomeWholePond = None,
     since: Annotated[
         str | None,
         typer.Option(

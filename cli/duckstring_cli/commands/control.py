@@ -259,9 +259,8 @@ def priority(
     Who waits with the highest priority is the next; among equals, who asked first. It is kept over
     deploys. Without limits it means nothing: what is ready runs at once.
     """
-    answer = open_client(catchment, note=note).priority(
-        pond, number, major=major_of(major, version)
-    )
+    client = open_client(catchment, note=note)
+    answer = client.priority(pond, number, major=major_of(major, version))
     if as_json:
         render.print_json(answer)
         return

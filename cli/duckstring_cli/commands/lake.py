@@ -11,7 +11,7 @@ from duckstring.errors import OperatorError
 from duckstring.model.lake import STABLE
 from duckstring.model.sql import literal
 from duckstring_cli import bucket, durations, render
-from duckstring_cli.commands.options import AsJson, CatchmentName, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, Note, open_client
 from duckstring_cli.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def lake(
     repair: Annotated[
         bool, typer.Option("--repair", help="Have what differs from what is published made anew.")
     ] = False,
+    note: Note = None,
     as_json: AsJson = False,
     catchment: CatchmentName = None,
 ) -> None:
@@ -41,7 +42,9 @@ def lake(
     the tables are Iceberg tables in Glue, too.
     """
     _check(sql=sql, frozen=frozen, repair=repair)
-    client = open_client(catchment)
+    if note is not None and not repair:
+        raise BadInputError("--note without --repair.", hint="Nothing else here is a change.")
+    client = open_client(catchment, note=note)
     if repair:
         _repair(client.repair(), as_json=as_json)
         return

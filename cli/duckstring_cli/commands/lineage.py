@@ -15,6 +15,7 @@ from duckstring_cli.commands.options import (
     OfVersion,
     major_of,
     open_client,
+    pond_or_line,
 )
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.releases import newer_operation
@@ -35,19 +36,14 @@ Place = tuple[str, str]
 
 
 def _pond_and_table(word: str) -> str:
-    pond, _, table = word.partition(".")
-    if "@" in word:
-        name, _, major = word.partition("@")
-        raise BadInputError(
-            f"POND is a Pond's name alone, found {word!r}.",
-            hint=f"Its line is picked by its major: {name} -m {major.partition('.')[0] or 1}",
-        )
-    if not pond.strip() or "." in table or (not table and "." in word):
+    typed, _, table = word.partition(".")
+    pond = pond_or_line(typed) if typed.strip() else ""
+    if not pond or "." in table or (not table and "." in word):
         raise BadInputError(
             f"POND[.TABLE] is a Pond, or a Pond and one of its tables, found {word!r}.",
-            hint="For example: sales, or sales.orders",
+            hint="For example: sales, sales.orders, or sales@1.orders",
         )
-    return word
+    return f"{pond}.{table}" if table else pond
 
 
 def lineage(

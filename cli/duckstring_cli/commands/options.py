@@ -62,6 +62,10 @@ RowsInParquet = Annotated[
 ]
 
 
+_DIGITS = 11
+"""A major, and a number of a run, have fewer."""
+
+
 def _short_enough(note: str | None) -> str | None:
     """Refused here, before a command that uploads or asks has done half of its work."""
     if note is not None and (size := limits.stored_bytes(note)) > limits.NOTE:
@@ -100,15 +104,20 @@ SureYes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def _only_the_name(pond: str | None) -> str | None:
+    """Of what a Pond has with all its majors."""
     if pond is None:
         return None
-    name, at, major = pond.partition("@")
+    name, at, _ = pond.partition("@")
     if at:
         raise BadInputError(
             f"POND is a Pond's name alone, found {pond!r}.",
-            hint=f"Its line is picked by its major: {name} -m {major or 1}",
+            hint=f"This is of a Pond with all its majors: {name or 'sales'}",
         )
-    if not name.strip():
+    return _named(pond)
+
+
+def _named(pond: str) -> str:
+    if not pond.strip():
         raise BadInputError(
             f"POND is a Pond's name, found {pond!r}.",
             hint="List them with: duckstring status --once",
@@ -116,13 +125,51 @@ def _only_the_name(pond: str | None) -> str | None:
     return pond
 
 
+class _Typed:
+    """The line that POND of this command line names, and its major."""
+
+    line: str = ""
+    major: int | None = None
+
+
+def pond_or_line(pond: str | None) -> str | None:
+    """The Pond's name, of a name or of a line as messages write it, ``sales@1``: a callback of the
+    argument. ``major_of`` gives the line's major.
+
+    Raises:
+        BadInputError: it is neither.
+    """
+    _Typed.line, _Typed.major = "", None
+    if pond is None:
+        return None
+    name, at, digits = pond.partition("@")
+    if not at:
+        return _named(pond)
+    if not (name.strip() and digits.isascii() and digits.isdigit() and len(digits) < _DIGITS):
+        raise BadInputError(
+            f"POND is a Pond's name or its line, found {pond!r}.",
+            hint=f"For example {name.strip() or 'sales'}, or {name.strip() or 'sales'}@1.",
+        )
+    _Typed.line, _Typed.major = pond, int(digits)
+    return name
+
+
 PondName = Annotated[
     str,
     typer.Argument(
-        metavar="POND", show_default=False, callback=_only_the_name, help="The Pond's name."
+        metavar="POND",
+        show_default=False,
+        callback=pond_or_line,
+        help="The Pond's name; or its line: sales@1.",
     ),
 ]
 SomePond = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="POND", show_default=False, callback=pond_or_line, help="One Pond; otherwise all."
+    ),
+]
+SomeWholePond = Annotated[
     str | None,
     typer.Argument(
         metavar="POND", show_default=False, callback=_only_the_name, help="One Pond; otherwise all."
@@ -142,11 +189,22 @@ def repeated(name: str | None) -> str:
 
 
 def major_of(major: int | None, version: str | None) -> int | None:
-    """The major version that ``--major`` or ``--version`` picks; None: neither was given.
+    """The major version that ``--major`` or ``--version`` picks, or the line that was typed as
+    POND; None: none of them was given.
 
     Raises:
-        BadInputError: the version is none, or is of another major.
+        BadInputError: the version is none, or two of them disagree.
     """
+    picked = _of_options(major, version)
+    if _Typed.major is None or picked in {None, _Typed.major}:
+        return _Typed.major if picked is None else picked
+    given = f"--major {picked}" if version is None else f"--version {version}"
+    raise BadInputError(
+        f"{_Typed.line} and {given} disagree.", hint="Give one of them: the line, or the option."
+    )
+
+
+def _of_options(major: int | None, version: str | None) -> int | None:
     if version is None:
         return major
     from semver import Version
@@ -170,41 +228,15 @@ OnePond = Annotated[
     typer.Argument(
         metavar="POND",
         show_default=False,
-        callback=_only_the_name,
-        help="The Pond's name. Or give --tag or --all.",
+        callback=pond_or_line,
+        help="The Pond's name, or its line: sales@1. Or give --tag or --all.",
     ),
 ]
-
-
-def line_of(pond: str, major: int | None) -> tuple[str, int | None]:
-    """A Pond's name and major, of a name or of a line as messages write it: ``sales@1``.
-
-    Raises:
-        BadInputError: it is neither, or the option names another major.
-    """
-    name, at, digits = pond.partition("@")
-    if not at:
-        return _only_the_name(pond) or pond, major
-    if not (name.strip() and digits.isascii() and digits.isdigit()):
-        raise BadInputError(
-            f"POND is a Pond's name or its line, found {pond!r}.",
-            hint=f"For example {name.strip() or 'sales'}, or {name.strip() or 'sales'}@1.",
-        )
-    found = int(digits)
-    if major is not None and major != found:
-        raise BadInputError(
-            f"{pond} and major {major} disagree.", hint="Give one of them: the line, or -m."
-        )
-    return name, found
 
 
 def open_client(name: str | None, *, note: str | None = None) -> Client:
     """The Catchment of that name, or the default one. ``note``: why changes are made."""
     return Client(catchments.find(name), note=note)
-
-
-_DIGITS = 11
-"""A number of a run has fewer."""
 
 
 def run_number(run: str, pond: str, major: int | None) -> tuple[int | None, int]:

@@ -8,7 +8,7 @@ import typer
 
 from duckstring.model import tags as tagging
 from duckstring_cli import render
-from duckstring_cli.commands.options import AsJson, CatchmentName, Note, SomePond, open_client
+from duckstring_cli.commands.options import AsJson, CatchmentName, Note, SomeWholePond, open_client
 from duckstring_cli.commands.selecting import wanted
 from duckstring_cli.errors import BadInputError
 from duckstring_cli.render import escape, shorten
@@ -17,7 +17,7 @@ _SHOWN = 60
 
 
 def tag(
-    pond: SomePond = None,
+    pond: SomeWholePond = None,
     given: Annotated[
         list[str] | None,
         typer.Argument(

@@ -15,19 +15,14 @@ from duckstring_cli.commands.options import (
     CatchmentName,
     Major,
     OfVersion,
-    line_of,
+    PondName,
     major_of,
     open_client,
 )
 
 
 def why(
-    pond: Annotated[
-        str,
-        typer.Argument(
-            metavar="POND", show_default=False, help="The Pond's name; or its line: sales@1."
-        ),
-    ],
+    pond: PondName,
     at: Annotated[
         str | None,
         typer.Option(
@@ -46,8 +41,7 @@ def why(
     Each cause, over all Ponds between, down to the root, and the commands to type.
     """
     then = moments.option("--at", at, now=datetime.now(UTC))
-    name, picked = line_of(pond, major_of(major, version))
-    answer = open_client(catchment).why(name, major=picked, at=then)
+    answer = open_client(catchment).why(pond, major=major_of(major, version), at=then)
     if as_json:
         render.print_json(answer)
         return

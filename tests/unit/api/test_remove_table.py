@@ -31,7 +31,7 @@ from tests.unit.api.world import (
     release,
     source,
 )
-from tests.unit.test_sweep import run
+from tests.unit.sweep_kit import run
 
 SALES = Line("sales@1")
 DAY = timedelta(days=1)

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from duckstring.api.auditing import words
 from duckstring.api.ports import ControlPorts
+from duckstring.api.requests import TriggerRequest
 from duckstring.api.trigger import trigger
 from duckstring.engine.signals import ExecutionEnded, ObjectArrived, Triggered
 from duckstring.engine.state import Down, PondState, Run, SourceReport, SourceView, Tide, Wave
@@ -17,7 +19,7 @@ from duckstring.model.find import PondNotFoundError
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line, execution_name, read_execution_name
 from duckstring.model.values import replace
-from duckstring.orchestrator.forward import forward
+from duckstring.orchestrator.forward import audited, forward
 from duckstring.ports import Seen
 from tests.unit.api.test_control import Town
 from tests.unit.api.world import (
@@ -309,6 +311,43 @@ def test_a_trigger_of_an_event_says_whose_event_it_was_and_its_note_in_one_short
     assert len(letter.signal.note) <= 600
     (odd,) = to_letters({**bus_event(pond="sales", kind="tap", note=7), "account": 7})
     assert (odd.signal.by, odd.signal.note) == ("event of someone", "")
+
+
+def written_down(event, now=NOON + timedelta(seconds=1)):
+    return audited(event, to_letters(event), now)
+
+
+def test_what_an_event_asks_for_is_written_down_as_what_the_command_asks_for():
+    event = {**bus_event(pond="sales", kind="tide", bound=90, note="sale"), "account": "12345"}
+    (row,) = written_down(event)
+    assert (row.said.by, row.said.note) == ("event of someone in 12345", "sale")
+    assert (row.ponds, row.request, row.via, row.refused) == (("sales",), "e-1", "", "")
+    asked = TriggerRequest(pond="sales", kind="tide", bound=90.0)
+    assert row.what == words("trigger", asked) == "trigger tide bound=90.0"
+    (major,) = written_down(bus_event(pond="reports", kind="remove", major=1))
+    assert (major.what, major.ponds) == ("trigger remove", ("reports",))
+
+
+def test_a_run_finds_who_asked_by_the_epoch_unless_the_event_chose_that_itself():
+    (row,) = written_down(bus_event(pond="sales", kind="pulse"))
+    assert row.said.at == NOON, "the letter's epoch"
+    old = bus_event(pond="sales", kind="pulse", epoch="2020-01-01T00:00:00.000000Z")
+    (row,) = written_down(old)
+    assert row.said.at == NOON + timedelta(seconds=1), "when it came"
+
+
+def test_an_event_without_an_id_has_a_short_one_line_name_in_the_audit():
+    event = bus_event(pond="sales", kind="tap", more="x\n" * 5000)
+    (row,) = written_down({**event, "id": None})
+    assert row.request
+    assert len(row.request) <= 100
+    assert "\n" not in row.request
+
+
+def test_what_is_dropped_arrives_or_has_ended_is_nobodys_change():
+    assert written_down(bus_event(pond="salse", kind="tap")) == []
+    assert to_letters(arrived())
+    assert written_down(arrived()) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,6 +40,8 @@ SALES, REPORTS = release("sales@1"), release("reports@1")
 class Settings:
     bucket: str = "the-bucket"
     catchment: str = "dev"
+    lake_after: int = 60
+    iceberg: str = ""
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Ports:
     callers: Callers = field(default_factory=Callers)
     operated: Operators = field(default_factory=Operators)
     settings: Settings = field(default_factory=Settings)
+    repairs: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(repair=lambda: None))
     said: Said = Said()  # noqa: RUF009
 
     @property
@@ -103,6 +107,13 @@ def test_what_only_looks_is_not_written_down_and_costs_no_question():
     ports = Ports()
     assert ask(ports, op="failure-budget", pond="sales", caller={"proof": {}})["ok"]
     assert (ports.audits.rows, ports.callers.bound_to) == ([], [])
+
+
+def test_a_repair_of_the_lake_is_a_change_of_the_whole_catchment():
+    ports = Ports()
+    assert ask(ports, op="repair", caller=HERE, note="Glue was restored")["ok"]
+    said = Said(NOON, "alice@laptop", "Glue was restored")
+    assert ports.audits.rows == [Audit(said, "repair", (ALL,), "r-1")]
 
 
 def test_a_change_that_is_refused_is_written_down_with_the_reason():

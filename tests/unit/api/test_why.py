@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import get_args
@@ -20,7 +20,7 @@ from duckstring.model.answers.why import CauseKind, WhyAnswer
 from duckstring.model.catalog import Release
 from duckstring.model.failures import Failure
 from duckstring.model.find import PondNotFoundError
-from duckstring.model.instants import Instant, to_text
+from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
@@ -588,6 +588,75 @@ def test_who_is_killed_is_woken_or_cleared_and_not_asked_for_besides() -> None:
         "duckstring control wake sales -m 1",
         "duckstring control clear sales -m 1",
     ]
+
+
+@dataclass
+class Repaired:
+    """Outcomes of attempts: they fail until it is repaired."""
+
+    line: Line
+    done: bool = False
+
+    def __call__(self, attempted: tuple[object, ...]) -> Failure | None:
+        return WRONG if attempted[0] == self.line and not self.done else None
+
+
+def failed_for_good(line: Line, *, asleep: bool) -> tuple[World, Repaired]:
+    """A line without a try left. What its run was asked for is kept, unless an operator has put the
+    line to sleep since.
+    """
+    fault = Repaired(line)
+    world = deployed(*CHAIN, outcome=fault)
+    world.trigger(line, "pulse")
+    world.run_until(world.now + seconds(5))
+    if asleep:
+        world.order(line, "sleep")
+        world.run_until(world.now + seconds(5))
+    assert world.states[line].health == "failed"
+    return world, fault
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+@pytest.mark.parametrize("line", [SALES, DELAYS])
+def test_a_failure_without_a_try_left_is_not_ended_by_asking_and_that_is_not_advised(
+    line: Line, asleep: bool
+) -> None:
+    world, _ = failed_for_good(line, asleep=asleep)
+    answer, _ = explained(world, line)
+    kinds = [cause["kind"] for cause in answer["chain"][0]["causes"]]
+    assert kinds == ["failed", *(["not_asked"] if asleep else [])]
+    named = line.replace("@", " -m ")
+    assert commands(answer) == [
+        f"duckstring run show {line}/1",
+        "duckstring deploy",
+        f"duckstring control wake {named}",
+        f"duckstring control clear {named}",
+        *([] if asleep else [f"duckstring control failure-budget {named} --source 1"]),
+    ]
+    world.trigger(line, "pulse")
+    world.run_until(world.now + seconds(600))
+    assert world.states[line].health == "failed", "asking changes nothing"
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+@pytest.mark.parametrize("line", [SALES, DELAYS])
+def test_what_is_advised_after_a_failure_ends_it(line: Line, asleep: bool) -> None:
+    def after(do: Callable[[World], object]) -> PondState:
+        world, fault = failed_for_good(line, asleep=asleep)
+        fault.done = True
+        do(world)
+        world.run_until(world.now + seconds(600))
+        return world.states[line]
+
+    woken = after(lambda world: world.order(line, "wake"))
+    assert woken.health == "ok"
+    assert woken.end_f > NEVER, "it has run"
+    assert after(lambda world: world.order(line, "clear")).health == "ok"
+    known = next(one for one in CHAIN if one.line == line)
+    mended = replace(known, version="1.0.1", artifact="artifacts/mended")
+    assert after(lambda world: world.deploy(mended)).health == "ok"
+    raised = after(lambda world: world.set_budgets(line, source=1))
+    assert (raised.health == "ok") == (not asleep), "who sleeps does not try again"
 
 
 def test_who_stops_a_run_is_told_to_wake_the_line_after_that() -> None:

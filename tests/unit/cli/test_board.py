@@ -491,3 +491,23 @@ def test_a_bound_is_told_and_in_the_overview_only_where_it_has_passed() -> None:
         "2h (declared), in time"
     )
     assert board.bound_in_words(line("a@1")) == ""
+
+
+def test_a_bound_that_will_pass_is_told_with_the_pond_that_is_slow() -> None:
+    late = {
+        "at": at(60),
+        "expected": at(120),
+        "line": "delays@1",
+        "because": "delays@1 takes 4m since 02:00, and took 1m before",
+        "text": "It will pass its bound (2h) at 12:01 UTC, because delays@1 takes 4m.",
+    }
+    bound = {"words": "2h", "declared": True, "stale": None, "due": at(60)}
+    held = line("a@1", status="waiting", bound={**bound, "late": late})
+    assert board.too_old(held) == (
+        f"will be stale (bound 2h) at {at(60)[11:16]}Z: delays@1 takes 4m"
+    ), "the view of the Pond has the rest"
+    assert board.too_old(held) in board.doing(held, at(0))
+    detail = " ".join(shown(board.detail(answer(held), held, [], named="")).split())
+    assert "It will pass its bound (2h) at 12:01 UTC, because delays@1 takes 4m." in detail
+    passed = line("a@1", bound={**bound, "stale": at(0), "late": late})
+    assert board.too_old(passed) == "stale: bound 2h", "what has happened is not foretold"

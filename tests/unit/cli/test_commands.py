@@ -651,15 +651,7 @@ def test_help_needs_neither_aws_nor_duckdb_nor_pydantic() -> None:
 
 
 @pytest.mark.parametrize("words", ["trigger pulse", "control wake", "status", "runs"])
-def test_a_pond_is_its_name_alone(bench: Bench, words: str) -> None:
-    code, _, err = bench.run(*words.split(), "sales@2")
-    assert (code, err) == (
-        2,
-        (
-            "error: POND is a Pond's name alone, found 'sales@2'.\n"
-            "hint: Its line is picked by its major: sales -m 2\n"
-        ),
-    )
+def test_a_pond_is_a_name(bench: Bench, words: str) -> None:
     code, _, err = bench.run(*words.split(), "")
     assert (code, err) == (
         2,

@@ -368,7 +368,7 @@ def test_without_the_right_to_read_the_package_the_names_of_checks_remain(
     ("words", "code", "said"),
     [
         (("nobody",), 2, "No Pond 'nobody'"),
-        (("sales@1",), 2, "POND is a Pond's name alone"),
+        (("sales@1", "-m", "2"), 2, "sales@1 and --major 2 disagree."),
         (("sales", "-t", "orders"), 1, "has not completed a run"),
         (("sales", "-f", "."), 2, "is a folder"),
         (("sales", "-f", "no/where.yaml"), 2, "There is no folder 'no'"),

@@ -163,3 +163,6 @@ def test_a_repair_is_asked_for_and_said_what_comes(show: Shown) -> None:
     assert "The lake is compared" in show("--repair", answer={**answer, "iceberg": False})[2]
     code, _, err = show("--repair", "--sql")
     assert (code, err.startswith("error: --repair with --sql: not both.")) == (2, True)
+    code, _, err = show("--note", "why")
+    assert (code, err.startswith("error: --note without --repair.")) == (2, True)
+    assert show("--repair", "--note", "Glue was restored", answer=answer)[0] == 0

@@ -149,8 +149,8 @@ def test_text_of_others_does_nothing_to_a_terminal(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("sales@1", "POND is a Pond's name alone, found 'sales@1'."),
-        ("sales@1.orders", "POND is a Pond's name alone, found 'sales@1.orders'."),
+        ("sales@one", "POND is a Pond's name or its line, found 'sales@one'."),
+        ("sales@.orders", "POND is a Pond's name or its line, found 'sales@'."),
         ("sales.", "POND[.TABLE] is a Pond, or a Pond and one of its tables, found 'sales.'."),
         (".orders", "POND[.TABLE] is a Pond, or a Pond and one of its tables"),
         ("a.b.c", "POND[.TABLE] is a Pond, or a Pond and one of its tables"),

@@ -60,6 +60,8 @@ def asked(bench: Bench, op: str) -> Any:
         ("trigger", "arrival", "sales", "remove", "--name", "early"),
         ("tag", "sales", "team=shop"),
         ("maintenance", "on"),
+        ("limit", "set", "databricks", "3"),
+        ("lake", "--repair"),
     ],
 )
 def test_a_note_goes_with_every_change(bench: Bench, words: tuple[str, ...]) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from duckstring.exporter.openlineage_ports import OpenLineagePorts
     from duckstring.exporter.ports import ExporterPorts
     from duckstring.orchestrator.alert import AlertPorts
-    from duckstring.orchestrator.ports import EffectPorts, Ends, Gates, RunNews
+    from duckstring.orchestrator.ports import Audits, EffectPorts, Ends, Gates, RunNews
     from duckstring.ports import Arrivals, Clock
     from duckstring.sweep.ports import SweepPorts
     from duckstring.vendor.ports import VendorPorts
@@ -58,6 +58,13 @@ class Orchestrator:
     overrides: EcsOverrides
     clock: Clock
     bus: EventBus
+
+
+def audits(app: Orchestrator) -> Audits:
+    """Where changes that events ask for are written down. Few deliveries need it."""
+    from duckstring.adapters.aws.audit import DynamoAudits  # noqa: PLC0415 - see the top
+
+    return DynamoAudits(app.clients, app.settings.need("table"), app.settings.history_kept)
 
 
 def alerts(app: Orchestrator) -> AlertPorts:

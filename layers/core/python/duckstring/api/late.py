@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 from duckstring.engine.state import PondState
 from duckstring.model.durations import duration_in_words
-from duckstring.model.instants import ZERO, Instant, from_text
+from duckstring.model.instants import ZERO, Instant, from_text, to_text
 from duckstring.model.names import Line
-from duckstring.model.staleness import due, in_words
+from duckstring.model.staleness import StaleBound, due, in_words
 from duckstring.model.windows import minute_in_words
+from duckstring.ports import HistoryReader
 
 if TYPE_CHECKING:
     from duckstring.model.answers.runs import RunRow
+    from duckstring.model.answers.status import LateTold
 
 ROWS = 40
 """Rows of a line's history that are read."""
@@ -49,8 +51,22 @@ class Takes:
         return self.now - self.usual if self.usual is not None else ZERO
 
 
-def will_be_late(state: PondState, held: Mapping[Line, PondState], rows: Rows, now: Instant) -> str:
-    """A sentence where the line is going to pass its bound before it publishes; else empty.
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A line will pass its ``bound`` at ``at``, and is expected to publish at ``ready``, because of
+    the line that is ``slow``.
+    """
+
+    bound: StaleBound
+    at: Instant
+    ready: Instant
+    slow: Takes
+
+
+def predicted(
+    state: PondState, held: Mapping[Line, PondState], rows: Rows, now: Instant
+) -> Late | None:
+    """Where the line is going to pass its bound before it publishes.
 
     Args:
         state: the line's.
@@ -58,25 +74,84 @@ def will_be_late(state: PondState, held: Mapping[Line, PondState], rows: Rows, n
         rows: gives a line's history, the newest run first.
         now: the time.
     """
-    watch = state.watch
-    if watch is None or watch.is_stale:
-        return ""
-    at = due(watch, state.end_f, state.delay, now)
-    if at is None:
-        return ""
+    at = _due(state, now)
+    if at is None or state.watch is None:
+        return None
     walk = _Walk({**held, state.line: state}, rows, now)
     ready = walk.ready(state.line)
     if ready is None or ready <= at:
-        return ""
+        return None
     slow = max(walk.path, key=lambda one: (one.more, one.now))
+    return Late(state.watch.bound, at, ready, slow)
+
+
+def may_be_late(state: PondState, now: Instant) -> bool:
+    """Whether it is worth while to reckon: the line works or is asked for, and has a bound that it
+    has not passed.
+    """
+    is_busy = bool(state.runs or state.targets) or state.pull is not None
+    return is_busy and _due(state, now) is not None
+
+
+def _due(state: PondState, now: Instant) -> Instant | None:
+    watch = state.watch
+    if watch is None or watch.is_stale:
+        return None
+    return due(watch, state.end_f, state.delay, now)
+
+
+def will_be_late(state: PondState, held: Mapping[Line, PondState], rows: Rows, now: Instant) -> str:
+    """``predicted`` as a sentence, or nothing."""
+    late = predicted(state, held, rows, now)
+    return sentence(late) if late is not None else ""
+
+
+def sentence(late: Late) -> str:
+    """When it will pass, because of whom, and when it is expected."""
     return (
-        f"It will pass its bound ({in_words(watch.bound)}) at {minute_in_words(_cut(at))}, "
-        f"{_because(slow)}: it is expected at {minute_in_words(_cut(ready))}."
+        f"It will pass its bound ({in_words(late.bound)}) at {minute_in_words(_cut(late.at))}, "
+        f"because {because(late.slow)}: it is expected at {minute_in_words(_cut(late.ready))}."
     )
 
 
-def _because(slow: Takes) -> str:
-    takes = f"because {slow.line} takes {_shown(slow.now)}"
+def told(late: Late) -> LateTold:
+    """In the form of docs/protocol.md."""
+    return {
+        "at": to_text(late.at),
+        "expected": to_text(late.ready),
+        "line": late.slow.line,
+        "because": because(late.slow),
+        "text": sentence(late),
+    }
+
+
+class Predictions:
+    """Predictions for many lines of one answer, that read the history of at most 20 lines between
+    them. Of the others nothing is known.
+    """
+
+    def __init__(self, history: HistoryReader, now: Instant) -> None:
+        self._history, self._now = history, now
+        self._rows: dict[Line, Sequence[RunRow]] = {}
+
+    def of(self, state: PondState, held: Mapping[Line, PondState]) -> LateTold | None:
+        """Of one line; ``held`` has the lines above it, as far as they were read."""
+        if not may_be_late(state, self._now):
+            return None
+        late = predicted(state, held, self._read, self._now)
+        return told(late) if late is not None else None
+
+    def _read(self, line: Line) -> Sequence[RunRow]:
+        if line not in self._rows:
+            if len(self._rows) >= _MOST_LINES:
+                return ()
+            self._rows[line] = self._history.runs(now=self._now, limit=ROWS, line=line)
+        return self._rows[line]
+
+
+def because(slow: Takes) -> str:
+    """``delays@1 takes 4m since 02:00, and took 1m before``."""
+    takes = f"{slow.line} takes {_shown(slow.now)}"
     if slow.usual is None or slow.since is None:
         return takes
     return (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.api import stale, tag, windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
+from duckstring.api.late import Predictions, may_be_late
 from duckstring.api.limits import read as read_limits
 from duckstring.api.limits import told as told_limits
 from duckstring.api.requests import StatusRequest
@@ -35,7 +36,7 @@ from duckstring.model.audits import short
 from duckstring.model.catalog import Release
 from duckstring.model.checks import warning_to_object
 from duckstring.model.find import find
-from duckstring.model.graph import in_order
+from duckstring.model.graph import in_order, lines_above
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.said import Hold, Said
@@ -110,16 +111,23 @@ def status(  # noqa: PLR0913 - each is a port of its own
         line for line in order if (only is None or line in only) and tag.is_of(line, ponds)
     )
     now = clock.now()
+    predictions, known = Predictions(history, now), dict[Line, PondState]()
 
     def told(part: Sequence[Line]) -> Iterator[LineStatus]:
         seen = states.read(part)
         held = {line: seen[line].state if line in seen else PondState(line) for line in part}
+        known.update(held)  # Sources come before their Sinks
+        if pond and may_be_late(held[part[0]], now):
+            above = states.read(lines_above(part[0], releases))
+            known.update({line: one.state for line, one in above.items()})
         last = history.last_runs(
             {line: held[line].runs_started for line in part if held[line].runs_started}
         )
         for line in part:
             rows = rows_of(held[line], attempts) if pond else None
             state = describe(held[line], releases.get(line), now, deployed=releases, rows=rows)
+            if (bound := state["bound"]) and (late := predictions.of(held[line], known)):
+                bound["late"] = late
             its_tags = dict(tags.get(parse_line(line)[0], {}))
             yield {**state, "last_run": last.get(line), "tags": its_tags}
 

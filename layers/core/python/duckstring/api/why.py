@@ -211,7 +211,7 @@ def _cause(
     state: PondState, cause: Cause, now: Instant, row: RunRow | None, others: Collection[Cause]
 ) -> CauseTold:
     # To ask for it changes nothing until it goes on, and then it is run once.
-    is_in_vain = isinstance(cause, NotAsked) and any(isinstance(one, Killed) for one in others)
+    is_in_vain = isinstance(cause, NotAsked) and any(map(_stays_down, others))
     since, at = _since(cause, row), _at(cause)
     return {
         "kind": cause.__struct_config__.tag,  # type: ignore[typeddict-item] # a test compares them
@@ -222,6 +222,11 @@ def _cause(
         "runs": [run_key(state.line, number) for number in _runs(cause)],
         "ways": [] if is_in_vain else why_words.ways(state, cause, now),
     }
+
+
+def _stays_down(cause: Cause) -> bool:
+    """Until somebody wakes or clears the line. What is asked of it meanwhile is only kept."""
+    return isinstance(cause, Killed) or (isinstance(cause, Failed) and not cause.tries)
 
 
 def _since(cause: Cause, row: RunRow | None) -> Instant | None:

@@ -150,7 +150,7 @@ def ways(state: PondState, cause: Cause, now: Instant) -> list[Way]:  # noqa: C9
                 _way(f"Let {line} go on with what is asked of it", commands.clear(line)),
             ]
         case Failed():
-            return _after_failure(line, cause)
+            return _after_failure(state, cause)
         case RetryAt():
             return [_way(f"Run {line} now, on what there is", commands.wake(line))]
         case Asleep() | NotAsked():
@@ -232,12 +232,12 @@ def _once(state: PondState, now: Instant, text: str) -> Way:
     )
 
 
-def _after_failure(line: Line, cause: Failed) -> list[Way]:
-    pond = parse_line(line)[0]
+def _after_failure(state: PondState, cause: Failed) -> list[Way]:
+    line, pond = state.line, parse_line(state.line)[0]
     see = [_way("See the whole error", commands.run_show(run_key(line, cause.run)))]
     if cause.tries:
         return see if cause.run else []
-    more = cause.failures <= MOST_RETRIES
+    more = cause.failures <= MOST_RETRIES and not state.asleep  # who sleeps does not try again
     return [
         *(see if cause.run else []),
         _way(

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from duckstring.engine.letters import Letter
 from duckstring.engine.signals import ExecutionEnded, ObjectArrived, Triggered
 from duckstring.errors import OperatorError
 from duckstring.model.arrivals import ArrivalKind, ArrivedObject, fault_of
+from duckstring.model.audits import Audit
 from duckstring.model.events import TRIGGER_TYPE
 from duckstring.model.find import find_deployed
 from duckstring.model.instants import Instant, from_text
 from duckstring.model.limits import BY, LAST_WORDS, NOTE, within
-from duckstring.model.names import Line, read_execution_name
-from duckstring.model.said import one_line
+from duckstring.model.names import Line, parse_line, read_execution_name
+from duckstring.model.said import Said, one_line
 from duckstring.model.triggers import read_trigger
 from duckstring.ports import Arrivals, Catalog, Clock
 
@@ -30,6 +31,8 @@ _log = logging.getLogger("duckstring.forward")
 _SKEW = timedelta(minutes=5)
 _MOST_WORD = 1_024
 """Characters of a version or an etag, of which S3 says no more than that they are texts."""
+_MOST_IDENTITY = 100
+"""Bytes of an event's id in the key of an item. EventBridge's have 36."""
 _OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -80,6 +83,31 @@ def _triggered(event: Mapping[str, object], catalog: Catalog, now: Instant) -> L
         key=f"trigger:{_identity(event)}",
         is_of_event=True,
     )
+
+
+def audited(event: Mapping[str, object], letters: Sequence[Letter], now: Instant) -> list[Audit]:
+    """What the event has asked for, to be written down before its letters are posted. An arrival
+    and an execution's end are nobody's change.
+
+    Without an epoch of the event's own it was asked for at the letter's, by which a run finds who
+    asked for it. An epoch that the event names may be of any time.
+    """
+    return [
+        Audit(
+            Said(asked.epoch if _detail(event).get("epoch") is None else now, asked.by, asked.note),
+            _in_words(asked),
+            (parse_line(letter.to)[0],),
+            one_line(_identity(event), _MOST_IDENTITY),
+        )
+        for letter in letters
+        if isinstance(asked := letter.signal, Triggered)
+    ]
+
+
+def _in_words(asked: Triggered) -> str:
+    """As the api words the same trigger of the command."""
+    bound = f" bound={asked.bound.total_seconds()}" if asked.bound is not None else ""
+    return f"trigger {asked.kind}{bound}"
 
 
 def _arrived(event: Mapping[str, object], arrivals: Arrivals, now: Instant) -> list[Letter]:

@@ -26,6 +26,7 @@ from duckstring.engine.signals import GateReached, Signal
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import ArrivedObject
 from duckstring.model.attempts import OwnFailure
+from duckstring.model.audits import Audit
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.costs import Used
 from duckstring.model.failures import Failure
@@ -215,6 +216,13 @@ class Bus(Protocol):
 
     def announce(self, line: Line, version: str, event: Announce, key: str) -> None:
         """Put one event on the bus."""
+
+
+class Audits(Protocol):
+    """The changes that were asked for."""
+
+    def record(self, audit: Audit) -> None:
+        """Write one down, before it is made."""
 
 
 class Alarms(Protocol):

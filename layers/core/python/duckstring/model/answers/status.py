@@ -163,12 +163,25 @@ class RippleStatus(RunsOn):
     uses: NotRequired[list[str]]
 
 
+class LateTold(TypedDict):
+    """A bound that will be passed, as it is reckoned now: when, when the line is ``expected`` to
+    publish, and because of which ``line``, in words and as a whole sentence.
+    """
+
+    at: str
+    expected: str
+    line: str
+    because: str
+    text: str
+
+
 class BoundTold(TypedDict):
     """How old a line's data may be. ``words``: ``2h``, ``fresh by 06:00 Europe/Berlin``, ``none``.
 
     ``within``: an age in seconds; else ``at``, a time of day in ``tz`` on the weekdays ``on``.
     ``declared``: by an operator; else it follows from the Tide. ``stale``: since when the data is
-    too old. ``due``: when it will be, as things are.
+    too old. ``due``: when it will be, as things are. ``late``: that it will be, before the line
+    publishes.
     """
 
     words: str
@@ -179,6 +192,7 @@ class BoundTold(TypedDict):
     declared: bool
     stale: str | None
     due: str | None
+    late: NotRequired[LateTold]
 
 
 class LineState(TypedDict):

@@ -1,0 +1,1 @@
+"""An incident exercise: a Catchment of twenty Ponds, with faults that somebody is to find."""
