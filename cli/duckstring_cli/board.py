@@ -679,14 +679,15 @@ def _sources(line: LineStatus, now: str) -> Table:
     return made
 
 
-def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool) -> Table:
-    """Rows of run history."""
+def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool, asked: bool = False) -> Table:
+    """Rows of run history. ``asked``: with who asked for them."""
     failed = any(run_error(row) for row in runs)
     middle = ["STARTED", "TOOK"] if narrow else ["VERSION", "STARTED", "TOOK", "FRESHNESS"]
     made = render.table(
         "RUN",
         "STATUS",
         *middle,
+        *(["BY"] if asked else []),
         *(["ERROR"] if failed else []),
         right=("TOOK",),
         last="cut" if failed else "whole",
@@ -704,9 +705,15 @@ def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool) -> Table:
             row["run"],
             checked.status(row),
             *cells,
+            *([_asker(row, narrow=narrow)] if asked else []),
             *([Text(run_error(row), style="red")] if failed else []),
         )
     return made
+
+
+def _asker(row: RunRow, *, narrow: bool) -> str:
+    name = short(row.get("by") or "")
+    return render.shorten(name, _LEAST if narrow else _NAME_NARROW)
 
 
 def run_error(row: RunRow) -> str:

@@ -722,10 +722,12 @@ export interface AttemptRow {
 }
 
 /**
- * ``runs``, newest first.
+ * ``runs``, newest first. ``further``: so many runs of the same asker were looked at that the
+ * list ends early; ask again with it as ``before``.
  */
 export interface RunsAnswer {
   runs: RunRow[];
+  further?: string;
 }
 
 /**

@@ -555,6 +555,22 @@ def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
     assert world["history"].wanted == RunFilter(before=last)
 
 
+def test_runs_by_somebody_say_where_the_list_goes_on():
+    row = {"run": "sales@1/3", "by": "alice@laptop"}
+    world = {
+        "catalog": ShelfCatalog(graph(RELEASE)),
+        "removals": Archive(),
+        "states": States(),
+        "history": Rows([row]),
+        "operated": Operators(),
+        "clock": StillClock(),
+    }
+    assert runs(RunsRequest("sales", by="alice", status="pass"), **world) == {"runs": [row]}
+    assert world["history"].wanted == RunFilter("pass", by="alice")
+    world["history"].further = "sales@1/1"
+    assert runs(RunsRequest(by="alice"), **world) == {"runs": [row], "further": "sales@1/1"}
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
@@ -585,7 +601,7 @@ def test_running_runs_are_those_that_the_states_have():
 
     rows = [
         row(SALES, 1, NOON),
-        row(SALES, 2, NOON + HOUR),
+        {**row(SALES, 2, NOON + HOUR), "by": "alice@laptop"},
         row(ORDERS, 5, NOON + HOUR / 2),
         row(ORDERS, 6, NOON + 2 * HOUR, "failed"),  # its execution is not over yet
         row(ORDERS, 4, NOON - HOUR),  # was lost from the state
@@ -611,6 +627,7 @@ def test_running_runs_are_those_that_the_states_have():
 
     assert named() == ["sales@1/2", "orders@1/5", "sales@1/1"]
     assert named(limit=1) == ["sales@1/2"]
+    assert named(by="alice") == ["sales@1/2"]
     assert named(tags={"team": "x"}) == ["orders@1/5"]
     assert named(pond="sales") == ["sales@1/2", "sales@1/1"]
     assert named(before="sales@1/2") == ["orders@1/5", "sales@1/1"]

@@ -561,6 +561,48 @@ def test_runs_of_a_span_and_the_next_page(bench: Bench) -> None:
     assert timedelta(0) <= since - (before - timedelta(hours=2)) < timedelta(minutes=5)
 
 
+def run_by(by: str | None) -> dict[str, object]:
+    at = "2030-01-01T12:00:00.000000Z"
+    return {
+        **dict.fromkeys(("changed", "overtaken_by", "ripple", "error", "message")),
+        "run": "sales@1/3",
+        "pond": "sales",
+        "major": 1,
+        "number": 3,
+        "version": "1.0.0",
+        "f": at,
+        "status": "success",
+        "started": at,
+        "finished": at,
+        "by": by,
+    }
+
+
+def test_runs_by_somebody_show_who_it_was(bench: Bench) -> None:
+    alice = "arn:aws:iam::123456789012:user/alice"
+    bench.answers({"runs": {"runs": [run_by(alice)], "further": "sales@1/3"}})
+    code, out, err = bench.run("runs", "--by", "alice")
+    assert (code, bench.asked[-1]) == (0, {"op": "runs", "limit": 20, "by": "alice"})
+    assert "BY" in out
+    assert "user/alice" in out
+    assert "--before sales@1/3 goes on" in err
+
+
+def test_runs_by_nobody_say_what_a_name_is(bench: Bench) -> None:
+    bench.answers({"runs": {"runs": []}})
+    assert "No such run that ali[b] asked for." in bench.run("runs", "--by", "ali[b]")[1]
+    code, out, err = bench.run("runs", "--by", " ")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: --by is empty")
+
+
+def test_an_older_catchment_that_ignores_who_asked_is_not_believed(bench: Bench) -> None:
+    bench.answers({"runs": {"runs": [run_by("bob@desk"), run_by(None)]}})
+    code, out, err = bench.run("runs", "--by", "alice")
+    assert (code, out) == (1, "")
+    assert "does not list runs by who asked" in err
+
+
 def test_a_suggested_command_names_the_catchment_that_was_named(bench: Bench) -> None:
     failure = {"run": "sales@1/1", "ripple": "load", "attempt": 1, "error": "E", "message": "m"}
     held = line_status("sales@1", status="failed", failure=failure)

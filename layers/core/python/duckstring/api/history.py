@@ -63,11 +63,16 @@ def runs(  # noqa: PLR0913 - each is a port of its own
     pond = asked.pond
     line = find_ever_deployed(catalog, removals, pond, asked.major) if pond else None
     only = run_filter(asked, line, history, clock, status=asked.status)
+    only = replace(only, by=asked.by)
     if asked.tags is not None:
         only = replace(only, ponds=tag.selected(operated.read().tags, asked.tags))
     if asked.status == "running":
         lines = {line} if line else set(catalog.releases())
         return {"runs": _running(lines, states, history, only)[: asked.limit]}
+    if asked.by is not None:
+        found = history.runs_asked(now=clock.now(), limit=asked.limit, line=line, only=only)
+        answer: RunsAnswer = {"runs": list(found.rows)}
+        return {**answer, "further": found.further} if found.further else answer
     return {"runs": list(history.runs(now=clock.now(), limit=asked.limit, line=line, only=only))}
 
 

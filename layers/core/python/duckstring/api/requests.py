@@ -25,6 +25,7 @@ from duckstring.model.wire import shown, storable
 MOST_RUNS = 1000
 MOST_LINES = 200
 MOST_STEPS = 5000
+MOST_NAME = 600
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
 Action = Literal["add", "list", "remove"]
 LimitAction = Literal["set", "list", "remove"]
@@ -40,6 +41,15 @@ RULE = "an object: name, bucket, prefix, suffix, kind"
 
 Major = Annotated[int, Meta(ge=0, le=MOST_MAJOR, description="a whole number")]
 Text = Annotated[str, Meta(min_length=1, description="text")]
+Asker = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MOST_NAME,
+        pattern=r"\S",
+        description=f"a name of 1 to {MOST_NAME} characters",
+    ),
+]
 Number = Annotated[int, Meta(ge=1, le=10**10, description="a whole number from 1")]
 Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES, description=_RETRIES)]
 Memory = Annotated[int, Meta(ge=LEAST_MIB, le=MOST_MIB, description=_MEMORY)]
@@ -233,7 +243,7 @@ class StatusRequest(Struct, frozen=True):
 
 class RunsRequest(Struct, frozen=True):
     """``runs``. ``since`` and ``until`` are instants, ``before`` is a run. ``tags``: only runs of
-    Ponds that have all these.
+    Ponds that have all these. ``by``: a name of who asked.
     """
 
     pond: str | None = None
@@ -243,6 +253,7 @@ class RunsRequest(Struct, frozen=True):
     until: str | None = None
     before: str | None = None
     tags: TagMap | None = None
+    by: Asker | None = None
     limit: Limit = 20
 
 
