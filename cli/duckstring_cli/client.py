@@ -239,6 +239,30 @@ class Client:
             answer = {**more, "now": answer["now"], "lines": both, "limits": limits}
         return answer
 
+    def status_page(
+        self,
+        limit: int,
+        *,
+        after: str | None = None,
+        statuses: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> StatusAnswer:
+        """A page of lines, those first that are not at rest. An older Catchment does not know of
+        pages, and answers with all lines.
+        """
+        asked = {"limit": limit, "after": after, "tags": tags or None}
+        answer = self._call(
+            StatusAnswer, "status", **asked, statuses=list(statuses) if statuses else None
+        )
+        if "page" in answer:
+            return answer
+        if after is not None or statuses:
+            raise OperatorError(
+                f"Catchment {self.catchment.name!r} is of a release that does not answer by pages.",
+                hint="Leave out --after and --status, or upgrade it: docs/aws.md, Upgrading.",
+            )
+        return self.status(tags=tags)
+
     def why(self, pond: str, *, major: int | None = None, at: str | None = None) -> WhyAnswer:
         """Why a line runs now, or does not; or did ``at`` an instant."""
         answer = self._call(WhyAnswer, "why", pond=pond, major=major, at=at)

@@ -8,6 +8,7 @@ import pytest
 from duckstring.engine.effects import Claim
 from duckstring.engine.limits import GrantTokens, LimitState, TokensClaimed
 from duckstring.engine.limits import step as limit_step
+from duckstring.engine.rest import unrest
 from duckstring.engine.signals import (
     AlarmRang,
     ClaimsAsked,
@@ -98,6 +99,19 @@ class Shelf:
         return 3 * len(numbers)
 
 
+def listed(seen):
+    return dataclasses.replace(seen, listed=unrest(seen.state) or "")
+
+
+class RestNote:
+    """``ports.RestIndexKeeper``: whether the index is whole, as it was noted last."""
+
+    is_whole = None
+
+    def settle(self, now, *, is_whole):
+        self.is_whole = is_whole
+
+
 class World:
     def __init__(
         self,
@@ -111,7 +125,8 @@ class World:
     ):
         self.post, self.garbage = Post(), garbage or Garbage(open=False)
         self.limits = MemoryLimits()
-        held = {one.state.line: one for one in seen}
+        held = {one.state.line: listed(one) for one in seen}
+        self.rest = RestNote()
         executions = Executions(described or {})
         self.catalog = ShelfCatalog(
             graph(*releases), gone={removal.line: removal for removal in removals}
@@ -122,6 +137,7 @@ class World:
             self.catalog,
             Archive(self.catalog),
             States(held),
+            self.rest,
             self.limits,
             executions,
             AttemptRows(rows or {}),
@@ -138,6 +154,12 @@ class World:
             self.post,
             clock,
         )
+
+    def holds(self, *seen):
+        """Items as they are, whatever the index has of them."""
+        held = States({one.state.line: one for one in seen})
+        self.ports = dataclasses.replace(self.ports, states=held)
+        return self
 
     def came(self, came):
         """Its table came here then; None: it is being restored."""
@@ -159,6 +181,28 @@ class World:
 
 def test_a_catchment_at_rest_gets_no_letters():
     assert World(Seen(pond(), mark=LONG_AGO)).letters() == []
+
+
+def test_a_line_that_the_index_has_not_as_it_is_gets_a_nudge_until_it_has():
+    failed = pond(health="failed")
+    old = World().holds(Seen(failed, mark=LONG_AGO, committed=NOON))
+    assert old.letters() == [(SALES, AlarmRang())]
+    assert (old.report["unlisted"], old.report["woken"]) == ([SALES], [])
+    assert old.rest.is_whole is False
+    other = World().holds(Seen(failed, mark=LONG_AGO, committed=NOON, listed="running"))
+    assert other.letters() == [(SALES, AlarmRang())]
+    at_rest = World().holds(Seen(pond(), mark=LONG_AGO, committed=NOON, listed="failed"))
+    assert at_rest.letters() == [(SALES, AlarmRang())]
+    whole = World(Seen(failed, mark=LONG_AGO, committed=NOON))
+    assert whole.letters() == []
+    assert (whole.report["unlisted"], whole.rest.is_whole) == ([], True)
+
+
+def test_a_nudge_for_the_index_waits_until_it_proves_nothing_about_effects():
+    just_now = Seen(pond(health="killed"), mark=JUST_NOW, committed=NOW - MINUTE)
+    world = World().holds(just_now)
+    assert world.letters() == []
+    assert (world.report["unlisted"], world.rest.is_whole) == ([SALES], False)
 
 
 def test_a_run_whose_execution_is_over_is_told_so():

@@ -266,6 +266,18 @@ class States:
 
 
 @dataclass
+class Rest:
+    """The index of lines that are not at rest. None: it is not known yet."""
+
+    words: Mapping[Line, str] | None = None
+    asked: int = 0
+
+    def not_at_rest(self, now: Instant) -> Mapping[Line, str] | None:
+        self.asked += 1
+        return self.words
+
+
+@dataclass
 class Rows:
     rows: Sequence[Row] = ()
     wanted: RunFilter = EVERY_RUN

@@ -14,6 +14,7 @@ from duckstring.engine.effects import (
 )
 from duckstring.engine.letters import Letter
 from duckstring.engine.limits import LimitState
+from duckstring.engine.rest import Unrest
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import Arrival, KeptArrival
 from duckstring.model.askers import matches
@@ -146,13 +147,14 @@ class Arrivals(Protocol):
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A line as a reader sees it. ``owes``: effects were committed at ``committed``, and may not
-    have been performed yet.
+    have been performed yet. ``listed``: as what the index has it of lines that are not at rest.
     """
 
     state: PondState
     owes: bool = False
     mark: Mark = (0, "")
     committed: Instant = NEVER
+    listed: str = ""
 
 
 class Backlog(Protocol):
@@ -177,6 +179,13 @@ class SeenLimit:
     owes: bool = False
     mark: Mark = (0, "")
     committed: Instant = NEVER
+
+
+class RestIndex(Protocol):
+    """The lines that are not at rest, of however many."""
+
+    def not_at_rest(self, now: Instant) -> Mapping[Line, Unrest] | None:
+        """Each of them, as of a moment ago, removed ones included. None: it is not known yet."""
 
 
 class LimitReader(Protocol):

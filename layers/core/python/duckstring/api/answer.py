@@ -287,6 +287,7 @@ def _status(asked: requests.StatusRequest, ports: ApiPorts) -> StatusAnswer:
         asked,
         catalog=ports.catalog,
         states=ports.states,
+        rest=ports.rest,
         limits=ports.limits,
         history=ports.history,
         attempts=ports.attempts,

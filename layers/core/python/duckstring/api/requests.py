@@ -27,6 +27,9 @@ MOST_LINES = 200
 MOST_STEPS = 5000
 MOST_NAME = 600
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
+StatusWord = Literal[
+    "failed", "killed", "stale", "running", "blocked", "waiting", "undeployed", "idle"
+]
 Action = Literal["add", "list", "remove"]
 LimitAction = Literal["set", "list", "remove"]
 Switch = Literal["on", "off", "status"]
@@ -72,6 +75,9 @@ SomeLines = Annotated[
         max_length=MOST_LINES,
         description=f"a list of 1 to {MOST_LINES} lines, such as sales@1",
     ),
+]
+Words = Annotated[
+    list[StatusWord], Meta(min_length=1, max_length=8, description="a list of 1 to 8 statuses")
 ]
 TagMap = Annotated[dict[str, str], Meta(description="an object of texts")]
 Schemas = Annotated[
@@ -231,7 +237,8 @@ class StaleRequest(Struct, frozen=True):
 
 class StatusRequest(Struct, frozen=True):
     """``status``. ``lines``: only these of all. ``tags``: only lines of Ponds that have all these.
-    ``after``: the ``next`` of the answer before.
+    ``after``: the ``next`` of the answer before. With ``limit`` or ``statuses`` the answer is a
+    page.
     """
 
     pond: str | None = None
@@ -239,6 +246,13 @@ class StatusRequest(Struct, frozen=True):
     lines: Lines | None = None
     tags: TagMap | None = None
     after: Text | None = None
+    limit: Limit | None = None
+    statuses: Words | None = None
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a page is asked for, and not the whole."""
+        return self.limit is not None or self.statuses is not None
 
 
 class RunsRequest(Struct, frozen=True):

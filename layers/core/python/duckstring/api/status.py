@@ -5,18 +5,22 @@ pure.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from duckstring.api import stale, tag, windows
 from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
 from duckstring.api.limits import read as read_limits
 from duckstring.api.limits import told as told_limits
+from duckstring.api.looking import IDLE, ORDER, USUAL, Page, Wanted, page_of
 from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
 from duckstring.engine.arrivals import waiting
 from duckstring.engine.compute import place_and_why
+from duckstring.engine.rest import word_of
 from duckstring.engine.state import (
     Attempt,
     Down,
@@ -48,6 +52,7 @@ from duckstring.ports import (
     HistoryReader,
     LimitReader,
     Operated,
+    RestIndex,
     StateReader,
 )
 
@@ -61,6 +66,7 @@ if TYPE_CHECKING:
         LineStatus,
         LineStatusWord,
         NextVersion,
+        PageTold,
         RippleStatus,
         RunningRipple,
         RunningRun,
@@ -85,13 +91,15 @@ def status(  # noqa: PLR0913 - each is a port of its own
     *,
     catalog: Catalog,
     states: StateReader,
+    rest: RestIndex,
     limits: LimitReader,
     history: HistoryReader,
     attempts: AttemptReader,
     operated: Operated,
     clock: Clock,
 ) -> StatusAnswer:
-    """Every line, or one (of a major, or of the highest), or some of all lines, Sources first.
+    """Every line, or one (of a major, or of the highest), or some of all lines, Sources first; or
+    a page, those first that are not at rest (``looking``).
 
     For one line the rows of its attempts in flight are read too, one by one. For all lines that
     would be too much. For some of all lines, the answer names all that there are. An answer ends
@@ -100,6 +108,7 @@ def status(  # noqa: PLR0913 - each is a port of its own
     Raises:
         PondNotFoundError: no such Pond.
         StateConflictError: the line where this answer is to begin is no longer deployed.
+        OperatorError: a page is to begin where none does.
     """
     pond, only = asked.pond, asked.lines
     releases = catalog.releases()
@@ -133,8 +142,44 @@ def status(  # noqa: PLR0913 - each is a port of its own
         answer["limits"] = told_limits(read_limits(limits), releases)
     if only is not None:
         answer["order"] = list(order)
-    _fill(answer, _from(lines, asked.after), told)
+    if not asked.is_page or pond:
+        _fill(answer, _from(lines, asked.after), told)
+        return answer
+    wanted = Wanted(asked.statuses, asked.after, asked.limit or USUAL)
+    page = partial(page_of, lines, releases, wanted, rest=rest, states=states, now=now)
+    answer["page"] = _fill_page(answer, lines, wanted, page, told)
     return answer
+
+
+def _fill_page(
+    answer: StatusAnswer,
+    lines: Sequence[Line],
+    wanted: Wanted,
+    find: Callable[[], Page],
+    told: Callable[[Sequence[Line]], Iterator[LineStatus]],
+) -> PageTold:
+    if wanted.has(lines):
+        _fill(answer, lines, told)
+        if "next" not in answer:  # all are here, so nobody has to be asked who is not at rest
+            return {"totals": _counted(answer["lines"]), "next": None}
+        answer["lines"].clear()
+    page = find()
+    _fill(answer, page.lines, told)
+    cut = answer.pop("next", None)  # there is no room for all of the page
+    next_page = page.next if cut is None else page.behind(Line(cut))
+    return {"totals": dict(page.totals), "next": next_page}
+
+
+def _counted(lines: Sequence[LineStatus]) -> dict[str, int]:
+    found = Counter(
+        "stale" if line["status"] == IDLE and _is_stale(line) else line["status"] for line in lines
+    )
+    return {word: found[word] for word in ORDER if found[word]}
+
+
+def _is_stale(line: LineStatus) -> bool:
+    bound = line.get("bound")
+    return bound is not None and bound["stale"] is not None
 
 
 def _from(lines: Sequence[Line], after: str | None) -> Sequence[Line]:
@@ -255,21 +300,7 @@ def held_warnings(state: PondState) -> list[str]:
 
 def word_for(state: PondState, release: Release | None) -> LineStatusWord:
     """The one word that says most. Work in progress comes before the trouble that it may end."""
-    if release is None:
-        return "undeployed"
-    if state.health == "killed":
-        return "killed"
-    if any(run.failure is None for run in state.runs.values()):
-        return "running"
-    if state.health == "failed":
-        return "failed"
-    if state.blocked:
-        return "blocked"
-    return (
-        "waiting"
-        if state.pull is not None or state.targets or state.woken is not None or state.force
-        else "idle"
-    )
+    return "undeployed" if release is None else word_of(state)
 
 
 def _next(state: PondState, release: Release | None) -> NextVersion | None:

@@ -18,6 +18,7 @@ class Report:
     unseen: list[str] = field(default_factory=list)
     owing: list[Line] = field(default_factory=list)
     woken: list[Line] = field(default_factory=list)
+    unlisted: list[Line] = field(default_factory=list)
     untold: list[Line] = field(default_factory=list)
     unheld: list[Line] = field(default_factory=list)
     removed: list[Line] = field(default_factory=list)
