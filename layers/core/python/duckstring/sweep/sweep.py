@@ -34,6 +34,7 @@ from duckstring.model.said import Hold
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Seen
 from duckstring.sweep.arrived import forget_arrivals
+from duckstring.sweep.bounds import look
 from duckstring.sweep.expire import expire
 from duckstring.sweep.limits import limit_letters
 from duckstring.sweep.outside import GRACE, look_outside
@@ -82,6 +83,7 @@ def sweep(ports: SweepPorts) -> Json:
         letters += _endings(held, came, ports, now, report)
         letters += _wake(line, held, now, report)
     _settle(seen, ports, now, report)
+    report.bounds += look([held for line, held in seen.items() if line in releases], now)
     limits = ports.limits.read()
     letters += limit_letters(limits, seen, ports.states, came=came, now=now, report=report)
     ports.mailbox.send(letters)

@@ -79,12 +79,15 @@ class DynamoExpiry:
     def _items(
         self, partition: str, first: str, last: str, *names: str
     ) -> Iterator[dict[str, Any]]:
+        named: dict[str, Any] = {}
+        if names:
+            named["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
         pages = self._clients.dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues=to_item({":pk": partition, ":first": first, ":last": last}),
             ProjectionExpression=", ".join(["pk", "sk", *(f"#{name}" for name in names)]),
-            **({"ExpressionAttributeNames": {f"#{name}": name for name in names}} if names else {}),
+            **named,
         )
         return (item for page in pages for item in page["Items"])
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from botocore.exceptions import ClientError
@@ -85,7 +85,9 @@ class DynamoRestIndex:
             return
         change = "SET #since = :now" if is_whole else "REMOVE #since"
         condition = f"attribute_{'not_' if is_whole else ''}exists(#since)"
-        values: dict[str, AttributeValueTypeDef] = {":now": {"S": to_text(now)}}
+        given: dict[str, Any] = {}
+        if is_whole:
+            given["ExpressionAttributeValues"] = to_item({":now": to_text(now)})
         try:
             self._clients.dynamodb.update_item(
                 TableName=self._table,
@@ -93,7 +95,7 @@ class DynamoRestIndex:
                 UpdateExpression=change,
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#since": "since"},
-                **({"ExpressionAttributeValues": values} if is_whole else {}),
+                **given,
             )
         except ClientError as error:  # another sweep did it
             if code_of(error) != "ConditionalCheckFailedException":
@@ -118,7 +120,8 @@ class DynamoRestIndex:
 def _named(
     items: Iterator[Mapping[str, AttributeValueTypeDef]],
 ) -> Iterator[tuple[Line, Unrest]]:
-    """A word that a newer release has is read as the one that needs nobody."""
+    """A word that only a newer release knows is read as the one that needs nobody."""
     for item in items:
         word = item[WORD]["S"]
-        yield Line(item["gsi2sk"]["S"]), cast("Unrest", word if word in UNREST else "waiting")
+        known: Unrest = next((one for one in UNREST if one == word), "waiting")
+        yield Line(item["gsi2sk"]["S"]), known
