@@ -47,7 +47,7 @@ def _told(seen: Iterable[Seen], now: Instant) -> Iterator[tuple[float, Fields]]:
             continue
         left = (at - now).total_seconds()
         fields = {"line": state.line, "left_seconds": round(left, 1)}
-        yield left, fields | _lag(state, now) | _bound(state)
+        yield left, {**fields, **_lag(state, now), **_bound(state)}
 
 
 def _passes(state: PondState, now: Instant) -> Instant | None:
