@@ -139,6 +139,7 @@ def test_status_and_runs_are_of_the_ponds_with_these_tags():
         **needed,
         removals=Archive(world.catalog),
         states=world.states,
+        rest=Rest(),
         clock=StillClock(),
     )
     assert needed["history"].wanted == RunFilter(ponds=frozenset({"sales", "gone"}))
@@ -148,6 +149,7 @@ def test_status_and_runs_are_of_the_ponds_with_these_tags():
             **needed,
             removals=Archive(world.catalog),
             states=world.states,
+            rest=Rest(),
             clock=StillClock(),
         )
 

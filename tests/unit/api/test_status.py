@@ -530,6 +530,7 @@ def test_runs_are_asked_for_of_a_pond_that_is_there():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE)),
         "removals": Archive(),
+        "rest": Rest(),
         "states": States(),
         "history": Rows([{"run": "sales@1/3"}]),
         "operated": Operators(),
@@ -545,6 +546,7 @@ def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE)),
         "removals": Archive(),
+        "rest": Rest(),
         "states": States(),
         "history": Rows([last]),
         "operated": Operators(),
@@ -564,6 +566,7 @@ def test_runs_by_somebody_say_where_the_list_goes_on():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE)),
         "removals": Archive(),
+        "rest": Rest(),
         "states": States(),
         "history": Rows([row]),
         "operated": Operators(),
@@ -592,6 +595,7 @@ def test_spans_and_pages_that_make_no_sense_are_refused(asked, words):
             catalog=ShelfCatalog(graph(RELEASE)),
             removals=Archive(),
             states=States(),
+            rest=Rest(),
             history=Rows([{"run": "sales@1/3"}]),
             operated=Operators(),
             clock=StillClock(),
@@ -619,6 +623,7 @@ def test_running_runs_are_those_that_the_states_have():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE, release("orders@1"))),
         "removals": Archive(),
+        "rest": Rest(),
         "states": states,
         "history": Rows(rows),
         "operated": Operators({"orders": {"team": "x"}}),
@@ -631,6 +636,10 @@ def test_running_runs_are_those_that_the_states_have():
 
     assert named() == ["sales@1/2", "orders@1/5", "sales@1/1"]
     assert named(limit=1) == ["sales@1/2"]
+    world["rest"].words = {ORDERS: "running"}
+    assert named() == ["orders@1/5"]
+    world["rest"].words = {ORDERS: "running", SALES: "killed"}
+    assert named() == ["sales@1/2", "orders@1/5", "sales@1/1"]
     assert named(by="alice") == ["sales@1/2"]
     assert named(tags={"team": "x"}) == ["orders@1/5"]
     assert named(pond="sales") == ["sales@1/2", "sales@1/1"]

@@ -35,6 +35,7 @@ class Case:
         Case("idle", None, {}),
         Case("idle", None, {"watch": replace(LATE, stale=NEVER)}),
         Case("idle", "stale", {"watch": LATE}),
+        Case("idle", "running", {"runs": {1: replace(RUN, failure=FAILURE)}, "watch": LATE}),
         Case("waiting", "waiting", {"pull": NOON}),
         Case("waiting", "waiting", {"targets": (NOON,), "watch": LATE}),
         Case("waiting", "waiting", {"woken": NOON}),

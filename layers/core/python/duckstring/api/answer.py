@@ -328,6 +328,7 @@ def _runs(asked: requests.RunsRequest, ports: ApiPorts) -> RunsAnswer:
         catalog=ports.catalog,
         removals=ports.removals,
         states=ports.states,
+        rest=ports.rest,
         history=ports.history,
         operated=ports.operated,
         clock=ports.clock,

@@ -35,6 +35,8 @@ def unrest(state: PondState) -> Unrest | None:
     word = word_of(state)
     if word != "idle":
         return word
+    if state.runs:  # one that has failed, and whose execution goes on
+        return "running"
     return "stale" if state.watch is not None and state.watch.is_stale else None
 
 
