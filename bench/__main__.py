@@ -9,7 +9,7 @@ from bench.ground import ground
 from bench.table import Figure, machine, show
 
 NAMES = ("hop", "attempt", "critical", "fan", "wave", "requests", "idle", "scan", "sql")
-ALONE = ("import", "codec", "sim", "local", "command", "demo", "waiting", "page", "lake")
+ALONE = ("import", "codec", "sim", "local", "command", "demo", "waiting", "page", "lake", "history")
 MODULES = {"import": "imports"}
 """A module may not be called as the statement is."""
 

@@ -241,6 +241,12 @@ class Grants:
                 [f"{table}/index/gsi1"],
                 conditions=_leading("RUNS#*", "AUDIT#*"),
             )
+            _allow(
+                role,
+                ["dynamodb:Query"],
+                [f"{table}/index/gsi2"],
+                conditions=_leading("NOT_AT_REST#*"),
+            )
             # Without it, an object that is not there would look like one that may not be read.
             _allow(role, ["s3:ListBucket"], [self.storage.bucket.bucket_arn])
             _allow(role, ["s3:GetObject"], self._objects("errors/*.txt"))

@@ -40,6 +40,17 @@ _OUTCOMES = (
     "strcontains(status, 'killed') as killed | stats sum(success) as succeeded, "
     "sum(pass) as passed, sum(failed) as fail, sum(killed) as kill by bin(1h)"
 )
+_BOUND = 'filter message = "bound"'
+"""As the sweep logs it (``sweep/bounds.py``), every five minutes."""
+_PAST = (
+    f"{_BOUND} and ispresent(outlets) | stats max(past) as outlets_past_their_bound, "
+    "max(late_seconds) / 60 as worst_minutes by bin(15m)"
+)
+_LEFT = (
+    f"{_BOUND} and ispresent(left_seconds) | stats latest(left_seconds) / 60 as minutes_left, "
+    "latest(lag_seconds) / 60 as age_in_minutes, latest(bound) as its_bound, "
+    "max(@timestamp) as seen by line | sort minutes_left asc | limit 20"
+)
 _QUERIES = {
     "Ponds that fail most": (
         f'{_OVER} and status = "failed" | stats count_distinct(run) as failed, '
@@ -147,6 +158,7 @@ class Monitoring(Construct):
             self.dashboard = self._shown(name, alarms)
             self.dashboard.add_widgets(_queues(messaging), _runs(machine))
             self.dashboard.add_widgets(*_functions(doors))
+            self.dashboard.add_widgets(*_bounds(doors.sweep.log_group))
             self.dashboard.add_widgets(_outcomes(doors.orchestrator.log_group))
             for query in _queries(groups):
                 self.dashboard.add_widgets(query)
@@ -295,11 +307,14 @@ class Monitoring(Construct):
 
 def _queues(messaging: Messaging) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
-        title="Mailbox: oldest letter (s), dead letters",
+        title="Queues: age of the oldest message (s), dead letters",
         left=[
             messaging.mailbox.metric_approximate_age_of_oldest_message(
-                period=_STEP, statistic="max", label="oldest letter"
-            )
+                period=_STEP, statistic="max", label="mailbox: oldest letter"
+            ),
+            messaging.delays.metric_approximate_age_of_oldest_message(
+                period=_STEP, statistic="max", label="delays: oldest, of up to 15 min meant"
+            ),
         ],
         right=[
             messaging.dead_letters.metric_approximate_number_of_messages_visible(
@@ -326,6 +341,28 @@ def _runs(machine: sfn.StateMachine) -> cloudwatch.GraphWidget:
         ],
         right=[machine.metric_time(period=_STEP, statistic="p95", label="duration p95")],
         width=_HALF,
+    )
+
+
+def _bounds(group: logs.ILogGroup) -> tuple[cloudwatch.LogQueryWidget, ...]:
+    """How Outlets are against their bounds: over time, and those with the least time left."""
+    names = [group.log_group_name]
+    return (
+        cloudwatch.LogQueryWidget(
+            title="Outlets whose data has passed its bound, and by how much (min)",
+            log_group_names=names,
+            query_string=_PAST,
+            view=cloudwatch.LogQueryVisualizationType.LINE,
+            width=_HALF,
+            height=6,
+        ),
+        cloudwatch.LogQueryWidget(
+            title="Outlets: age against bound, least time left first (min)",
+            log_group_names=names,
+            query_string=_LEFT,
+            width=_HALF,
+            height=6,
+        ),
     )
 
 

@@ -20,6 +20,8 @@ from infra.config import Attached
 from infra.resources import resource_of
 
 INDEX = "gsi1"
+REST_INDEX, REST_WORD = "gsi2", "unrest"
+"""Of lines that are not at rest: keys, and one word (``adapters/aws/rest_index.py``)."""
 TABLES = ("data/*.parquet", "data/*/*/*/*")
 """The objects of tables. Below a location (``pond.location``) engines give them names of their
 own.
@@ -50,7 +52,7 @@ class Storage(Construct):
         self._removal = RemovalPolicy.DESTROY if ephemeral else RemovalPolicy.RETAIN
         self.table: dynamodb.ITable = (
             dynamodb.Table.from_table_attributes(
-                self, "Table", table_name=attached.table, global_indexes=[INDEX]
+                self, "Table", table_name=attached.table, global_indexes=[INDEX, REST_INDEX]
             )
             if attached.table
             else self._new_table()
@@ -82,6 +84,13 @@ class Storage(Construct):
         )
         table.add_global_secondary_index(
             index_name=INDEX, partition_key=_text("gsi1pk"), sort_key=_text("gsi1sk")
+        )
+        table.add_global_secondary_index(
+            index_name=REST_INDEX,
+            partition_key=_text("gsi2pk"),
+            sort_key=_text("gsi2sk"),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=[REST_WORD],
         )
         return table
 

@@ -33,7 +33,7 @@ MOVING = {"running", "waiting"}
 DOWN = {"failed", "killed", "blocked"}
 _NEEDS_A_LOOK = {
     status: rank
-    for rank, status in enumerate(("failed", "killed", "running", "blocked", "waiting"))
+    for rank, status in enumerate(("failed", "killed", "stale", "running", "blocked", "waiting"))
 }
 _ROOT_CAUSE = re.compile(r"blocked by ([a-z][a-z0-9_]*@[0-9]+) \(")
 _WHY_LINES = 2
@@ -242,14 +242,11 @@ def overview(
     chosen, left_out = _fit(lines, room)
     hold = answer.get("maintenance")
     parts: list[RenderableType] = [maintenance(hold), Text("")] if hold else []
-    parts.append(_table(chosen, lines, answer["now"], width))
-    if left_out:
-        parts.append(
-            Text(
-                f"… and {hidden(left_out)} (all of them: duckstring status --once{named})",
-                style="dim",
-            )
-        )
+    elsewhere = _elsewhere(answer)
+    parts.append(_table(chosen, lines, answer["now"], width, is_part=bool(elsewhere)))
+    if left_out or elsewhere:
+        ways = _ways(answer, is_cut=bool(left_out), named=named)
+        parts.append(Text(f"… and {hidden(left_out, elsewhere)} ({ways})", style="dim"))
     if shown:
         parts += [Text(""), *shown]
     if untold:
@@ -265,23 +262,60 @@ def _fit(lines: list[LineStatus], room: int | None) -> tuple[list[LineStatus], l
     """
     if room is None or len(lines) <= room:
         return lines, []
-    by_need = sorted(lines, key=lambda line: _NEEDS_A_LOOK.get(line["status"], len(_NEEDS_A_LOOK)))
+    by_need = sorted(lines, key=lambda line: _NEEDS_A_LOOK.get(_word(line), len(_NEEDS_A_LOOK)))
     kept = {line["line"] for line in by_need[:room]}
     return [line for line in lines if line["line"] in kept], [
         line for line in lines if line["line"] not in kept
     ]
 
 
-def hidden(lines: Sequence[LineStatus]) -> str:
-    """``23 more, 18 of them waiting``; ``23 more at rest``."""
-    statuses: Counter[str] = Counter(line["status"] for line in lines)
+def hidden(lines: Sequence[LineStatus], elsewhere: Mapping[str, int] | None = None) -> str:
+    """``23 more, 18 of them waiting``; ``23 more at rest``. ``elsewhere``: how many lines of each
+    status are on no line of the answer.
+    """
+    statuses: Counter[str] = Counter(map(_word, lines))
+    statuses.update(elsewhere or {})
     counts = [
-        f"{statuses[status]} of them {status}" for status in _NEEDS_A_LOOK if statuses[status]
+        f"{statuses[status]:,} of them {status}" for status in _NEEDS_A_LOOK if statuses[status]
     ]
-    return f"{len(lines)} more, {', '.join(counts)}" if counts else f"{len(lines)} more at rest"
+    more = f"{statuses.total():,} more"
+    return f"{more}, {', '.join(counts)}" if counts else f"{more} at rest"
 
 
-def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, width: int) -> Table:
+def _word(line: LineStatus) -> str:
+    return "stale" if line["status"] == "idle" and too_old(line) else line["status"]
+
+
+def _elsewhere(answer: StatusAnswer) -> Mapping[str, int]:
+    """How many lines of each status are on other pages. The counts are of a moment earlier than
+    the lines.
+    """
+    page = answer.get("page")
+    if page is None:
+        return {}
+    return Counter(page["totals"]) - Counter(map(_word, answer["lines"]))
+
+
+def _ways(answer: StatusAnswer, *, is_cut: bool, named: str) -> str:
+    """How to see what is not shown."""
+    page = answer.get("page")
+    if page is None:
+        return f"all of them: duckstring status --once{named}"
+    every = f"all: duckstring status --once --all{named}"
+    if is_cut or page["next"] is None:
+        return every
+    return f"next page: --after {page['next']}; {every}"
+
+
+def _table(
+    chosen: list[LineStatus],
+    lines: list[LineStatus],
+    now: str,
+    width: int,
+    *,
+    is_part: bool = False,
+) -> Table:
+    """``is_part``: there are more lines, maybe other majors of a Pond."""
     narrow = width < NARROW
     asked = any(_wants(line) for line in lines)
     headers = [
@@ -301,7 +335,8 @@ def _table(chosen: list[LineStatus], lines: list[LineStatus], now: str, width: i
         return render.shorten(text, room) if made.expand else text
 
     for line in chosen:
-        cells: list[str | Text] = [fitted(shown_name(line, lines), name_room)]
+        name = line["line"] if is_part else shown_name(line, lines)
+        cells: list[str | Text] = [fitted(name, name_room)]
         cells += [] if narrow else [Text(line["version"] or "", style="dim")]
         cells += [
             render.word(line["status"]),
@@ -691,14 +726,15 @@ def _sources(line: LineStatus, now: str) -> Table:
     return made
 
 
-def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool) -> Table:
-    """Rows of run history."""
+def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool, asked: bool = False) -> Table:
+    """Rows of run history. ``asked``: with who asked for them."""
     failed = any(run_error(row) for row in runs)
     middle = ["STARTED", "TOOK"] if narrow else ["VERSION", "STARTED", "TOOK", "FRESHNESS"]
     made = render.table(
         "RUN",
         "STATUS",
         *middle,
+        *(["BY"] if asked else []),
         *(["ERROR"] if failed else []),
         right=("TOOK",),
         last="cut" if failed else "whole",
@@ -716,9 +752,15 @@ def run_table(runs: Sequence[RunRow], now: str, *, narrow: bool) -> Table:
             row["run"],
             checked.status(row),
             *cells,
+            *([_asker(row, narrow=narrow)] if asked else []),
             *([Text(run_error(row), style="red")] if failed else []),
         )
     return made
+
+
+def _asker(row: RunRow, *, narrow: bool) -> str:
+    name = short(row.get("by") or "")
+    return render.shorten(name, _LEAST if narrow else _NAME_NARROW)
 
 
 def run_error(row: RunRow) -> str:

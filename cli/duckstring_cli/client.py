@@ -31,6 +31,7 @@ from duckstring.model.answers.runs import CostAnswer, RunAnswer, RunRow, RunsAns
 from duckstring.model.answers.status import StatusAnswer
 from duckstring.model.answers.tables import KeptAnswer, PublishAnswer, SnapshotsAnswer, TablesAnswer
 from duckstring.model.answers.why import WhyAnswer
+from duckstring.model.askers import matches
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.schema import CHANGES
 from duckstring_cli import doors
@@ -48,7 +49,8 @@ MOST_LINES = 200
 
 class RunsWanted(TypedDict, total=False):
     """Which runs: of one status, begun at ``since`` or later and earlier than ``until``, older than
-    the run ``before``, of Ponds with all these ``tags``.
+    the run ``before``, of Ponds with all these ``tags``, that somebody of the name ``by`` asked
+    for.
     """
 
     status: str | None
@@ -56,6 +58,7 @@ class RunsWanted(TypedDict, total=False):
     until: Instant | None
     before: str | None
     tags: Mapping[str, str] | None
+    by: str | None
 
 
 class Client:
@@ -238,6 +241,30 @@ class Client:
             raise OlderCatchmentError(self.catchment)
         return answer
 
+    def status_page(
+        self,
+        limit: int,
+        *,
+        after: str | None = None,
+        statuses: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> StatusAnswer:
+        """A page of lines, those first that are not at rest. An older Catchment does not know of
+        pages, and answers with all lines.
+        """
+        asked = {"limit": limit, "after": after, "tags": tags or None}
+        answer = self._call(
+            StatusAnswer, "status", **asked, statuses=list(statuses) if statuses else None
+        )
+        if "page" in answer:
+            return answer
+        if after is not None or statuses:
+            raise OperatorError(
+                f"Catchment {self.catchment.name!r} is of a release that does not answer by pages.",
+                hint="Leave out --after and --status, or upgrade it: docs/aws.md, Upgrading.",
+            )
+        return self.status(tags=tags)
+
     def why(self, pond: str, *, major: int | None = None, at: str | None = None) -> WhyAnswer:
         """Why a line runs now, or does not; or did ``at`` an instant."""
         answer = self._call(WhyAnswer, "why", pond=pond, major=major, at=at)
@@ -272,9 +299,27 @@ class Client:
         **only: Unpack[RunsWanted],
     ) -> list[RunRow]:
         """Run history, newest first."""
+        return self.some_runs(pond, major=major, limit=limit, **only)["runs"]
+
+    def some_runs(
+        self,
+        pond: str | None = None,
+        *,
+        major: int | None = None,
+        limit: int = 20,
+        **only: Unpack[RunsWanted],
+    ) -> RunsAnswer:
+        """The same, and where the list goes on that has ended early."""
         texts = _as_texts(only)
         answer = self._call(RunsAnswer, "runs", pond=pond, major=major, limit=limit, **texts)
-        return answer["runs"]
+        by = only.get("by")
+        if by and not all(matches(by, row.get("by") or "") for row in answer["runs"]):
+            raise OperatorError(
+                f"Catchment {self.catchment.name!r} is of a release that does not list runs by who "
+                "asked.",
+                hint="Upgrade it: docs/aws.md, Upgrading.",
+            )
+        return answer
 
     def cost(
         self,

@@ -36,6 +36,11 @@ UNUSED = {
     ("exporter", "s3:ListBucket"): "Without it, an object that is not there would look like one "
     "that may not be read.",
     # What no test of a whole Catchment waits for. tests/integration has each.
+    **{
+        (who, "dynamodb:Query"): "The index of lines that are not at rest is believed when it was "
+        "whole for ten minutes."
+        for who in ("viewers", "operators", "api")
+    },
     ("sweep", "dynamodb:DeleteItem"): "Manifests are deleted when they are a day old.",
     ("sweep", "s3:DeleteObject"): "Objects are deleted when they are a day old.",
     ("sweep", "s3:AbortMultipartUpload"): "Uploads are given up when they are a day old.",

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from duckstring.adapters.aws.history import DynamoHistory
+from duckstring.adapters.aws.rest_index import DynamoRestIndex
 from duckstring.adapters.aws.state import DynamoStateStore
 from duckstring.api.answer import OPERATIONS
 from duckstring.engine.effects import PublishSnapshot, RecordRun
@@ -55,6 +56,7 @@ def key_of(version: str) -> str:
 REQUESTS: list[dict[str, Any]] = [
     {"op": "hello"},
     {"op": "status"},
+    {"op": "status", "statuses": ["running"]},
     {"op": "status", "pond": "sales"},
     {"op": "why", "pond": "sales"},
     {"op": "why", "pond": "sales", "at": "2030-01-01T00:00:00Z"},
@@ -62,6 +64,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "stale", "pond": "sales"},
     {"op": "runs"},
     {"op": "runs", "pond": "sales", "status": "failed"},
+    {"op": "runs", "by": "alice"},
     {"op": "run", "run": "sales@1/1"},
     {"op": "tables", "pond": "sales"},
     {"op": "tables", "pond": "sales", "snapshot": 1},
@@ -188,6 +191,7 @@ def fill(here: Catchment) -> None:
     published = (PublishSnapshot(2, NOON, tables, {}),)
     store = DynamoStateStore(here.clients, "catchment")
     store.commit(Held(PondState(SALES)), state, published, (1, ""), began)
+    DynamoRestIndex(here.clients, "catchment").settle(began, is_whole=True)
 
 
 def used(template: dict[str, Any], level: str, here: Catchment) -> tuple[list[Any], set[int]]:

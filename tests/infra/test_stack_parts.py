@@ -255,7 +255,12 @@ def test_the_table_can_be_restored_and_forgets_what_expired(template):
     (table,) = (one["Properties"] for one in of_type(template, "AWS::DynamoDB::Table").values())
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["gsi1"]
+    indexes = table["GlobalSecondaryIndexes"]
+    assert [index["IndexName"] for index in indexes] == ["gsi1", "gsi2"]
+    assert indexes[1]["Projection"] == {
+        "NonKeyAttributes": ["unrest"],
+        "ProjectionType": "INCLUDE",
+    }
 
 
 def test_no_deployment_writes_the_secret(template):

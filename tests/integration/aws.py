@@ -109,7 +109,7 @@ def loaded(name: str) -> Iterator[ModuleType]:
 
 
 def _table(clients: Clients) -> str:
-    names = ("pk", "sk", "gsi1pk", "gsi1sk")
+    names = ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk")
     clients.dynamodb.create_table(
         TableName="catchment",
         BillingMode="PAY_PER_REQUEST",
@@ -120,7 +120,12 @@ def _table(clients: Clients) -> str:
                 "IndexName": "gsi1",
                 "KeySchema": _keys("gsi1pk", "gsi1sk"),
                 "Projection": {"ProjectionType": "ALL"},
-            }
+            },
+            {
+                "IndexName": "gsi2",
+                "KeySchema": _keys("gsi2pk", "gsi2sk"),
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["unrest"]},
+            },
         ],
     )
     return "catchment"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 
+from duckstring.engine.rest import unrest
 from duckstring.engine.state import PondState, Run
 from duckstring.model.catalog import Removal, TableVersion
 from duckstring.model.instants import NEVER
@@ -76,6 +77,19 @@ class Shelf:
         return 3 * len(numbers)
 
 
+def listed(seen):
+    return dataclasses.replace(seen, listed=unrest(seen.state) or "")
+
+
+class RestNote:
+    """``ports.RestIndexKeeper``: whether the index is whole, as it was noted last."""
+
+    is_whole = None
+
+    def settle(self, now, *, is_whole):
+        self.is_whole = is_whole
+
+
 class World:
     def __init__(
         self,
@@ -89,7 +103,8 @@ class World:
     ):
         self.post, self.garbage = Post(), garbage or Garbage(open=False)
         self.limits = MemoryLimits()
-        held = {one.state.line: one for one in seen}
+        held = {one.state.line: listed(one) for one in seen}
+        self.rest = RestNote()
         executions = Executions(described or {})
         self.catalog = ShelfCatalog(
             graph(*releases), gone={removal.line: removal for removal in removals}
@@ -100,6 +115,7 @@ class World:
             self.catalog,
             Archive(self.catalog),
             States(held),
+            self.rest,
             self.limits,
             executions,
             AttemptRows(rows or {}),
@@ -116,6 +132,12 @@ class World:
             self.post,
             clock,
         )
+
+    def holds(self, *seen):
+        """Items as they are, whatever the index has of them."""
+        held = States({one.state.line: one for one in seen})
+        self.ports = dataclasses.replace(self.ports, states=held)
+        return self
 
     def came(self, came):
         """Its table came here then; None: it is being restored."""

@@ -40,6 +40,28 @@ def test_a_catchment_at_rest_gets_no_letters():
     assert World(Seen(pond(), mark=LONG_AGO)).letters() == []
 
 
+def test_a_line_that_the_index_has_not_as_it_is_gets_a_nudge_until_it_has():
+    failed = pond(health="failed")
+    old = World().holds(Seen(failed, mark=LONG_AGO, committed=NOON))
+    assert old.letters() == [(SALES, AlarmRang())]
+    assert (old.report["unlisted"], old.report["woken"]) == ([SALES], [])
+    assert old.rest.is_whole is False
+    other = World().holds(Seen(failed, mark=LONG_AGO, committed=NOON, listed="running"))
+    assert other.letters() == [(SALES, AlarmRang())]
+    at_rest = World().holds(Seen(pond(), mark=LONG_AGO, committed=NOON, listed="failed"))
+    assert at_rest.letters() == [(SALES, AlarmRang())]
+    whole = World(Seen(failed, mark=LONG_AGO, committed=NOON))
+    assert whole.letters() == []
+    assert (whole.report["unlisted"], whole.rest.is_whole) == ([], True)
+
+
+def test_a_nudge_for_the_index_waits_until_it_proves_nothing_about_effects():
+    just_now = Seen(pond(health="killed"), mark=JUST_NOW, committed=NOW - MINUTE)
+    world = World().holds(just_now)
+    assert world.letters() == []
+    assert (world.report["unlisted"], world.rest.is_whole) == ([SALES], False)
+
+
 def test_a_run_whose_execution_is_over_is_told_so():
     world = World(
         Seen(pond(runs={1: run()})), described={"sales@1/1-1": ("FAILED", "States.ServiceRestart")}

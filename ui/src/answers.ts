@@ -722,10 +722,12 @@ export interface AttemptRow {
 }
 
 /**
- * ``runs``, newest first.
+ * ``runs``, newest first. ``further``: so many runs of the same asker were looked at that the
+ * list ends early; ask again with it as ``before``.
  */
 export interface RunsAnswer {
   runs: RunRow[];
+  further?: string;
 }
 
 /**
@@ -1074,9 +1076,18 @@ export interface LineStatus {
 }
 
 /**
+ * Of all lines that were asked for, how many there are of each word (``stale``: idle, and too
+ * old), as of a moment ago; and the ``after`` of the next page. Null: this is the last one.
+ */
+export interface PageTold {
+  totals: Record<string, number>;
+  next: string | null;
+}
+
+/**
  * ``status``. ``order``: all lines that there are, where some of them were asked for.
  * ``next``: there is more than one answer holds; ask again with it as ``after``. ``limits``: all,
- * of the first answer.
+ * of the first answer. ``page``: of the lines, where a page was asked for.
  * ``maintenance``: who holds new runs in the Catchment, if somebody does.
  */
 export interface StatusAnswer {
@@ -1085,6 +1096,7 @@ export interface StatusAnswer {
   limits?: LimitTold[];
   order?: string[];
   next?: string;
+  page?: PageTold;
   maintenance?: HoldTold | null;
 }
 

@@ -98,8 +98,8 @@ def cost(
 def _way(by: str) -> costing.By:
     if by == "actor":
         raise BadInputError(
-            "--by actor: a Catchment does not keep yet who asked for a run.",
-            hint="It keeps what for: --by trigger, or --by pond.",
+            "--by actor: cost does not add up by who asked for a run.",
+            hint="Their runs: duckstring runs --by WHO. Here: --by trigger, or --by pond.",
         )
     found = next((way for way in _WAYS if way == by), None)
     if found is None:

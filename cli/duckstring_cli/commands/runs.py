@@ -68,6 +68,14 @@ def runs(
             "--before", metavar="RUN", help="Older than this run: the next page of a list."
         ),
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="WHO",
+            help="Asked for by WHO: alice, alice@laptop, user/alice, a role, an ARN.",
+        ),
+    ] = None,
     tags: Tagged = None,
     as_json: AsJson = False,
     major: Major = None,
@@ -84,7 +92,7 @@ def runs(
     only = wanted(tags)
     if pond is not None and only:
         raise BadInputError("Give POND or --tag, not both.", hint="Leave one of them out.")
-    rows = open_client(catchment).runs(
+    answer = open_client(catchment).some_runs(
         pond,
         major=picked,
         limit=limit,
@@ -93,28 +101,48 @@ def runs(
         until=_moment("--until", until),
         before=before,
         tags=only or None,
+        by=_who(by),
     )
+    rows, is_all = answer["runs"], not (status or since or until or before or only or by)
     if as_json:
         render.print_json(rows)
-    elif not rows:
+    elif not rows and is_all:
         named = f"{pond or 'POND'}{'' if picked is None else f' -m {picked}'}"
         render.say(
-            "No such run."
-            if status or since or until or before or only
-            else (
-                f"Nothing has run yet. Try: [bold]duckstring trigger pulse {named} "
-                f"--watch{escape(repeated(catchment))}[/]"
-            )
+            f"Nothing has run yet. Try: [bold]duckstring trigger pulse {named} "
+            f"--watch{escape(repeated(catchment))}[/]"
         )
+    elif not rows:
+        render.say("No such run." if by is None else _nobody(by))
     else:
         from duckstring_cli import board
 
         console = render.out()
+        narrow = console.width < render.NARROW
         console.print(
             board.run_table(
-                rows, instants.to_text(datetime.now(UTC)), narrow=console.width < render.NARROW
+                rows, instants.to_text(datetime.now(UTC)), narrow=narrow, asked=by is not None
             )
         )
+    if further := answer.get("further"):
+        render.note(f"Older runs were not looked at yet: --before {further} goes on with them.")
+
+
+def _who(by: str | None) -> str | None:
+    if by is not None and not by.strip():
+        raise BadInputError(
+            "--by is empty; give who asked, such as alice, alice@laptop or user/alice.",
+            hint="Who asked for what: duckstring audit",
+        )
+    return by
+
+
+def _nobody(by: str) -> str:
+    shown = escape(render.one_line(by))
+    return (
+        f"No such run that {shown} asked for. A name is whole (alice, user/alice); "
+        "see them with: [bold]duckstring audit[/]"
+    )
 
 
 def _moment(option: str, text: str | None) -> instants.Instant | None:

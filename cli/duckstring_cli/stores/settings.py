@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from duckstring_cli.errors import aws_code
 from duckstring_cli.stores.held import Found, Stores
 
-EXPIRES, INDEX = "expires", "gsi1"
+EXPIRES, INDEX, REST_INDEX = "expires", "gsi1", "gsi2"
 KEPT_DAYS = 30
 _UPLOAD_DAYS = 2
 _RULES = (
@@ -57,8 +57,33 @@ def lacking(stores: Stores) -> Iterator[Setting]:
 
 def has_index(stores: Stores) -> bool:
     """Whether the table has the index of runs. It cannot be a Catchment's without it."""
-    held = _table(stores).get("GlobalSecondaryIndexes", [])
-    return any(one["IndexName"] == INDEX for one in held)
+    return INDEX in _indexes(stores)
+
+
+def _indexes(stores: Stores) -> set[str]:
+    return {one["IndexName"] for one in _table(stores).get("GlobalSecondaryIndexes", [])}
+
+
+def _lists_what_moves(stores: Stores) -> bool:
+    return REST_INDEX in _indexes(stores)
+
+
+def _set_rest_index(stores: Stores) -> object:
+    """The index is there some minutes later. DynamoDB makes one at a time."""
+    names = ("gsi2pk", "gsi2sk")
+    keys = zip(names, ("HASH", "RANGE"), strict=True)
+    made = {
+        "IndexName": REST_INDEX,
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["unrest"]},
+    }
+    # DynamoDB refuses it while another setting is taking effect.
+    stores.open("dynamodb").get_waiter("table_exists").wait(TableName=stores.table)
+    return stores.open("dynamodb").update_table(
+        TableName=stores.table,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        GlobalSecondaryIndexUpdates=[{"Create": made}],
+    )
 
 
 def _table(stores: Stores) -> dict[str, Any]:
@@ -205,6 +230,13 @@ SETTINGS = (
     Setting("table", "expiry", "keeps items that have expired", _expires, _set_expiry),
     Setting("table", "recovery", "cannot be restored to a point in time", _recovers, _set_recovery),
     Setting("table", "protection", "can be deleted by mistake", _is_protected, _set_protection),
+    Setting(
+        "table",
+        "index",
+        "has no index gsi2, so the status of many lines reads them all",
+        _lists_what_moves,
+        _set_rest_index,
+    ),
     Setting(
         "bucket",
         "versions",

@@ -19,7 +19,7 @@ from duckstring.ports import Seen
 from duckstring.testing.fakes import MemoryLimits
 from duckstring.testing.simulator import START, World, pond, seconds
 from tests.unit.api.shapes import faults
-from tests.unit.api.world import AttemptRows, Operators, ShelfCatalog, StillClock
+from tests.unit.api.world import AttemptRows, Operators, Rest, ShelfCatalog, StillClock
 from tests.unit.engine.test_demand import deployed
 
 SALES, DELAYS, REPORTS = Line("sales@1"), Line("delays@1"), Line("reports@1")
@@ -143,6 +143,7 @@ def status_of(
         StatusRequest(**asked),
         catalog=ShelfCatalog(deployed_now),
         states=states or Reads(made.states),
+        rest=Rest(),
         limits=MemoryLimits(),
         history=past,
         attempts=AttemptRows({}),

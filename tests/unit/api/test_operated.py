@@ -34,6 +34,7 @@ from tests.unit.api.world import (
     Archive,
     AttemptRows,
     Operators,
+    Rest,
     Rows,
     ShelfCatalog,
     StillClock,
@@ -124,6 +125,7 @@ def test_status_and_runs_are_of_the_ponds_with_these_tags():
         StatusRequest(tags={"team": "shop"}),
         **needed,
         states=world.states,
+        rest=Rest(),
         limits=MemoryLimits(),
         attempts=AttemptRows(),
         clock=StillClock(),
@@ -137,6 +139,7 @@ def test_status_and_runs_are_of_the_ponds_with_these_tags():
         **needed,
         removals=Archive(world.catalog),
         states=world.states,
+        rest=Rest(),
         clock=StillClock(),
     )
     assert needed["history"].wanted == RunFilter(ponds=frozenset({"sales", "gone"}))
@@ -146,6 +149,7 @@ def test_status_and_runs_are_of_the_ponds_with_these_tags():
             **needed,
             removals=Archive(world.catalog),
             states=world.states,
+            rest=Rest(),
             clock=StillClock(),
         )
 

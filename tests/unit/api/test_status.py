@@ -38,6 +38,7 @@ from tests.unit.api.world import (
     AttemptRows,
     Ledger,
     Operators,
+    Rest,
     Rows,
     ShelfCatalog,
     States,
@@ -326,6 +327,7 @@ def looked_at(state, row, **which):
         StatusRequest(**which),
         catalog=catalog,
         states=states,
+        rest=Rest(),
         limits=MemoryLimits(),
         history=Rows(),
         attempts=rows,
@@ -412,6 +414,7 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
         StatusRequest(),
         catalog=catalog,
         states=states,
+        rest=Rest(),
         limits=MemoryLimits(),
         history=Rows([row]),
         attempts=AttemptRows(),
@@ -433,6 +436,7 @@ def two_majors():
     return {
         "catalog": ShelfCatalog(graph(RELEASE, release("sales@2"))),
         "states": States(),
+        "rest": Rest(),
         "limits": MemoryLimits(),
         "history": Rows(),
         "attempts": AttemptRows(),
@@ -526,6 +530,7 @@ def test_runs_are_asked_for_of_a_pond_that_is_there():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE)),
         "removals": Archive(),
+        "rest": Rest(),
         "states": States(),
         "history": Rows([{"run": "sales@1/3"}]),
         "operated": Operators(),
@@ -541,6 +546,7 @@ def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE)),
         "removals": Archive(),
+        "rest": Rest(),
         "states": States(),
         "history": Rows([last]),
         "operated": Operators(),
@@ -553,6 +559,23 @@ def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
     assert world["history"].wanted == RunFilter("pass", since=NOON, until=NOON + 24 * HOUR)
     runs(RunsRequest("sales", before="sales@1/3"), **world)
     assert world["history"].wanted == RunFilter(before=last)
+
+
+def test_runs_by_somebody_say_where_the_list_goes_on():
+    row = {"run": "sales@1/3", "by": "alice@laptop"}
+    world = {
+        "catalog": ShelfCatalog(graph(RELEASE)),
+        "removals": Archive(),
+        "rest": Rest(),
+        "states": States(),
+        "history": Rows([row]),
+        "operated": Operators(),
+        "clock": StillClock(),
+    }
+    assert runs(RunsRequest("sales", by="alice", status="pass"), **world) == {"runs": [row]}
+    assert world["history"].wanted == RunFilter("pass", by="alice")
+    world["history"].further = "sales@1/1"
+    assert runs(RunsRequest(by="alice"), **world) == {"runs": [row], "further": "sales@1/1"}
 
 
 @pytest.mark.parametrize(
@@ -572,6 +595,7 @@ def test_spans_and_pages_that_make_no_sense_are_refused(asked, words):
             catalog=ShelfCatalog(graph(RELEASE)),
             removals=Archive(),
             states=States(),
+            rest=Rest(),
             history=Rows([{"run": "sales@1/3"}]),
             operated=Operators(),
             clock=StillClock(),
@@ -585,7 +609,7 @@ def test_running_runs_are_those_that_the_states_have():
 
     rows = [
         row(SALES, 1, NOON),
-        row(SALES, 2, NOON + HOUR),
+        {**row(SALES, 2, NOON + HOUR), "by": "alice@laptop"},
         row(ORDERS, 5, NOON + HOUR / 2),
         row(ORDERS, 6, NOON + 2 * HOUR, "failed"),  # its execution is not over yet
         row(ORDERS, 4, NOON - HOUR),  # was lost from the state
@@ -599,6 +623,7 @@ def test_running_runs_are_those_that_the_states_have():
     world = {
         "catalog": ShelfCatalog(graph(RELEASE, release("orders@1"))),
         "removals": Archive(),
+        "rest": Rest(),
         "states": states,
         "history": Rows(rows),
         "operated": Operators({"orders": {"team": "x"}}),
@@ -611,6 +636,11 @@ def test_running_runs_are_those_that_the_states_have():
 
     assert named() == ["sales@1/2", "orders@1/5", "sales@1/1"]
     assert named(limit=1) == ["sales@1/2"]
+    world["rest"].words = {ORDERS: "running"}
+    assert named() == ["orders@1/5"]
+    world["rest"].words = {ORDERS: "running", SALES: "killed"}
+    assert named() == ["sales@1/2", "orders@1/5", "sales@1/1"]
+    assert named(by="alice") == ["sales@1/2"]
     assert named(tags={"team": "x"}) == ["orders@1/5"]
     assert named(pond="sales") == ["sales@1/2", "sales@1/1"]
     assert named(before="sales@1/2") == ["orders@1/5", "sales@1/1"]

@@ -19,7 +19,7 @@ from duckstring.model.instants import NEVER, Instant
 from duckstring.model.lake import Exported, Listing
 from duckstring.model.names import Line, parse_line
 from duckstring.model.said import NO_HOLD, Hold
-from duckstring.ports import EVERY_RUN, AttemptUsed, Operations, RunFilter, Seen
+from duckstring.ports import EVERY_RUN, AttemptUsed, Operations, RunFilter, RunsAsked, Seen
 
 Row = Mapping[str, object]
 
@@ -266,6 +266,18 @@ class States:
 
 
 @dataclass
+class Rest:
+    """The index of lines that are not at rest. None: it is not known yet."""
+
+    words: Mapping[Line, str] | None = None
+    asked: int = 0
+
+    def not_at_rest(self, now: Instant) -> Mapping[Line, str] | None:
+        self.asked += 1
+        return self.words
+
+
+@dataclass
 class Rows:
     rows: Sequence[Row] = ()
     wanted: RunFilter = EVERY_RUN
@@ -276,6 +288,14 @@ class Rows:
     ) -> Sequence[Row]:
         self.wanted = only
         return self.rows[:limit]
+
+    further: str = ""
+
+    def runs_asked(
+        self, *, now: Instant, limit: int, line: Line | None = None, only: RunFilter
+    ) -> RunsAsked:
+        self.wanted = only
+        return RunsAsked(self.rows[:limit], self.further)
 
     def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, Row]:
         return {

@@ -484,6 +484,99 @@ def test_status_of_a_pond_without_a_major_is_of_its_highest(bench: Bench) -> Non
     assert bench.asked[-1] == {"op": "runs", "pond": "sales", "major": 10, "limit": 5}
 
 
+def a_page(*lines: object, following: str | None = None, **totals: int) -> dict[str, object]:
+    now = "2030-01-01T12:00:00.000000Z"
+    page = {"totals": totals, "next": following}
+    return {"status": {"now": now, "lines": [*lines], "limits": [], "page": page}}
+
+
+def test_status_of_many_is_a_page_that_says_what_it_does_not_show(bench: Bench) -> None:
+    killed, idle = line_status("sales@1", status="killed"), line_status("orders@1")
+    totals = {"killed": 1, "stale": 2, "idle": 4998}
+    bench.answers(a_page(killed, idle, following="idle:orders@1", **totals))
+    code, out, _ = bench.run("status", "-n", "2", "-t", "team=x", "-s", "killed", "-s", "idle")
+    assert (code, bench.asked[-1]) == (
+        0,
+        {
+            "op": "status",
+            "limit": 2,
+            "tags": {"team": "x"},
+            "statuses": ["killed", "idle"],
+        },
+    )
+    assert "sales@1" in out, "another major may be on another page"
+    more = "… and 4,999 more, 2 of them stale (next page: --after idle:orders@1; all: duckstring"
+    assert f"{more} status --once --all)" in out
+    bench.run("status", "--after", "idle:orders@1")
+    assert bench.asked[-1] == {"op": "status", "limit": 100, "after": "idle:orders@1"}
+    bench.run("status")
+    assert bench.asked[-1] == {"op": "status", "limit": 100}
+
+
+def test_a_status_that_is_whole_says_nothing_of_pages(bench: Bench) -> None:
+    bench.answers(a_page(line_status("sales@1"), idle=1))
+    out = bench.run("status")[1]
+    assert "more" not in out
+    assert "sales@1" not in out
+
+
+def test_all_pages_are_asked_for_one_by_one(bench: Bench) -> None:
+    bench.answers(a_page(line_status("sales@1"), idle=1))
+    bench.run("status", "--all")
+    assert bench.asked[-1] == {"op": "status"}
+    bench.run("status", "--all", "-s", "idle")
+    assert bench.asked[-1] == {"op": "status", "limit": 1000, "statuses": ["idle"]}
+
+
+def test_status_for_programs_is_whole_unless_a_page_is_asked_for(bench: Bench) -> None:
+    bench.answers(a_page(line_status("sales@1"), idle=1))
+    bench.run("status", "--json")
+    assert bench.asked[-1] == {"op": "status"}
+    told = json.loads(bench.run("status", "--json", "-n", "5")[1])
+    assert bench.asked[-1] == {"op": "status", "limit": 5}
+    assert told["page"] == {"totals": {"idle": 1}, "next": None}
+
+
+def test_pages_of_nothing_say_so(bench: Bench) -> None:
+    bench.answers(a_page())
+    assert bench.run("status")[1].startswith("Nothing is deployed yet")
+    assert bench.run("status", "-s", "failed")[1] == "No Pond is failed.\n"
+    found = bench.run("status", "-s", "failed", "-s", "killed", "-t", "team=x")[1]
+    assert found == "No Pond with team=x is failed or killed.\n"
+    found = bench.run("status", "--after", "idle:z@1")[1]
+    assert found == "There are no lines behind idle:z@1.\n"
+
+
+def test_an_older_catchment_without_pages_answers_with_all(bench: Bench) -> None:
+    now = "2030-01-01T12:00:00.000000Z"
+    bench.answers({"status": {"now": now, "lines": [line_status("sales@1")]}})
+    code, out, _ = bench.run("status")
+    assert (code, bench.asked[-1]) == (0, {"op": "status"})
+    assert "sales" in out
+    code, out, err = bench.run("status", "-s", "failed")
+    assert (code, out) == (1, "")
+    assert "does not answer by pages" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["-s", "faild"], "error: --status: 'faild' is not a status; it is one of failed, killed"),
+        (["--after", "sales@1"], "error: --after: 'sales@1' is not a place in a list"),
+        (["--after", "idle:sales"], "error: --after: 'idle:sales' is not a place in a list"),
+        (["--all", "-n", "5"], "error: Give --all, or --limit and --after, not both."),
+        (["sales", "-n", "5"], "error: --status, --limit, --after and --all go with all Ponds"),
+        (["-n", "0"], "error: "),
+    ],
+)
+def test_pages_that_make_no_sense_are_refused(
+    bench: Bench, arguments: list[str], error: str
+) -> None:
+    code, out, err = bench.run("status", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(error)
+
+
 @pytest.mark.parametrize(
     ("words", "heard", "sent"),
     [
@@ -559,6 +652,48 @@ def test_runs_of_a_span_and_the_next_page(bench: Bench) -> None:
     bench.run("runs", "--since", "2h")
     since = datetime.fromisoformat(str(bench.asked[-1]["since"]))
     assert timedelta(0) <= since - (before - timedelta(hours=2)) < timedelta(minutes=5)
+
+
+def run_by(by: str | None) -> dict[str, object]:
+    at = "2030-01-01T12:00:00.000000Z"
+    return {
+        **dict.fromkeys(("changed", "overtaken_by", "ripple", "error", "message")),
+        "run": "sales@1/3",
+        "pond": "sales",
+        "major": 1,
+        "number": 3,
+        "version": "1.0.0",
+        "f": at,
+        "status": "success",
+        "started": at,
+        "finished": at,
+        "by": by,
+    }
+
+
+def test_runs_by_somebody_show_who_it_was(bench: Bench) -> None:
+    alice = "arn:aws:iam::123456789012:user/alice"
+    bench.answers({"runs": {"runs": [run_by(alice)], "further": "sales@1/3"}})
+    code, out, err = bench.run("runs", "--by", "alice")
+    assert (code, bench.asked[-1]) == (0, {"op": "runs", "limit": 20, "by": "alice"})
+    assert "BY" in out
+    assert "user/alice" in out
+    assert "--before sales@1/3 goes on" in err
+
+
+def test_runs_by_nobody_say_what_a_name_is(bench: Bench) -> None:
+    bench.answers({"runs": {"runs": []}})
+    assert "No such run that ali[b] asked for." in bench.run("runs", "--by", "ali[b]")[1]
+    code, out, err = bench.run("runs", "--by", " ")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: --by is empty")
+
+
+def test_an_older_catchment_that_ignores_who_asked_is_not_believed(bench: Bench) -> None:
+    bench.answers({"runs": {"runs": [run_by("bob@desk"), run_by(None)]}})
+    code, out, err = bench.run("runs", "--by", "alice")
+    assert (code, out) == (1, "")
+    assert "does not list runs by who asked" in err
 
 
 def test_a_suggested_command_names_the_catchment_that_was_named(bench: Bench) -> None:

@@ -112,7 +112,7 @@ def test_no_run_is_one_line(bench: Bench):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--by", "actor"), "does not keep yet who asked"),
+        (("--by", "actor"), "does not add up by who asked"),
         (("--by", "trigge"), "none of pond, trigger"),
         (("--since", "yesterday"), "--since: 'yesterday' is not a point in time"),
         (("--since", "1d", "--until", "2d"), "is not later than --since"),

@@ -499,6 +499,7 @@ def test_stores_that_lack_what_cloudformation_could_not_set_are_found(bench, sta
         "The table the-table keeps items that have expired.",
         "The table the-table cannot be restored to a point in time.",
         "The table the-table can be deleted by mistake.",
+        "The table the-table has no index gsi2, so the status of many lines reads them all.",
         forgets,
         "The bucket the-bucket keeps unfinished uploads, or deleted objects for more than 30 days.",
         "The bucket the-bucket could be made public.",

@@ -15,7 +15,7 @@ from duckstring_cli.stores.held import stores_of
 from tests.unit.cli.commands_kit import PROD, Bench
 
 REGION = "us-east-1"
-SETTINGS = ["expiry", "recovery", "protection", "versions", "lifecycle", "privacy", "TLS"]
+SETTINGS = ["expiry", "recovery", "protection", "index", "versions", "lifecycle", "privacy", "TLS"]
 
 
 class Account:

@@ -14,8 +14,10 @@ from duckstring.engine.effects import (
 )
 from duckstring.engine.letters import Letter
 from duckstring.engine.limits import LimitState
+from duckstring.engine.rest import Unrest
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import Arrival, KeptArrival
+from duckstring.model.askers import matches
 from duckstring.model.catalog import Release, Removal
 from duckstring.model.compute import Place
 from duckstring.model.costs import Used
@@ -145,13 +147,14 @@ class Arrivals(Protocol):
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A line as a reader sees it. ``owes``: effects were committed at ``committed``, and may not
-    have been performed yet.
+    have been performed yet. ``listed``: as what the index has it of lines that are not at rest.
     """
 
     state: PondState
     owes: bool = False
     mark: Mark = (0, "")
     committed: Instant = NEVER
+    listed: str = ""
 
 
 class Backlog(Protocol):
@@ -178,6 +181,13 @@ class SeenLimit:
     committed: Instant = NEVER
 
 
+class RestIndex(Protocol):
+    """The lines that are not at rest, of however many."""
+
+    def not_at_rest(self, now: Instant) -> Mapping[Line, Unrest] | None:
+        """Each of them, as of a moment ago, removed ones included. None: it is not known yet."""
+
+
 class LimitReader(Protocol):
     """All limits, read only."""
 
@@ -188,7 +198,8 @@ class LimitReader(Protocol):
 @dataclass(frozen=True)
 class RunFilter:
     """Which runs somebody wants: of one status, begun at ``since`` or later and earlier than
-    ``until``, older than the run ``before``, of these ``ponds``. None: no such condition.
+    ``until``, older than the run ``before``, of these ``ponds``, that somebody with the name ``by``
+    asked for (``model/askers.py``). None: no such condition.
     """
 
     status: str | None = None
@@ -196,6 +207,7 @@ class RunFilter:
     until: Instant | None = None
     before: RunRow | None = None
     ponds: frozenset[str] | None = None
+    by: str | None = None
 
     def admits(self, row: RunRow) -> bool:
         """Whether a run is wanted. Of ``before`` only that run itself is left out: what is older
@@ -207,10 +219,21 @@ class RunFilter:
             and (self.since is None or to_text(self.since) <= row["started"])
             and (self.until is None or row["started"] < to_text(self.until))
             and (self.before is None or row["run"] != self.before["run"])
+            and (self.by is None or matches(self.by, row.get("by") or ""))
         )
 
 
 EVERY_RUN = RunFilter()
+
+
+@dataclass(frozen=True)
+class RunsAsked:
+    """Runs that somebody asked for, newest first. ``further``: so many others were looked at that
+    the list ends early; those older than this run were not. Empty: all were.
+    """
+
+    rows: Sequence[RunRow]
+    further: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +261,13 @@ class HistoryReader(Protocol):
         only: RunFilter = EVERY_RUN,
     ) -> Sequence[RunRow]:
         """Newest first, of one line or of all (those as far back as 14 months)."""
+
+    def runs_asked(
+        self, *, now: Instant, limit: int, line: Line | None = None, only: RunFilter
+    ) -> RunsAsked:
+        """The same of runs that somebody asked for (``only.by``), at the cost of these alone: by
+        pages, of which each looks at a bounded number.
+        """
 
     def last_runs(self, numbers: Mapping[Line, int]) -> Mapping[Line, RunRow]:
         """The newest run of each line that has any; ``numbers`` is what each line counts its runs

@@ -180,6 +180,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
     from duckstring.adapters.aws.lineage import DynamoLineage  # noqa: PLC0415
     from duckstring.adapters.aws.published import DynamoPublished  # noqa: PLC0415
     from duckstring.adapters.aws.reader import BucketFiles, DynamoStateReader  # noqa: PLC0415
+    from duckstring.adapters.aws.rest_index import DynamoRestIndex  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, MachineReader  # noqa: PLC0415
     from duckstring.adapters.aws.worker import PondSecrets  # noqa: PLC0415
     from duckstring.api.ports import ApiPorts  # noqa: PLC0415
@@ -196,6 +197,7 @@ def api(env: Mapping[str, str], level: Level = "deployer") -> ApiPorts:
         arrivals=DynamoArrivals(clients, table),
         backlog=DynamoBacklog(clients, table),
         states=DynamoStateReader(clients, table),
+        rest=DynamoRestIndex(clients, table),
         limits=DynamoLimits(clients, table),
         history=DynamoHistoryReader(clients, table, bucket),
         snapshots=DynamoStateStore(clients, table),
@@ -263,6 +265,7 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
     from duckstring.adapters.aws.lake_kept import SweptLake  # noqa: PLC0415
     from duckstring.adapters.aws.reader import DynamoStateReader  # noqa: PLC0415 - see the top
     from duckstring.adapters.aws.residence import DynamoResidence  # noqa: PLC0415
+    from duckstring.adapters.aws.rest_index import DynamoRestIndex  # noqa: PLC0415
     from duckstring.adapters.aws.sweeper import AttemptRowReader, AwsGarbageStore, MachineReader  # noqa: PLC0415
     from duckstring.sweep.ports import SweepPorts  # noqa: PLC0415
 
@@ -273,6 +276,7 @@ def sweep(env: Mapping[str, str]) -> SweepPorts:
         catalog=catalog,
         removals=catalog,
         states=DynamoStateReader(clients, table),
+        rest=DynamoRestIndex(clients, table),
         limits=DynamoLimits(clients, table),
         executions=MachineReader(clients, settings.need("machine")),
         attempts=AttemptRowReader(clients, table),

@@ -20,6 +20,7 @@ from duckstring.ports import (
     HistoryReader,
     Operated,
     Removals,
+    RestIndex,
     RunFilter,
     Snapshots,
     StateReader,
@@ -50,12 +51,14 @@ def runs(  # noqa: PLR0913 - each is a port of its own
     catalog: Catalog,
     removals: Removals,
     states: StateReader,
+    rest: RestIndex,
     history: HistoryReader,
     operated: Operated,
     clock: Clock,
 ) -> RunsAnswer:
     """Runs, newest first, of one line or of the whole Catchment. A line that was removed keeps its
-    history. Those that run are read from the states: they are few, however long history is.
+    history. Those that run are read from the states of lines that are not at rest: they are few,
+    however long history is, and however many lines there are.
 
     Raises:
         OperatorError: no such Pond, no such run as ``before``, or an instant that is none.
@@ -63,12 +66,22 @@ def runs(  # noqa: PLR0913 - each is a port of its own
     pond = asked.pond
     line = find_ever_deployed(catalog, removals, pond, asked.major) if pond else None
     only = run_filter(asked, line, history, clock, status=asked.status)
+    only = replace(only, by=asked.by)
     if asked.tags is not None:
         only = replace(only, ponds=tag.selected(operated.read().tags, asked.tags))
     if asked.status == "running":
-        lines = {line} if line else set(catalog.releases())
+        lines = {line} if line else _not_at_rest(catalog, rest, clock.now())
         return {"runs": _running(lines, states, history, only)[: asked.limit]}
+    if asked.by is not None:
+        found = history.runs_asked(now=clock.now(), limit=asked.limit, line=line, only=only)
+        answer: RunsAnswer = {"runs": list(found.rows)}
+        return {**answer, "further": found.further} if found.further else answer
     return {"runs": list(history.runs(now=clock.now(), limit=asked.limit, line=line, only=only))}
+
+
+def _not_at_rest(catalog: Catalog, rest: RestIndex, now: Instant) -> Collection[Line]:
+    found = rest.not_at_rest(now)
+    return set(catalog.releases()) if found is None else found.keys()
 
 
 def _running(

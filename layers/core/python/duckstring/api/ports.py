@@ -34,6 +34,7 @@ from duckstring.ports import (
     Mailbox,
     Operated,
     Removals,
+    RestIndex,
     Snapshots,
     StateReader,
 )
@@ -184,6 +185,7 @@ class ApiPorts:
     arrivals: Arrivals
     backlog: Backlog
     states: StateReader
+    rest: RestIndex
     limits: LimitReader
     history: HistoryReader
     snapshots: Snapshots

@@ -25,7 +25,11 @@ from duckstring.model.wire import shown, storable
 MOST_RUNS = 1000
 MOST_LINES = 200
 MOST_STEPS = 5000
+MOST_NAME = 600
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
+StatusWord = Literal[
+    "failed", "killed", "stale", "running", "blocked", "waiting", "undeployed", "idle"
+]
 Action = Literal["add", "list", "remove"]
 LimitAction = Literal["set", "list", "remove"]
 Switch = Literal["on", "off", "status"]
@@ -40,6 +44,15 @@ RULE = "an object: name, bucket, prefix, suffix, kind"
 
 Major = Annotated[int, Meta(ge=0, le=MOST_MAJOR, description="a whole number")]
 Text = Annotated[str, Meta(min_length=1, description="text")]
+Asker = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MOST_NAME,
+        pattern=r"\S",
+        description=f"a name of 1 to {MOST_NAME} characters",
+    ),
+]
 Number = Annotated[int, Meta(ge=1, le=10**10, description="a whole number from 1")]
 Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES, description=_RETRIES)]
 Memory = Annotated[int, Meta(ge=LEAST_MIB, le=MOST_MIB, description=_MEMORY)]
@@ -62,6 +75,9 @@ SomeLines = Annotated[
         max_length=MOST_LINES,
         description=f"a list of 1 to {MOST_LINES} lines, such as sales@1",
     ),
+]
+Words = Annotated[
+    list[StatusWord], Meta(min_length=1, max_length=8, description="a list of 1 to 8 statuses")
 ]
 TagMap = Annotated[dict[str, str], Meta(description="an object of texts")]
 Schemas = Annotated[
@@ -221,7 +237,8 @@ class StaleRequest(Struct, frozen=True):
 
 class StatusRequest(Struct, frozen=True):
     """``status``. ``lines``: only these of all. ``tags``: only lines of Ponds that have all these.
-    ``after``: the ``next`` of the answer before.
+    ``after``: the ``next`` of the answer before. With ``limit`` or ``statuses`` the answer is a
+    page.
     """
 
     pond: str | None = None
@@ -229,11 +246,18 @@ class StatusRequest(Struct, frozen=True):
     lines: Lines | None = None
     tags: TagMap | None = None
     after: Text | None = None
+    limit: Limit | None = None
+    statuses: Words | None = None
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a page is asked for, and not the whole."""
+        return self.limit is not None or self.statuses is not None
 
 
 class RunsRequest(Struct, frozen=True):
     """``runs``. ``since`` and ``until`` are instants, ``before`` is a run. ``tags``: only runs of
-    Ponds that have all these.
+    Ponds that have all these. ``by``: a name of who asked.
     """
 
     pond: str | None = None
@@ -243,6 +267,7 @@ class RunsRequest(Struct, frozen=True):
     until: str | None = None
     before: str | None = None
     tags: TagMap | None = None
+    by: Asker | None = None
     limit: Limit = 20
 
 

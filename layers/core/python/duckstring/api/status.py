@@ -5,8 +5,11 @@ pure.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from duckstring.api import stale, tag, windows
@@ -14,10 +17,12 @@ from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
 from duckstring.api.late import Predictions, may_be_late
 from duckstring.api.limits import read as read_limits
 from duckstring.api.limits import told as told_limits
+from duckstring.api.looking import IDLE, ORDER, USUAL, Page, Wanted, page_of
 from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
 from duckstring.engine.arrivals import waiting
 from duckstring.engine.compute import place_and_why
+from duckstring.engine.rest import word_of
 from duckstring.engine.state import (
     Attempt,
     Down,
@@ -49,6 +54,7 @@ from duckstring.ports import (
     HistoryReader,
     LimitReader,
     Operated,
+    RestIndex,
     StateReader,
 )
 
@@ -62,6 +68,7 @@ if TYPE_CHECKING:
         LineStatus,
         LineStatusWord,
         NextVersion,
+        PageTold,
         RippleStatus,
         RunningRipple,
         RunningRun,
@@ -86,13 +93,15 @@ def status(  # noqa: PLR0913 - each is a port of its own
     *,
     catalog: Catalog,
     states: StateReader,
+    rest: RestIndex,
     limits: LimitReader,
     history: HistoryReader,
     attempts: AttemptReader,
     operated: Operated,
     clock: Clock,
 ) -> StatusAnswer:
-    """Every line, or one (of a major, or of the highest), or some of all lines, Sources first.
+    """Every line, or one (of a major, or of the highest), or some of all lines, Sources first; or
+    a page, those first that are not at rest (``looking``).
 
     For one line the rows of its attempts in flight are read too, one by one. For all lines that
     would be too much. For some of all lines, the answer names all that there are. An answer ends
@@ -101,6 +110,7 @@ def status(  # noqa: PLR0913 - each is a port of its own
     Raises:
         PondNotFoundError: no such Pond.
         StateConflictError: the line where this answer is to begin is no longer deployed.
+        OperatorError: a page is to begin where none does.
     """
     pond, only = asked.pond, asked.lines
     releases = catalog.releases()
@@ -111,26 +121,8 @@ def status(  # noqa: PLR0913 - each is a port of its own
         line for line in order if (only is None or line in only) and tag.is_of(line, ponds)
     )
     now = clock.now()
-    predictions, known = Predictions(history, now), dict[Line, PondState]()
-
-    def told(part: Sequence[Line]) -> Iterator[LineStatus]:
-        seen = states.read(part)
-        held = {line: seen[line].state if line in seen else PondState(line) for line in part}
-        known.update(held)  # Sources come before their Sinks
-        if pond and may_be_late(held[part[0]], now):
-            above = states.read(lines_above(part[0], releases))
-            known.update({line: one.state for line, one in above.items()})
-        last = history.last_runs(
-            {line: held[line].runs_started for line in part if held[line].runs_started}
-        )
-        for line in part:
-            rows = rows_of(held[line], attempts) if pond else None
-            state = describe(held[line], releases.get(line), now, deployed=releases, rows=rows)
-            if (bound := state["bound"]) and (late := predictions.of(held[line], known)):
-                bound["late"] = late
-            its_tags = dict(tags.get(parse_line(line)[0], {}))
-            yield {**state, "last_run": last.get(line), "tags": its_tags}
-
+    predictions = Predictions(history, now)
+    told = _Teller(bool(pond), releases, tags, states, history, attempts, predictions, now)
     hold = set_by_operators.hold
     answer: StatusAnswer = {
         "now": to_text(now),
@@ -141,8 +133,85 @@ def status(  # noqa: PLR0913 - each is a port of its own
         answer["limits"] = told_limits(read_limits(limits), releases)
     if only is not None:
         answer["order"] = list(order)
-    _fill(answer, _from(lines, asked.after), told)
+    if not asked.is_page or pond:
+        _fill(answer, _from(lines, asked.after), told)
+        return answer
+    wanted = Wanted(asked.statuses, asked.after, asked.limit or USUAL)
+    page = partial(page_of, lines, releases, wanted, rest=rest, states=states, now=now)
+    answer["page"] = _fill_page(answer, lines, wanted, page, told)
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Tells of lines, some at a time: Sources come before their Sinks. ``is_one``: it tells of a
+    single line, and then of its attempts in flight, too.
+    """
+
+    is_one: bool
+    releases: Mapping[Line, Release]
+    tags: Mapping[str, Mapping[str, str]]
+    states: StateReader
+    history: HistoryReader
+    attempts: AttemptReader
+    predictions: Predictions
+    now: Instant
+    known: dict[Line, PondState] = field(default_factory=dict)
+
+    def __call__(self, part: Sequence[Line]) -> Iterator[LineStatus]:
+        held = self._read(part)
+        last = self.history.last_runs(
+            {line: held[line].runs_started for line in part if held[line].runs_started}
+        )
+        for line in part:
+            rows = rows_of(held[line], self.attempts) if self.is_one else None
+            state = describe(
+                held[line], self.releases.get(line), self.now, deployed=self.releases, rows=rows
+            )
+            if (bound := state["bound"]) and (late := self.predictions.of(held[line], self.known)):
+                bound["late"] = late
+            its_tags = dict(self.tags.get(parse_line(line)[0], {}))
+            yield {**state, "last_run": last.get(line), "tags": its_tags}
+
+    def _read(self, part: Sequence[Line]) -> dict[Line, PondState]:
+        seen = self.states.read(part)
+        held = {line: seen[line].state if line in seen else PondState(line) for line in part}
+        self.known.update(held)
+        if self.is_one and may_be_late(held[part[0]], self.now):
+            above = self.states.read(lines_above(part[0], self.releases))
+            self.known.update({line: one.state for line, one in above.items()})
+        return held
+
+
+def _fill_page(
+    answer: StatusAnswer,
+    lines: Sequence[Line],
+    wanted: Wanted,
+    find: Callable[[], Page],
+    told: Callable[[Sequence[Line]], Iterator[LineStatus]],
+) -> PageTold:
+    if wanted.has(lines):
+        _fill(answer, lines, told)
+        if "next" not in answer:  # all are here, so nobody has to be asked who is not at rest
+            return {"totals": _counted(answer["lines"]), "next": None}
+        answer["lines"].clear()
+    page = find()
+    _fill(answer, page.lines, told)
+    cut = answer.pop("next", None)  # there is no room for all of the page
+    next_page = page.next if cut is None else page.behind(Line(cut))
+    return {"totals": dict(page.totals), "next": next_page}
+
+
+def _counted(lines: Sequence[LineStatus]) -> dict[str, int]:
+    found = Counter(
+        "stale" if line["status"] == IDLE and _is_stale(line) else line["status"] for line in lines
+    )
+    return {word: found[word] for word in ORDER if found[word]}
+
+
+def _is_stale(line: LineStatus) -> bool:
+    bound = line.get("bound")
+    return bound is not None and bound["stale"] is not None
 
 
 def _from(lines: Sequence[Line], after: str | None) -> Sequence[Line]:
@@ -263,21 +332,7 @@ def held_warnings(state: PondState) -> list[str]:
 
 def word_for(state: PondState, release: Release | None) -> LineStatusWord:
     """The one word that says most. Work in progress comes before the trouble that it may end."""
-    if release is None:
-        return "undeployed"
-    if state.health == "killed":
-        return "killed"
-    if any(run.failure is None for run in state.runs.values()):
-        return "running"
-    if state.health == "failed":
-        return "failed"
-    if state.blocked:
-        return "blocked"
-    return (
-        "waiting"
-        if state.pull is not None or state.targets or state.woken is not None or state.force
-        else "idle"
-    )
+    return "undeployed" if release is None else word_of(state)
 
 
 def _next(state: PondState, release: Release | None) -> NextVersion | None:

@@ -88,6 +88,13 @@ class Residence(Protocol):
         """
 
 
+class RestIndexKeeper(Protocol):
+    """The index of lines that are not at rest."""
+
+    def settle(self, now: Instant, *, is_whole: bool) -> None:
+        """Note whether each of them is in it, and since when."""
+
+
 class Lake(Protocol):
     """The catalogs of the lake."""
 
@@ -157,6 +164,7 @@ class SweepPorts:
     catalog: Catalog
     removals: Removals
     states: StateReader
+    rest: RestIndexKeeper
     limits: LimitReader
     executions: ExecutionReader
     attempts: AttemptReader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from duckstring.model.names import Line
@@ -9,7 +10,7 @@ from duckstring.model.names import Line
 
 @dataclass(slots=True)
 class Report:
-    """What a sweep repaired. Lines and runs by name."""
+    """What a sweep repaired. Lines and runs by name. ``bounds``: log lines of their own."""
 
     lines: int = 0
     restoring: bool = False
@@ -18,6 +19,7 @@ class Report:
     unseen: list[str] = field(default_factory=list)
     owing: list[Line] = field(default_factory=list)
     woken: list[Line] = field(default_factory=list)
+    unlisted: list[Line] = field(default_factory=list)
     untold: list[Line] = field(default_factory=list)
     unheld: list[Line] = field(default_factory=list)
     removed: list[Line] = field(default_factory=list)
@@ -35,6 +37,7 @@ class Report:
     not_in_lake: list[Line] = field(default_factory=list)
     not_in_iceberg: list[Line] = field(default_factory=list)
     looked: bool = False
+    bounds: list[Mapping[str, object]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
         """In the form for the log and the caller."""

@@ -19,6 +19,7 @@ from duckstring.engine.letters import (
     is_pending,
     removal_letter,
 )
+from duckstring.engine.rest import unrest
 from duckstring.engine.signals import AlarmRang, ExecutionEnded, Restored
 from duckstring.engine.state import PondState, Run
 from duckstring.engine.tokens import awaited
@@ -33,6 +34,7 @@ from duckstring.model.said import Hold
 from duckstring.model.verdicts import MOST_BRANCHES
 from duckstring.ports import SOON, AttemptReader, Seen
 from duckstring.sweep.arrived import forget_arrivals
+from duckstring.sweep.bounds import look
 from duckstring.sweep.expire import expire
 from duckstring.sweep.limits import limit_letters
 from duckstring.sweep.outside import GRACE, look_outside
@@ -80,6 +82,8 @@ def sweep(ports: SweepPorts) -> Json:
     for line, held in sorted(seen.items()):
         letters += _endings(held, came, ports, now, report)
         letters += _wake(line, held, now, report)
+    _settle(seen, ports, now, report)
+    report.bounds += look([held for line, held in seen.items() if line in releases], now)
     limits = ports.limits.read()
     letters += limit_letters(limits, seen, ports.states, came=came, now=now, report=report)
     ports.mailbox.send(letters)
@@ -259,17 +263,30 @@ def _is_quiet(held: Seen, now: Instant) -> bool:
 
 
 def _wake(line: Line, held: Seen, now: Instant, report: Report) -> Iterator[Letter]:
-    """One nudge for a line whose effects may not have been performed, whose alarm did not ring, or
-    which has demand and does nothing.
+    """One nudge for a line whose effects may not have been performed, whose alarm did not ring,
+    which has demand and does nothing, or which the index of lines that are not at rest does not
+    have as it is: its item was written by an older release.
 
     A nudge that comes too soon after the commit would be taken as proof that the effects were
     performed (``orchestrator/deliver.py``).
     """
-    owing = held.owes and now - held.committed > SOON + GRACE
-    if not owing and not _is_late(held.state, now):
+    is_past = now - held.committed > SOON + GRACE
+    owing = held.owes and is_past
+    is_late = _is_late(held.state, now)
+    if not owing and not is_late and not (is_past and not _is_listed(held)):
         return
-    (report.owing if owing else report.woken).append(line)
+    if owing or is_late:
+        (report.owing if owing else report.woken).append(line)
     yield Letter(line, AlarmRang(), key=f"sweep:{to_text(now)}:{line}")
+
+
+def _is_listed(held: Seen) -> bool:
+    return held.listed == (unrest(held.state) or "")
+
+
+def _settle(seen: Mapping[Line, Seen], ports: SweepPorts, now: Instant, report: Report) -> None:
+    report.unlisted += [line for line, held in sorted(seen.items()) if not _is_listed(held)]
+    ports.rest.settle(now, is_whole=not report.unlisted)
 
 
 def _is_late(state: PondState, now: Instant) -> bool:

@@ -16,7 +16,7 @@ from duckstring.adapters.aws.layout import (
     parse_attempt_key,
     work_partition,
 )
-from duckstring.adapters.aws.run_marks import MARKED, mark_sort_key, number_of
+from duckstring.adapters.aws.run_marks import MARKED, kinds_of_asker, mark_sort_key, number_of
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
 
@@ -69,15 +69,25 @@ class DynamoExpiry:
             for item in self._items(partition, first, last):
                 if number_of(item["sk"]["S"]) in wanted:
                     yield _key(partition, item["sk"]["S"])
+        first, last = (run_sort_key(end(wanted)) for end in (min, max))
+        for item in self._items(partition, first, last, "by"):
+            number = int(item["sk"]["S"].removeprefix("RUN#"))
+            if "by" in item and number in wanted:
+                for kind in kinds_of_asker(item["by"]["S"]):
+                    yield _key(partition, mark_sort_key(kind, number))
 
     def _items(
         self, partition: str, first: str, last: str, *names: str
     ) -> Iterator[dict[str, Any]]:
+        named: dict[str, Any] = {}
+        if names:
+            named["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
         pages = self._clients.dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues=to_item({":pk": partition, ":first": first, ":last": last}),
-            ProjectionExpression=", ".join(["pk", "sk", *names]),
+            ProjectionExpression=", ".join(["pk", "sk", *(f"#{name}" for name in names)]),
+            **named,
         )
         return (item for page in pages for item in page["Items"])
 

@@ -32,6 +32,8 @@ from duckstring.adapters.aws.layout import (
 from duckstring.adapters.aws.rows import attempt_row, complete
 from duckstring.adapters.aws.run_marks import (
     MARKED,
+    kind_of_wanted,
+    kinds_of_asker,
     mark,
     mark_key,
     mark_sort_key,
@@ -49,7 +51,7 @@ from duckstring.model.foreign import readable
 from duckstring.model.instants import Instant, to_text
 from duckstring.model.limits import ERROR, within
 from duckstring.model.names import Line, parse_line, parse_run, run_key
-from duckstring.ports import EVERY_RUN, AttemptUsed, RunFilter
+from duckstring.ports import EVERY_RUN, AttemptUsed, RunFilter, RunsAsked
 
 if TYPE_CHECKING:
     from duckstring.adapters.aws.layout import Key
@@ -70,6 +72,10 @@ times. Step Functions starts 300 runs/s, after a burst of 1,300.
 _RECENT = 200
 _RECENT_OF_SHARD = 40
 _MARKS = 40
+MOST_LOOKED = 2_000
+"""Marks of who asked that one answer looks at: 50 requests, where a status leaves most of them
+out.
+"""
 _LAST_NUMBER = 9_999_999_999
 _AT_ONCE = 8
 _SKEW = timedelta(hours=1)
@@ -129,14 +135,11 @@ class DynamoHistory:
                 failure.message, where
             )
         self._write(run_item_key(line, row.run), values)
-        if row.status in MARKED:
-            self._mark(line, row, index_key=f"{started}#{key}")
-
-    def _mark(self, line: Line, row: RecordRun, *, index_key: str) -> None:
-        """After the row: nobody finds a mark without one. A repeat replaces it by itself."""
-        held = mark(row.status, shard_of(line), index_key)
-        item = {**mark_key(line, row.status, row.run), **to_item(held)}
-        self._clients.dynamodb.put_item(TableName=self._table, Item=item)
+        # After the row: nobody finds a mark without one. A repeat replaces it by itself.
+        for kind in _kinds(row):
+            held = mark(kind, shard_of(line), f"{started}#{key}")
+            item = {**mark_key(line, kind, row.run), **to_item(held)}
+            self._clients.dynamodb.put_item(TableName=self._table, Item=item)
 
     def record_attempt(self, line: Line, row: RecordAttempt) -> None:
         """Write how an attempt ended, unless its worker already did."""
@@ -209,6 +212,25 @@ class DynamoHistoryReader:
         else:
             found = self._runs_of(line, only) if line else self._of_all(now, only)
         return tuple(islice(found, limit))
+
+    def runs_asked(
+        self, *, now: Instant, limit: int, line: Line | None = None, only: RunFilter
+    ) -> RunsAsked:
+        """Newest first. Of a status that has marks, those are looked at: they are fewer."""
+        is_rare = only.status is not None and only.status in MARKED
+        kind = only.status if is_rare else kind_of_wanted(only.by or "")
+        marks = self._marks_for(kind or "", now, line, only)
+        rows: list[RunRow] = []
+        looked = 0
+        while part := list(islice(marks, _MARKS)):
+            held = self.rows_of(run for run in map(run_of, part) if _is_of(run, only.ponds))
+            rows += filter(only.admits, held)
+            looked += len(part)
+            if len(rows) >= limit:
+                break
+            if looked >= MOST_LOOKED and (last := held or self.rows_of(map(run_of, part))):
+                return RunsAsked(rows, further=last[-1]["run"])
+        return RunsAsked(rows[:limit])
 
     def rows_of(self, runs: Iterable[str]) -> Sequence[RunRow]:
         """The rows of these runs, a hundred in a request, in this order. Some may be gone."""
@@ -306,26 +328,32 @@ class DynamoHistoryReader:
         self, status: str, now: Instant, line: Line | None, only: RunFilter
     ) -> Iterator[RunRow]:
         """The runs of a status that has marks."""
-        marks = self._marks_of(line, status, only) if line else self._marks(status, now, only)
+        marks = self._marks_for(status, now, line, only)
         while part := list(islice(marks, _MARKS)):
             yield from filter(only.admits, self.rows_of(map(run_of, part)))
 
-    def _marks_of(self, line: Line, status: str, only: RunFilter) -> Iterator[str]:
-        """A line's marks, by the numbers of its runs: their keys of the index."""
+    def _marks_for(
+        self, kind: str, now: Instant, line: Line | None, only: RunFilter
+    ) -> Iterator[str]:
+        """The marks of a kind, of a line or of everybody: their keys of the index."""
+        return self._marks_of(line, kind, only) if line else self._marks(kind, now, only)
+
+    def _marks_of(self, line: Line, kind: str, only: RunFilter) -> Iterator[str]:
+        """A line's marks, by the numbers of its runs."""
         number = only.before["number"] - 1 if only.before else _LAST_NUMBER
         query = self._between(
-            line_partition(line), mark_sort_key(status, 0), mark_sort_key(status, number)
+            line_partition(line), mark_sort_key(kind, 0), mark_sort_key(kind, number)
         )
         since = to_text(only.since - _SKEW) if only.since else ""
         return takewhile(lambda key: start_of(key) >= since, self._index_keys(query))
 
-    def _marks(self, status: str, now: Instant, only: RunFilter) -> Iterator[str]:
+    def _marks(self, kind: str, now: Instant, only: RunFilter) -> Iterator[str]:
         """Everybody's marks, by when the runs began."""
         first, last = _span(now, only)
         if first > last:
             return iter(())
         parts = [
-            self._index_keys(self._indexed(marked_shard(status, shard), first, last))
+            self._index_keys(self._indexed(marked_shard(kind, shard), first, last))
             for shard in shards()
         ]
         with ThreadPoolExecutor(max_workers=len(parts)) as pool:
@@ -408,6 +436,14 @@ class DynamoHistoryReader:
         return body.decode(errors="replace")
 
 
+def _kinds(row: RecordRun) -> Iterator[str]:
+    """Of the marks that a row has. Who asked is known when the run begins, and told once."""
+    if row.status in MARKED:
+        yield row.status
+    if row.said and row.said.by:
+        yield from kinds_of_asker(row.said.by)
+
+
 def _error(failure: Failure) -> str:
     return within(readable(failure.error), ERROR)
 
@@ -417,6 +453,10 @@ def _span(now: Instant, only: RunFilter) -> tuple[str, str]:
     first = to_text(only.since) if only.since else [*months_back(now)][-1]
     last = to_text(only.until) if only.until else _LAST
     return first, min(last, _index_key(only.before)) if only.before else last
+
+
+def _is_of(run: str, ponds: frozenset[str] | None) -> bool:
+    return ponds is None or run.partition("@")[0] in ponds
 
 
 def _index_key(row: RunRow) -> str:

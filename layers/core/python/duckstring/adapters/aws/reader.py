@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from duckstring.adapters.aws.batches import items
 from duckstring.adapters.aws.clients import Clients
+from duckstring.adapters.aws.rest_index import WORD
 from duckstring.adapters.aws.state import read_state, read_when, state_key
 from duckstring.model.names import Line, checked_table_key
 from duckstring.ports import Seen
@@ -51,4 +52,5 @@ class BucketFiles:
 
 
 def _seen(item: Item) -> Seen:
-    return Seen(read_state(item), "outbox" in item, *read_when(item))
+    listed = item[WORD]["S"] if WORD in item else ""
+    return Seen(read_state(item), "outbox" in item, *read_when(item), listed=listed)

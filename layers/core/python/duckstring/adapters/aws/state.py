@@ -14,6 +14,7 @@ from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.arrived import items_of, kept_of
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.journal import JournalWriter, read_tail, tail_attributes
+from duckstring.adapters.aws.rest_index import attributes
 from duckstring.adapters.aws.schemas import STAMP, readable, schema_of
 from duckstring.engine.effects import AnswerGate, Effect, KeepArrival, PublishSnapshot
 from duckstring.engine.journal import Entry
@@ -252,6 +253,7 @@ def _item(held: Held) -> Item:
         "state": {"S": codec.state_to_text(held.state)},
         "mark": {"S": f"{held.mark[0]}:{held.mark[1]}"},
         "committed": {"S": to_text(held.committed)},
+        **attributes(held.state),
     }
     if held.used:
         item["used"] = {"S": used_to_text(held.used)}

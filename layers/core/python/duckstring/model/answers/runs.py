@@ -152,9 +152,12 @@ class AttemptRow(TypedDict):
 
 
 class RunsAnswer(TypedDict):
-    """``runs``, newest first."""
+    """``runs``, newest first. ``further``: so many runs of the same asker were looked at that the
+    list ends early; ask again with it as ``before``.
+    """
 
     runs: list[RunRow]
+    further: NotRequired[str]
 
 
 class RunCost(TypedDict):

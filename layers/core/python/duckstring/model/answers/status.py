@@ -270,10 +270,19 @@ class LineStatus(LineState):
     tags: NotRequired[dict[str, str]]
 
 
+class PageTold(TypedDict):
+    """Of all lines that were asked for, how many there are of each word (``stale``: idle, and too
+    old), as of a moment ago; and the ``after`` of the next page. Null: this is the last one.
+    """
+
+    totals: dict[str, int]
+    next: str | None
+
+
 class StatusAnswer(TypedDict):
     """``status``. ``order``: all lines that there are, where some of them were asked for.
     ``next``: there is more than one answer holds; ask again with it as ``after``. ``limits``: all,
-    of the first answer.
+    of the first answer. ``page``: of the lines, where a page was asked for.
     ``maintenance``: who holds new runs in the Catchment, if somebody does.
     """
 
@@ -282,4 +291,5 @@ class StatusAnswer(TypedDict):
     limits: NotRequired[list[LimitTold]]
     order: NotRequired[list[str]]
     next: NotRequired[str]
+    page: NotRequired[PageTold]
     maintenance: NotRequired[HoldTold | None]
