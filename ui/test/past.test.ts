@@ -98,6 +98,8 @@ describe("why", () => {
     const tokens = [told("a", null, { kind: "waits_for_token" })];
     const chain = [{ line: "a@1", status: "running" as const, causes: tokens }];
     expect(causesTitle({ line: "a@1", chain, runs: [] })).toBe("What it waits for");
+    const mixed = [{ ...chain[0]!, causes: [...tokens, told("a", null)] }];
+    expect(causesTitle({ line: "a@1", chain: mixed, runs: [] })).toBe("Why");
     expect(causesTitle({ line: "a@1", chain: [], runs: [] })).toBe("Why");
   });
   test("what would change it stands under its line, each once", () => {
@@ -109,7 +111,11 @@ describe("why", () => {
     const groups = waysByLine({
       line: "a@1",
       ways: [way, { text: "of nobody", command: "x" }],
-      chain: [{ line: "b@1", status: "idle", causes: [told("b", null, { ways: [way] })] }],
+      chain: ["b@1", "c@1"].map((line) => ({
+        line,
+        status: "idle" as const,
+        causes: [told(line, null, { ways: [way] })],
+      })),
     });
     expect(groups.map((group) => group.line)).toEqual(["b@1", "a@1"]);
   });

@@ -10,6 +10,8 @@ import { Time } from "../parts/Time";
 import { pondPath, replayPath, whyPath } from "../router";
 
 const MOST_PONDS = 6;
+/** In minutes. The letter of a change comes after it, but clocks of two machines may differ. */
+const SECOND = 1 / 60;
 
 /** Changes: who asked, for what, when and why. Those that were refused say so. */
 export function AuditList({ rows }: { rows: AuditRow[] }) {
@@ -62,7 +64,7 @@ function Change({ row, graph, proves }: { row: AuditRow; graph: Graph | null; pr
       <span className="change-links">
         {only && (
           <>
-            <Link to={replayPath(only, around(row.at, serverNow(), { before: 0.1 }))}>
+            <Link to={replayPath(only, around(row.at, serverNow(), { before: SECOND }))}>
               What followed
             </Link>
             <Link to={whyPath(only, row.at)}>Why then</Link>

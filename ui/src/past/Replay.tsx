@@ -31,6 +31,8 @@ const SPANS = [
   { name: "last 24 h", hours: 24 },
 ];
 const HOUR_MS = 3_600_000;
+/** Of a key that is held: browsers allow some 20 addresses a second. */
+const APART_MS = 60;
 const KEYS: Record<string, number> = { n: 1, ArrowRight: 1, p: -1, ArrowLeft: -1 };
 
 /** What a line was told, commit by commit, what that changed in it, and what it did. */
@@ -118,12 +120,15 @@ function useKeys(move: (by: number) => void): void {
   const act = useRef(move);
   act.current = move;
   useEffect(() => {
+    let last = 0;
     const press = (event: KeyboardEvent): void => {
       const by = KEYS[event.key];
       const held = event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented;
       const typing = (event.target as Element | null)?.closest?.("input, select, textarea, dialog");
       if (by === undefined || held || typing) return;
       event.preventDefault();
+      if (event.repeat && event.timeStamp - last < APART_MS) return;
+      last = event.timeStamp;
       act.current(by);
     };
     document.addEventListener("keydown", press);
