@@ -222,7 +222,8 @@ def test_a_run_and_the_catchment_say_who_asked_and_why(incident, tab, address):
     expect(tab.get_by_role("region", name="Asked for")).to_contain_text("control wake")
     tab.goto(at(address, "/catchment"))
     latest = tab.get_by_role("region", name="Changes", exact=True)
-    expect(latest.get_by_role("listitem").filter(has_text=NOTE)).to_have_count(1)
+    mine = latest.get_by_role("listitem").filter(has_text=incident.inlet)
+    expect(mine.filter(has_text=NOTE)).to_have_count(1)
 
 
 def test_a_point_of_the_freshness_chart_leads_to_why_it_was_so(incident, tab, address):

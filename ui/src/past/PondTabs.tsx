@@ -24,7 +24,7 @@ export function PondTabs({ line, current, at = null, span = null }: Props) {
     { tab: null, name: "Changes", path: changesPath({ pond }) },
   ];
   return (
-    <nav className="tabs" aria-label={`Of ${oneLine(line, 80)}`}>
+    <nav className="tabs pond-tabs" aria-label={`Of ${oneLine(line, 80)}`}>
       {tabs.map(({ tab, name, path }) => (
         <Link key={name} to={path} aria-current={tab === current ? "page" : undefined}>
           {name}
