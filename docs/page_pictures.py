@@ -101,6 +101,12 @@ def goes_to_the_cause(page: Page) -> None:
     ).first.wait_for()
 
 
+def waits_for_links(page: Page) -> None:
+    """Names are links once the status has come."""
+    page.get_by_role("region", name="Causes").get_by_role("link", name="weather@1").first.wait_for()
+    page.get_by_text("live", exact=True).wait_for()
+
+
 def steps_to_the_failure(page: Page) -> None:
     """The step of a replay in which the Pond failed."""
     page.get_by_role("searchbox", name="Find").fill("status running failed")
@@ -145,7 +151,7 @@ def take_what_is_wrong(camera: Camera, catchment: str) -> None:
     camera.take("runs", "/runs", "What happened")
     camera.take("panel", "/pond/reports@1", "Go to the root cause")
     camera.take("cause", "/pond/reports@1", "Go to the root cause", goes_to_the_cause)
-    camera.take("why", "/pond/reports@1/why", "root cause")
+    camera.take("why", "/pond/reports@1/why", "root cause", waits_for_links)
     camera.take("replay", "/pond/weather@1/replay", "It was told", steps_to_the_failure)
     camera.take("changes", "/catchment/changes", "What followed")
     camera.take("error", f"/run/{runs[0]['run']}", "Traceback")
