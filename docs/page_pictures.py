@@ -101,6 +101,18 @@ def goes_to_the_cause(page: Page) -> None:
     ).first.wait_for()
 
 
+def waits_for_links(page: Page) -> None:
+    """Names are links once the status has come."""
+    page.get_by_role("region", name="Causes").get_by_role("link", name="weather@1").first.wait_for()
+    page.get_by_text("live", exact=True).wait_for()
+
+
+def steps_to_the_failure(page: Page) -> None:
+    """The step of a replay in which the Pond failed."""
+    page.get_by_role("searchbox", name="Find").fill("status running failed")
+    page.get_by_text("running → failed").first.wait_for()
+
+
 def deploy_weather(folder: Path, catchment: str, version: str, *, broken: bool) -> None:
     """The demo's Pond weather, whose Ripple raises if it is ``broken``."""
     pond = folder / "weather"
@@ -133,6 +145,18 @@ def take_what_is_well(camera: Camera) -> None:
     camera.take("catchment", "/catchment", "Nothing is wrong")
 
 
+def take_what_is_wrong(camera: Camera, catchment: str) -> None:
+    """The views of whoever is on call."""
+    runs = json.loads(command("runs", "weather", "-n", "1", "--json", "-c", catchment))
+    camera.take("runs", "/runs", "What happened")
+    camera.take("panel", "/pond/reports@1", "Go to the root cause")
+    camera.take("cause", "/pond/reports@1", "Go to the root cause", goes_to_the_cause)
+    camera.take("why", "/pond/reports@1/why", "root cause", waits_for_links)
+    camera.take("replay", "/pond/weather@1/replay", "It was told", steps_to_the_failure)
+    camera.take("changes", "/catchment/changes", "What followed")
+    camera.take("error", f"/run/{runs[0]['run']}", "Traceback")
+
+
 def main() -> None:
     catchment = sys.argv[1]
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -150,15 +174,11 @@ def main() -> None:
         take_what_is_well(camera)
 
         deploy_weather(Path(held), catchment, "1.1.0", broken=True)
-        command("control", "wake", "weather", "-c", catchment)
+        command("control", "wake", "weather", "--note", "the new parser", "-c", catchment)
         wait_for(catchment, "weather", "failed")
         command("trigger", "pulse", "reports", "-c", catchment)
         wait_for(catchment, "reports", "blocked")
-        runs = json.loads(command("runs", "weather", "-n", "1", "--json", "-c", catchment))
-        camera.take("runs", "/runs", "What happened")
-        camera.take("panel", "/pond/reports@1", "Go to the root cause")
-        camera.take("cause", "/pond/reports@1", "Go to the root cause", goes_to_the_cause)
-        camera.take("error", f"/run/{runs[0]['run']}", "Traceback")
+        take_what_is_wrong(camera, catchment)
         deploy_weather(Path(held), catchment, "1.1.1", broken=False)
         command("control", "clear", "weather", "-c", catchment)
         browser.close()

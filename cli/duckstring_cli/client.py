@@ -280,15 +280,27 @@ class Client:
         self, pond: str, *, since: str, until: str | None = None, major: int | None = None
     ) -> Iterator[ReplayAnswer]:
         """The commits of a line after an instant: as many answers of the function as it takes."""
-        asked = {"pond": pond, "major": major, "since": since, "until": until}
         after = None
         while True:
-            answer = self._call(ReplayAnswer, "replay", **asked, after=after)
+            answer = self.replay_page(pond, since=since, until=until, after=after, major=major)
             yield answer
             after = answer.get("next")
             if after is None:
                 return
-            asked["until"] = answer["until"]
+            until = answer["until"]
+
+    def replay_page(
+        self,
+        pond: str,
+        *,
+        since: str,
+        until: str | None = None,
+        after: str | None = None,
+        major: int | None = None,
+    ) -> ReplayAnswer:
+        """As many commits as one answer has. ``after``: the ``next`` of the answer before."""
+        asked = {"since": since, "until": until, "after": after}
+        return self._call(ReplayAnswer, "replay", pond=pond, major=major, **asked)
 
     def runs(
         self,

@@ -11,8 +11,9 @@ from duckstring_cli.errors import CatchmentRefusedError
 
 
 @contextmanager
-def newer_operation(client: Client) -> Iterator[None]:
-    """Say of which release the Catchment is that does not know the operation.
+def newer_operation(client: Client, lacks: str = "keeps no lineage") -> Iterator[None]:
+    """Say of which release the Catchment is that does not know the operation. ``lacks``: what it
+    does not do.
 
     Raises:
         OperatorError: it does not.
@@ -23,6 +24,6 @@ def newer_operation(client: Client) -> Iterator[None]:
         if not error.message.startswith("No operation"):
             raise
         raise OperatorError(
-            f"Catchment {client.catchment.name!r} is of a release that keeps no lineage.",
+            f"Catchment {client.catchment.name!r} is of a release that {lacks}.",
             hint="Upgrade it: docs/aws.md, Upgrading.",
         ) from error

@@ -43,6 +43,9 @@ VIEWS = {
     "what changed in it": (f"/data/{INLET}@1/made?show=changes", ""),
     "its lineage": (f"/data/{INLET}@1/made?show=lineage", ""),
     "the Catchment": ("/catchment", ""),
+    "why a Pond is blocked": (f"/pond/{OUTLET}@1/why", ""),
+    "a replay": (f"/pond/{INLET}@1/replay", ""),
+    "who changed what": ("/catchment/changes?since=24h", ""),
     "no view": ("/nowhere", ""),
 }
 RUNS_AXE = """

@@ -9,6 +9,7 @@ import { demo, iso, startRun } from "./demo.ts";
 import { doctorOf } from "./doctor.ts";
 import { differenceOf, keptOf, lakeOf, lineageOf, linesOf, namesOf, wouldPublish } from "./data.ts";
 import { grid, logsOf, runOf, runsOf, tablesOf } from "./history.ts";
+import { auditOf, auditRows, replayOf, whyOf } from "./past.ts";
 import { synthetic } from "./synthetic.ts";
 
 const TOKEN = "dev";
@@ -17,6 +18,14 @@ const CSP =
   "connect-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 class Refused extends Error {}
+
+class NotKept extends Refused {
+  constructor(line: string, at: string) {
+    super(
+      `What ${line} was like at ${at} is not known: its journal begins at 2030-01-01 06:00 UTC.`,
+    );
+  }
+}
 
 /** One line refuses everything, so that a refusal can be looked at. */
 function refuseSome(line: LineStatus): void {
@@ -213,7 +222,7 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
       if (!row) throw new Refused(`Run ${one}/${two} is not known.`);
       const run = runOf(line, row);
       return name === "run"
-        ? run
+        ? { ...run, usd: 0.00042, asked_by: auditRows(world.lines, world.now()).slice(0, 2) }
         : logsOf(
             run,
             asked.get("ripple"),
@@ -238,6 +247,15 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
       return lakeOf(world.lines, world.now());
     case "names":
       return namesOf(world.lines, String(body["word"]));
+    case "why": {
+      const at = asked.get("at");
+      if (at && Date.parse(at) < world.now() - 30 * 86_400_000) throw new NotKept(one, at);
+      return whyOf(world.lines, world.find(one), at, world.now());
+    }
+    case "replay":
+      return replayOf(world.find(one), asked, world.now());
+    case "audit":
+      return auditOf(world.lines, asked, world.now());
     case "doctor":
       await new Promise((done) => setTimeout(done, 1500));
       return doctorOf(process.env["DOCTOR"]);
@@ -313,7 +331,7 @@ function handler(world: World) {
     } catch (error) {
       send(400, {
         error: {
-          type: "BadInputError",
+          type: error instanceof NotKept ? "NotKeptError" : "BadInputError",
           message: (error as Error).message,
           hint: error instanceof Refused ? "See docs/operate.md." : "",
         },

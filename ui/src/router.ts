@@ -4,10 +4,13 @@ import { useSyncExternalStore } from "react";
 
 export type Route =
   | { view: "pipeline"; line: string | null }
+  | { view: "why"; line: string }
+  | { view: "replay"; line: string }
   | { view: "runs" }
   | { view: "run"; line: string; number: number }
   | { view: "data"; line: string | null; table: string | null }
   | { view: "catchment" }
+  | { view: "changes" }
   | { view: "unknown" };
 
 export function parse(path: string): Route {
@@ -18,7 +21,7 @@ export function parse(path: string): Route {
     case undefined:
       return { view: "pipeline", line: null };
     case "pond":
-      return one && !two ? { view: "pipeline", line: one } : { view: "unknown" };
+      return ofPond(one, two);
     case "runs":
       return one ? { view: "unknown" } : { view: "runs" };
     case "run":
@@ -28,10 +31,17 @@ export function parse(path: string): Route {
     case "data":
       return { view: "data", line: one ?? null, table: two ?? null };
     case "catchment":
+      if (one === "changes" && !two) return { view: "changes" };
       return one ? { view: "unknown" } : { view: "catchment" };
     default:
       return { view: "unknown" };
   }
+}
+
+function ofPond(line: string | undefined, view: string | undefined): Route {
+  if (!line) return { view: "unknown" };
+  if (view === undefined) return { view: "pipeline", line };
+  return view === "why" || view === "replay" ? { view, line } : { view: "unknown" };
 }
 
 function decoded(part: string): string {
@@ -66,6 +76,37 @@ export function withQuery(path: string, values: Record<string, string | number |
   const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
   return text ? `${path}?${text}` : path;
 }
+
+/** Why a line is as it is; `at`: as it was at an instant. */
+export const whyPath = (line: string, at?: string | number | null): string =>
+  withQuery(`${pondPath(line)}/why`, {
+    at: typeof at === "number" ? new Date(at).toISOString() : (at ?? null),
+  });
+
+/** What a line was told, `from` an instant `until` another, and which step to look at. */
+export const replayPath = (
+  line: string,
+  span: { from?: string; until?: string; step?: number } | null = null,
+): string =>
+  withQuery(`${pondPath(line)}/replay`, {
+    from: span?.from ?? null,
+    until: span?.until ?? null,
+    step: span?.step ?? null,
+  });
+
+/** Who changed what. */
+export const changesPath = (asked: {
+  pond?: string;
+  by?: string;
+  since?: string;
+  until?: string;
+}): string =>
+  withQuery("/catchment/changes", {
+    pond: asked.pond ?? null,
+    by: asked.by ?? null,
+    since: asked.since ?? null,
+    until: asked.until ?? null,
+  });
 
 const listeners = new Set<() => void>();
 

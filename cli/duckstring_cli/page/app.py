@@ -26,6 +26,7 @@ from duckstring_cli.errors import (
 from duckstring_cli.page import asking, operations
 from duckstring_cli.page.data import Data
 from duckstring_cli.page.guard import Guard, error
+from duckstring_cli.page.past import Past
 from duckstring_cli.page.watch import Pace, StatusWatch
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class _Page:
         self._client, self._files, self._read_only = client, files.resolve(), read_only
         client.via = "page"
         self._watch = StatusWatch(client.status, pace=_PACES[client.catchment.kind])
-        self._data = Data(client)
+        self._data, self._past = Data(client), Past(client)
 
     def routes(self) -> list[Route]:
         """All paths. What is not the api's is a file, or a place in the page."""
@@ -91,6 +92,7 @@ class _Page:
         return [
             *(Route(path, handler, methods=["GET"]) for path, handler in looks.items()),
             *self._data.routes(),
+            *self._past.routes(),
             *(Route(path, self._act(act), methods=["POST"]) for path, act in acts.items()),
             Route("/api/{rest:path}", _unknown, methods=["GET", "POST"]),
             Route("/{rest:path}", self._file, methods=["GET"]),

@@ -1,6 +1,7 @@
 // Requests to the page's own server. Nothing here goes to another origin.
 
 import type {
+  AuditAnswer,
   BudgetAnswer,
   ComputeAnswer,
   ControlAnswer,
@@ -9,9 +10,11 @@ import type {
   LakeAnswer,
   LineageAnswer,
   PublishAnswer,
+  ReplayAnswer,
   RunsAnswer,
   TablesAnswer,
   TriggerAnswer,
+  WhyAnswer,
   WindowAnswer,
 } from "../answers";
 import type {
@@ -121,6 +124,15 @@ export interface RunsAsked {
   limit?: number;
 }
 
+/** `by`: a part of a name; `before`: an instant, only older changes are wanted. */
+export interface AuditAsked {
+  pond?: string;
+  by?: string;
+  since?: string | undefined;
+  before?: string | undefined;
+  limit?: number;
+}
+
 const part = encodeURIComponent;
 
 function query(values: Record<string, string | number | undefined>): string {
@@ -201,6 +213,15 @@ export const api = {
         await send("names", { method: "POST", body: JSON.stringify({ word }), signal })
       ).json()) as { names: string[] }
     ).names,
+  why: (line: string, at: string | null, signal?: AbortSignal) =>
+    get<WhyAnswer>(`why/${part(line)}${query({ at: at ?? undefined })}`, signal),
+  replay: (
+    line: string,
+    asked: { from: string; until: string; after?: string },
+    signal?: AbortSignal,
+  ) => get<ReplayAnswer>(`replay/${part(line)}${query(asked)}`, signal),
+  audit: (asked: AuditAsked, signal?: AbortSignal) =>
+    get<AuditAnswer>(`audit${query({ ...asked })}`, signal),
   doctor: (signal?: AbortSignal) => get<DoctorTold>("doctor", signal),
   trigger: (asked: Trigger) => post<TriggerAnswer>("trigger", asked),
   control: (asked: Control) => post<ControlAnswer>("control", asked),

@@ -8,6 +8,7 @@ import { Loading } from "../parts/Empty";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
 import { Age } from "../parts/Time";
+import { LatestChanges } from "../past/Latest";
 import { pondPath, runPath } from "../router";
 import { Ahead } from "./Ahead";
 import { Doctor } from "./Doctor";
@@ -53,6 +54,7 @@ export default function CatchmentView() {
           <Ahead graph={graph} />
         </section>
       )}
+      <LatestChanges />
       <Lake />
       <section className="part" aria-label="Doctor">
         <Doctor />

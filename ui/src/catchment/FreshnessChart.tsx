@@ -28,7 +28,7 @@ import { oneLine } from "../model/text";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
 import { Age } from "../parts/Time";
-import { pondPath, runPath } from "../router";
+import { go, pondPath, runPath, whyPath } from "../router";
 import { useRunHistory } from "./history";
 
 const LEFT = 68;
@@ -139,7 +139,9 @@ function Picture({ name, bound, span, known, failures }: PictureProps) {
     const left = event.currentTarget.getBoundingClientRect().left + LEFT;
     setAt(span.start + ((event.clientX - left) / plot) * whole);
   };
+  const explain = (): void => go(whyPath(name, Math.round(moment ?? span.end)));
   const press = (event: KeyboardEvent): void => {
+    if (event.key === "Enter") explain();
     const now = moment ?? span.end;
     const next = {
       ArrowLeft: now - whole / STEPS,
@@ -158,13 +160,17 @@ function Picture({ name, bound, span, known, failures }: PictureProps) {
       className="picture"
       role="slider"
       tabIndex={0}
-      aria-label={`Moment to look at, age of ${name}`}
+      aria-label={`Moment to look at, age of ${name}. Enter: why then`}
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={Math.round((((moment ?? span.end) - span.start) / whole) * 100)}
       aria-valuetext={`${localTime(moment ?? span.end)}: ${said.age}${said.over ? ", older than its Tide" : ""}`}
       onPointerMove={point}
       onPointerDown={point}
+      onPointerUp={(event) => {
+        // A finger only looks: it has no other way to.
+        if (event.pointerType === "mouse" && event.button === 0) explain();
+      }}
       onPointerLeave={() => setAt(null)}
       onFocus={() => setAt((old) => old ?? span.end)}
       onBlur={() => setAt(null)}
@@ -239,6 +245,7 @@ function Tip({
       <b>{said.age}</b>
       {said.over && <span className="tip-over">older than its Tide</span>}
       <span title={utcTime(moment)}>{localTime(moment)}</span>
+      <span className="tip-why">Click: why then</span>
       {failed && (
         <span className="tip-over">
           ✕{" "}

@@ -1,10 +1,10 @@
-import { useState } from "react";
 import type { IcebergDatabase, LakeAnswer } from "../answers";
 import { api } from "../api/client";
 import { useAnswer } from "../api/useAnswer";
 import { instant } from "../model/moments";
 import { plural, size } from "../model/numbers";
 import { oneLine } from "../model/text";
+import { Copy } from "../parts/Copy";
 import { Age } from "../parts/Time";
 
 /** Where all published tables lie as one DuckLake catalog. Nothing, where there is none. */
@@ -53,23 +53,5 @@ function Iceberg({ databases }: { databases: IcebergDatabase[] }) {
       )}
       .
     </p>
-  );
-}
-
-function Copy({ text }: { text: string }) {
-  const [word, setWord] = useState("Copy");
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setWord("Copied");
-    } catch {
-      setWord("Not copied: select it");
-    }
-    setTimeout(() => setWord("Copy"), 4000);
-  };
-  return (
-    <button type="button" aria-live="polite" onClick={() => void copy()}>
-      {word}
-    </button>
   );
 }

@@ -98,6 +98,12 @@ export function localMinute(at: number): string {
   return new Date(at - behind).toISOString().slice(0, 16);
 }
 
+/** The same to the second. */
+export function localSecond(at: number): string {
+  const behind = new Date(at).getTimezoneOffset() * MINUTE * 1000;
+  return new Date(at - behind).toISOString().slice(0, 19);
+}
+
 /** `2030-01-02 02:00:00 UTC`. */
 export function utcTime(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;

@@ -17,8 +17,10 @@ import { Link } from "../parts/Link";
 import { StateChip, StateIcon } from "../parts/State";
 import { Linked, Verbatim, Words } from "../parts/Text";
 import { Age, Time } from "../parts/Time";
+import { PondChanges } from "../past/Latest";
+import { PondTabs } from "../past/PondTabs";
 import { showRootCause } from "../pipeline/cause";
-import { go, pondPath, runPath } from "../router";
+import { go, pondPath, runPath, whyPath } from "../router";
 import { Warnings } from "../runs/Checks";
 import { Actions } from "./Actions";
 import { Cost } from "./Cost";
@@ -108,6 +110,7 @@ function Body({ line }: { line: Line }) {
   }, [line.line, tables]);
   return (
     <div className="panel-body">
+      <PondTabs line={line.line} current="pond" />
       <Reason line={line} />
       <Actions line={line} />
       <Facts line={line} />
@@ -141,6 +144,9 @@ function Body({ line }: { line: Line }) {
           <Cost line={line.line} />
         </Part>
       )}
+      <Part title="Changes">
+        <PondChanges pond={line.pond} />
+      </Part>
       {detail.fault && <Refused fault={detail.fault} again={detail.again} />}
       {detail.loading && !detail.answer && line.status !== "undeployed" && (
         <Loading what="runs and tables" />
@@ -189,6 +195,9 @@ function Reason({ line }: { line: Line }) {
             Watch {run.run}
           </Link>
         ))}
+        <Link className="button" to={whyPath(line.line)}>
+          Why, and what would change it
+        </Link>
       </div>
     </section>
   );

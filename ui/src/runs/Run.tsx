@@ -14,6 +14,7 @@ import { Link } from "../parts/Link";
 import { StateChip } from "../parts/State";
 import { Verbatim } from "../parts/Text";
 import { Time } from "../parts/Time";
+import { AskedBy, AskedFor, InThePast } from "../past/OfRun";
 import { pondPath, runPath } from "../router";
 import { Checks, Warnings } from "./Checks";
 import { Compare } from "./Compare";
@@ -46,6 +47,7 @@ export default function Run({ line, number }: { line: string; number: number }) 
         </h1>
         {asked.answer && <StateChip word={asked.answer.run.status} />}
         <span className="grow" />
+        {asked.answer && <InThePast line={line} run={asked.answer.run} />}
         <Beside to={number > 1 ? runPath(`${line}/${number - 1}`) : null}>← Run before</Beside>
         <Beside to={number < newest ? runPath(`${line}/${number + 1}`) : null}>Next run →</Beside>
       </div>
@@ -103,6 +105,7 @@ function Body({ answer, line, number }: { answer: RunDetail; line: string; numbe
             <dd>{dollars(answer.usd)} at list prices of us-east-1</dd>
           </>
         )}
+        <AskedBy run={run} />
         <Warnings warnings={run.warnings} />
         {run.overtaken_by && (
           <>
@@ -119,6 +122,7 @@ function Body({ answer, line, number }: { answer: RunDetail; line: string; numbe
           label="Why the run ended"
         />
       )}
+      <AskedFor changes={answer.asked_by ?? []} />
       {run.status === "pass" && (
         <p className="lead">
           Its Sources had not changed, so no Ripple was called. It took over their freshness.

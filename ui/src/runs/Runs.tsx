@@ -11,6 +11,7 @@ import { Empty, Loading, Refused } from "../parts/Empty";
 import { Link } from "../parts/Link";
 import { StateChip } from "../parts/State";
 import { Time } from "../parts/Time";
+import { askedFor } from "../model/audit";
 import { go, runPath, useRoute } from "../router";
 import { useRuns } from "./useRuns";
 
@@ -208,6 +209,7 @@ function Feed({ rows }: { rows: RunRow[] }) {
             <th className="number">Took</th>
             <th>Fresh as of</th>
             <th>Version</th>
+            <th>Asked by</th>
             <th>What happened</th>
           </tr>
         </thead>
@@ -222,6 +224,7 @@ function Feed({ rows }: { rows: RunRow[] }) {
 }
 
 function FeedRow({ row }: { row: RunRow }) {
+  const asked = askedFor(row.by, row.note);
   return (
     <tr>
       <td>
@@ -243,6 +246,10 @@ function FeedRow({ row }: { row: RunRow }) {
         <Time at={row.f} />
       </td>
       <td>{oneLine(row.version, 24)}</td>
+      <td className="asked-by" title={oneLine(row.by ?? "")}>
+        {asked?.name}
+        {asked?.note && <q title={oneLine(asked.note)}>{oneLine(asked.note, 80)}</q>}
+      </td>
       <td className="happened">
         {row.error || row.message ? (
           <span title={oneLine(row.message ?? "")}>

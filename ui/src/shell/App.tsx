@@ -17,6 +17,9 @@ import { Lost } from "./Lost";
 const Runs = lazy(() => import("../runs/Runs"));
 const Run = lazy(() => import("../runs/Run"));
 const Data = lazy(() => import("../data/Data"));
+const Why = lazy(() => import("../past/Why"));
+const Replay = lazy(() => import("../past/Replay"));
+const Changes = lazy(() => import("../past/Changes"));
 const CatchmentView = lazy(() => import("../catchment/CatchmentView"));
 
 export function App() {
@@ -74,6 +77,12 @@ function View({ route, query }: { route: Route; query: URLSearchParams }) {
       return <Data line={route.line} table={route.table} query={query} />;
     case "catchment":
       return <CatchmentView />;
+    case "why":
+      return <Why key={route.line} line={route.line} query={query} />;
+    case "replay":
+      return <Replay key={route.line} line={route.line} query={query} />;
+    case "changes":
+      return <Changes query={query} />;
     default:
       return (
         <>
@@ -92,6 +101,9 @@ const TITLES: Record<Route["view"], string> = {
   run: "Run",
   data: "Data",
   catchment: "Catchment",
+  why: "Why",
+  replay: "Replay",
+  changes: "Changes",
   unknown: "Not found",
 };
 
@@ -101,7 +113,9 @@ function useTitle(route: Route, name: string): void {
       ? `${route.line}/${route.number}`
       : route.view === "pipeline" && route.line
         ? route.line
-        : TITLES[route.view];
+        : route.view === "why" || route.view === "replay"
+          ? `${TITLES[route.view]} ${route.line}`
+          : TITLES[route.view];
   useEffect(() => {
     document.title = [what, name, "Duckstring"].filter(Boolean).join(" · ");
   }, [what, name]);

@@ -9,11 +9,11 @@ import type { Route } from "../router";
 import { Search } from "./Search";
 import { changeTheme, useTheme } from "./theme";
 
-const VIEWS: { view: Route["view"]; also?: Route["view"]; path: string; name: string }[] = [
-  { view: "pipeline", path: "/", name: "Pipeline" },
-  { view: "runs", also: "run", path: "/runs", name: "Runs" },
+const VIEWS: { view: Route["view"]; also?: Route["view"][]; path: string; name: string }[] = [
+  { view: "pipeline", also: ["why", "replay"], path: "/", name: "Pipeline" },
+  { view: "runs", also: ["run"], path: "/runs", name: "Runs" },
   { view: "data", path: "/data", name: "Data" },
-  { view: "catchment", path: "/catchment", name: "Catchment" },
+  { view: "catchment", also: ["changes"], path: "/catchment", name: "Catchment" },
 ];
 
 export function Header({ view }: { view: Route["view"] }) {
@@ -36,7 +36,7 @@ export function Header({ view }: { view: Route["view"] }) {
           <Link
             key={each}
             to={path}
-            aria-current={view === each || view === also ? "page" : undefined}
+            aria-current={view === each || also?.includes(view) ? "page" : undefined}
           >
             {name}
           </Link>
