@@ -21,17 +21,18 @@ import {
   type Span,
   type Stretch,
 } from "../model/freshness";
+import { allowedAt, allowedOf, type Allowed, type Edge } from "../model/bounds";
 import type { Line } from "../model/lines";
-import { brief, exact, localTime, utcTime } from "../model/moments";
+import { brief, localTime, utcTime } from "../model/moments";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
-import { Age } from "../parts/Time";
+import { Age, Time } from "../parts/Time";
 import { pondPath, runPath } from "../router";
 import { useRunHistory } from "./history";
 
-const LEFT = 68;
+const LEFT = 84;
 const TOP = 6;
 const PLOT = 92;
 const BOTTOM = TOP + PLOT;
@@ -50,7 +51,10 @@ export function FreshnessChart({ line, span }: { line: Line; span: Span }) {
         : { publications: [], failures: [] },
     [held, line, span.end],
   );
-  const bound = line.trigger?.bound;
+  const bounds = useMemo(
+    () => allowedOf(line, { start: span.start, end: span.end }),
+    [line, span.start, span.end],
+  );
   const known = useMemo(
     () => stretches(history.publications, span.start, span.end),
     [history, span.start, span.end],
@@ -79,9 +83,10 @@ export function FreshnessChart({ line, span }: { line: Line; span: Span }) {
         </p>
       ) : (
         <>
-          <Picture name={line.line} bound={bound} span={span} known={known} failures={failures} />
+          <Picture name={line.line} bounds={bounds} span={span} known={known} failures={failures} />
           <p>
-            {shareWords(known, bound, span)} <Failed failures={failures} />
+            {shareWords(known, bounds[0], span)} <Passes line={line} />{" "}
+            <Failed failures={failures} />
           </p>
           <p className="unseen">{facts(known, span)}</p>
         </>
@@ -92,6 +97,20 @@ export function FreshnessChart({ line, span }: { line: Line; span: Span }) {
         </p>
       )}
     </li>
+  );
+}
+
+/** When its bound passes, as things are. */
+function Passes({ line: { bound } }: { line: Line }) {
+  if (!bound?.declared || (!bound.due && !bound.stale)) return null;
+  return bound.stale ? (
+    <>
+      Its data passed its bound at <Time at={bound.stale} />.
+    </>
+  ) : (
+    <>
+      Will pass its bound at <Time at={bound.due} />, unless something newer is published.
+    </>
   );
 }
 
@@ -117,17 +136,21 @@ function facts(known: Stretch[], span: Span): string {
 
 interface PictureProps {
   name: string;
-  bound: number | undefined;
+  bounds: Allowed[];
   span: Span;
   known: Stretch[];
   failures: Failure[];
 }
 
-function Picture({ name, bound, span, known, failures }: PictureProps) {
+function Picture({ name, bounds, span, known, failures }: PictureProps) {
   const { element, width } = useWidth();
   const [at, setAt] = useState<number | null>(null);
   const whole = span.end - span.start;
-  const top = ceiling(known, bound);
+  const bound = bounds[0];
+  const top = ceiling(
+    known,
+    bounds.flatMap((each) => each.edges),
+  );
   const plot = width - LEFT;
   const x = (moment: number): number => LEFT + ((moment - span.start) / whole) * plot;
   const y = (seconds: number): number => BOTTOM - (seconds / top) * PLOT;
@@ -162,7 +185,7 @@ function Picture({ name, bound, span, known, failures }: PictureProps) {
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={Math.round((((moment ?? span.end) - span.start) / whole) * 100)}
-      aria-valuetext={`${localTime(moment ?? span.end)}: ${said.age}${said.over ? ", older than its Tide" : ""}`}
+      aria-valuetext={`${localTime(moment ?? span.end)}: ${said.age}${said.over ? `, older than ${said.over}` : ""}`}
       onPointerMove={point}
       onPointerDown={point}
       onPointerLeave={() => setAt(null)}
@@ -172,8 +195,8 @@ function Picture({ name, bound, span, known, failures }: PictureProps) {
     >
       <svg width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} aria-hidden="true">
         <Axis span={span} x={x} width={width} />
-        <Ages known={known} bound={bound} x={x} y={y} width={width} />
-        <Labels bound={bound} top={top} y={y} width={width} />
+        <Ages known={known} edges={bound?.edges ?? []} x={x} y={y} width={width} />
+        <Labels bounds={bounds} top={top} x={x} y={y} />
         {all.map((mark) => (
           <path
             key={mark.at}
@@ -207,15 +230,17 @@ const clampTo = (value: number, least: number, most: number): number =>
 interface Said {
   seconds: number | null;
   age: string;
-  over: boolean;
+  /** What it is older than; empty: it is young enough. */
+  over: string;
 }
 
-function wordsAt(moment: number, known: Stretch[], bound: number | undefined): Said {
+function wordsAt(moment: number, known: Stretch[], bound: Allowed | undefined): Said {
   const seconds = ageAt(known, moment);
+  const allowed = bound ? allowedAt(bound.edges, moment) : null;
   return {
     seconds,
     age: seconds === null ? "not known" : `${brief(seconds)} old`,
-    over: seconds !== null && bound !== undefined && seconds > bound,
+    over: seconds !== null && allowed !== null && seconds > allowed ? `its ${bound?.word}` : "",
   };
 }
 
@@ -237,7 +262,7 @@ function Tip({
       aria-hidden="true"
     >
       <b>{said.age}</b>
-      {said.over && <span className="tip-over">older than its Tide</span>}
+      {said.over && <span className="tip-over">older than {said.over}</span>}
       <span title={utcTime(moment)}>{localTime(moment)}</span>
       {failed && (
         <span className="tip-over">
@@ -255,13 +280,13 @@ type Scale = (value: number) => number;
 /** The age, its area, and what of it is above the bound. */
 function Ages({
   known,
-  bound,
+  edges,
   x,
   y,
   width,
 }: {
   known: Stretch[];
-  bound: number | undefined;
+  edges: Edge[];
   x: Scale;
   y: Scale;
   width: number;
@@ -273,15 +298,25 @@ function Ages({
   const last = x(known[known.length - 1]?.end ?? 0).toFixed(1);
   const line = `M${points.join("L")}`;
   const area = `${line}L${last} ${BOTTOM}L${first} ${BOTTOM}Z`;
-  const edge = bound === undefined ? TOP : y(bound);
+  const [begin, ...corners] = edges.flatMap(({ start, end, from, to }) => [
+    `${x(start).toFixed(1)} ${y(from).toFixed(1)}`,
+    `${x(end).toFixed(1)} ${y(to).toFixed(1)}`,
+  ]);
+  // What is left of the first edge is within.
+  const from = x(edges[0]?.start ?? 0).toFixed(1);
+  const edge = [begin, ...corners].join("L");
+  const above = begin ? `M${from} ${TOP}L${edge}V${TOP}Z` : "";
+  const below = begin
+    ? `M${LEFT} ${BOTTOM + 2}V0H${from}L${edge}V${BOTTOM + 2}Z`
+    : `M${LEFT} ${BOTTOM + 2}V0H${width}V${BOTTOM + 2}Z`;
   return (
     <>
       <defs>
         <clipPath id={`${id}in`}>
-          <rect x={LEFT} y={edge} width={width - LEFT} height={BOTTOM - edge + 2} />
+          <path d={below} />
         </clipPath>
         <clipPath id={`${id}over`}>
-          <rect x={LEFT} y="0" width={width - LEFT} height={Math.max(0, edge)} />
+          <path d={above} />
         </clipPath>
         <pattern
           id={`${id}hatch`}
@@ -293,14 +328,12 @@ function Ages({
           <path className="age-hatch" d="M0 0V8" />
         </pattern>
       </defs>
-      {bound !== undefined && (
-        <rect x={LEFT} y={TOP} width={width - LEFT} height={edge - TOP} fill={`url(#${id}hatch)`} />
-      )}
+      {begin && <path d={above} fill={`url(#${id}hatch)`} />}
       <g clipPath={`url(#${id}in)`}>
         <path className="age-area" d={area} />
         <path className="age-line" d={line} />
       </g>
-      {bound !== undefined && (
+      {begin && (
         <g clipPath={`url(#${id}over)`} className="age-over">
           <path className="age-area" d={area} />
           <path className="age-line" d={line} />
@@ -310,39 +343,39 @@ function Ages({
   );
 }
 
-function Labels({
-  bound,
-  top,
-  y,
-  width,
-}: {
-  bound: number | undefined;
-  top: number;
-  y: Scale;
-  width: number;
-}) {
-  const edge = bound === undefined ? null : y(bound);
-  const beside = { x: LEFT - 7, textAnchor: "end", className: "age-text" } as const;
+/** The bounds as lines, the first one the heavier, with their names where there is room. */
+function Labels({ bounds, top, x, y }: { bounds: Allowed[]; top: number; x: Scale; y: Scale }) {
+  const beside = { x: LEFT - 7, textAnchor: "end" } as const;
+  const edges = bounds.map((each) => clampTo(y(each.edges[0]?.from ?? 0), TOP + 5, BOTTOM - 3));
+  const clear = (at: number, others: number[]): boolean =>
+    others.every((edge) => Math.abs(edge - at) > 16);
   return (
     <>
-      {(edge === null || edge - TOP > 18) && (
-        <text {...beside} y={TOP + 9}>
+      {clear(TOP + 4, edges) && (
+        <text {...beside} className="age-text" y={TOP + 9}>
           {brief(top)}
         </text>
       )}
-      {(edge === null || BOTTOM - edge > 16) && (
-        <text {...beside} y={BOTTOM + 1}>
+      {clear(BOTTOM - 4, edges) && (
+        <text {...beside} className="age-text" y={BOTTOM + 1}>
           0
         </text>
       )}
-      {bound !== undefined && edge !== null && (
-        <>
-          <path className="age-bound" d={`M${LEFT} ${edge}H${width}`} />
-          <text {...beside} className="age-text age-text-bound" y={edge + 4}>
-            Tide {exact(bound)}
-          </text>
-        </>
-      )}
+      {bounds.map((each, at) => (
+        <g key={each.word}>
+          <path
+            className={`age-bound ${at ? "age-bound-second" : ""}`}
+            d={each.edges
+              .map(({ start, end, from, to }) => `M${x(start)} ${y(from)}L${x(end)} ${y(to)}`)
+              .join("")}
+          />
+          {clear(edges[at] ?? 0, edges.slice(0, at)) && (
+            <text {...beside} className="age-text age-text-bound" y={(edges[at] ?? 0) + 4}>
+              {each.short}
+            </text>
+          )}
+        </g>
+      ))}
     </>
   );
 }
