@@ -6,6 +6,7 @@ import { looksOnly } from "../model/actions";
 import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
 import { Loading, Refused } from "../parts/Empty";
+import { focusSoon } from "../parts/focus";
 import { tell } from "../parts/live";
 import { attempt, inDialog } from "../pond/act";
 import { AddAlert } from "./AddAlert";
@@ -22,7 +23,9 @@ export function Alerts() {
   return (
     <>
       <div className="part-head">
-        <h2>Alerts</h2>
+        <h2 id="alerts" tabIndex={-1}>
+          Alerts
+        </h2>
         {may && answer && (
           <button type="button" className="small" onClick={() => setAdding(true)}>
             Add an alert …
@@ -146,7 +149,10 @@ function RemoveDialog({ alert, onClose }: { alert: AlertTold; onClose: () => voi
             await operating.removeAlert(alert.name);
             return {};
           },
-          onClose,
+          () => {
+            onClose();
+            focusSoon("#alerts");
+          },
         )
       }
     >

@@ -7,6 +7,7 @@ import type { Graph } from "../model/lines";
 import { oneLine } from "../model/text";
 import { useCatchment } from "../api/catchment";
 import { Dialog } from "../parts/Dialog";
+import { focusSoon } from "../parts/focus";
 import { Link } from "../parts/Link";
 import { PondLinks } from "../parts/PondLinks";
 import { StateIcon } from "../parts/State";
@@ -25,7 +26,9 @@ export function Limits({ graph }: { graph: Graph }) {
   return (
     <>
       <div className="part-head">
-        <h2>Limits</h2>
+        <h2 id="limits" tabIndex={-1}>
+          Limits
+        </h2>
         {may && (
           <button type="button" className="small" onClick={() => setSetting("new")}>
             Set a limit …
@@ -249,7 +252,10 @@ function RemoveDialog({ limit, onClose }: { limit: LimitTold; onClose: () => voi
     inDialog(
       `Limit ${limit.name} is removed.`,
       () => operating.removeLimit(limit.name, note),
-      onClose,
+      () => {
+        onClose();
+        focusSoon("#limits");
+      },
     );
   return (
     <Dialog

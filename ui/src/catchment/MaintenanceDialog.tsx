@@ -3,7 +3,10 @@ import { holding } from "../model/holding";
 import type { Graph } from "../model/lines";
 import { plural } from "../model/numbers";
 import { Dialog } from "../parts/Dialog";
+import { focusSoon } from "../parts/focus";
 import { inDialog } from "../pond/act";
+
+const SWITCH = '[role="switch"]';
 
 /** Asks before new runs are held in the whole Catchment, and before they start again. */
 export function MaintenanceDialog({
@@ -25,7 +28,11 @@ export function MaintenanceDialog({
         const few = `${plural(late.length, "Pond has", "Ponds have")} not heard it yet, but will within minutes.`;
         return { warnings: late.length ? [few] : [] };
       },
-      onClose,
+      () => {
+        onClose();
+        // The banner goes away, and its button with it.
+        if (!on) focusSoon(document.querySelector(SWITCH) ? SWITCH : "#main");
+      },
     );
   return (
     <Dialog

@@ -37,6 +37,7 @@ export function Dialog({
   onClose,
 }: Props) {
   const element = useRef<HTMLDialogElement>(null);
+  const cancel = useRef<HTMLButtonElement>(null);
   const heading = useId();
   const [why, setWhy] = useState(note ?? "");
   const [busy, setBusy] = useState(false);
@@ -45,6 +46,8 @@ export function Dialog({
   useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    // Whoever presses Enter without a look does no harm.
+    if (danger) cancel.current?.focus();
     return () => dialog?.close();
   }, []);
   const submit = async (event: FormEvent): Promise<void> => {
@@ -70,7 +73,7 @@ export function Dialog({
           )}
         </div>
         <div className="buttons end">
-          <button type="button" onClick={onClose}>
+          <button ref={cancel} type="button" onClick={onClose}>
             {leave ?? "Cancel"}
           </button>
           {action && (

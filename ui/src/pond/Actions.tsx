@@ -119,7 +119,7 @@ export function Actions({ line }: { line: Line }) {
           With a note …
         </button>
       ) : (
-        <NoteField value={why} onChange={setWhy} />
+        <NoteField value={why} onChange={setWhy} autoFocus />
       )}
       {asking === "tide" && (
         <TideDialog
