@@ -8,6 +8,8 @@ import {
   kindOf,
   type BoundForm,
 } from "../src/model/bounds";
+import { ahead } from "../src/model/ahead";
+import { find } from "../src/model/find";
 import { bright, chosen } from "../src/model/filters";
 import { outlets, shareWords, stretches, withinBound } from "../src/model/freshness";
 import { holding, shortWho } from "../src/model/holding";
@@ -133,6 +135,11 @@ describe("tags", () => {
     const below = { ...filters, focus: { line: "customers@1", direction: "down" as const } };
     expect(chosen(graph, below)).toEqual([]);
     expect(chosen(graph, { ...filters, tags: {} })).toHaveLength(graph.lines.length);
+  });
+  test("are found by the search", () => {
+    expect(find(graph, new Map(), "team=")).toEqual([
+      { kind: "Tag", name: "team=sales", detail: "2 lines", path: "/?tag=team%3Dsales" },
+    ]);
   });
   test("of an address are read as far as they are tags", () => {
     expect(tagsFrom(["team=sales", "<b>=x", "team=ops", "tier=", "=x"])).toEqual({ team: "ops" });
@@ -262,6 +269,19 @@ describe("a bound", () => {
     const graph = graphOf({ now, lines }, null);
     expect(outlets(graph).map((line) => line.line)).toContain("customers@1");
     expect(outlets(world()).map((line) => line.line)).not.toContain("customers@1");
+  });
+  test("that is declared and passes is among what comes", () => {
+    const lines = demo(NOW);
+    const due = new Date(NOW + HOUR).toISOString();
+    const line = lines.find((each) => each.line === "customers@1")!;
+    const kinds = () =>
+      ahead(graphOf({ now, lines }, null), NOW + 2 * HOUR)
+        .filter((each) => each.line === "customers@1")
+        .map(({ kind, what, from }) => [kind, what, from]);
+    line.bound = bound({ within: 60, words: "1m", due });
+    expect(kinds()).toEqual([["bound", "passes: 1m", NOW + HOUR]]);
+    line.bound = bound({ within: 60, words: "1m", due, declared: false });
+    expect(kinds()).toEqual([]);
   });
   const form: BoundForm = { kind: "within", within: "2h", at: "06:00", tz: " ", on: [] };
   test("is asked for by a form", () => {

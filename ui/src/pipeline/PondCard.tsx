@@ -190,6 +190,8 @@ function Gauge({ line }: { line: Line }) {
 }
 
 function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; distance: Distance }) {
+  // There is no room for the way to the root cause, a tag and all dots.
+  const crowded = line.status === "blocked" && tagTexts(line.tags).length > 0;
   return (
     <div className="pond-foot">
       {line.status === "blocked" ? (
@@ -225,11 +227,13 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
             </span>
           ) : (
             <>
-              <span className="dots" aria-hidden="true">
-                {line.ripples.slice(0, 8).map((ripple) => (
-                  <i key={ripple.name} className={`state-${stateOf(ripple.status)}`} />
-                ))}
-              </span>
+              {!crowded && (
+                <span className="dots" aria-hidden="true">
+                  {line.ripples.slice(0, 8).map((ripple) => (
+                    <i key={ripple.name} className={`state-${stateOf(ripple.status)}`} />
+                  ))}
+                </span>
+              )}
               {line.ripples.length} {expanded ? "▴" : "▾"}
             </>
           )}
