@@ -174,6 +174,7 @@ def test_who_may_only_look_sees_all_of_it_and_is_offered_no_action(driver, tab):
         tab.goto(at(only_look, "/pond/operated_a@1"))
         expect(panel(tab, "operated_a")).to_contain_text("Priority 50")
         expect(offered).to_have_count(0)
+        tab.close()  # before its server ends
 
 
 def test_a_limit_says_who_has_its_tokens_and_who_waits(driver, tab, address):
