@@ -158,9 +158,11 @@ def _recipient(body: Body) -> Recipient:
         case "slack":
             return Recipient("slack", to)
         case _:
+            if value and not header:
+                raise BadInputError("header: its name is needed, such as Authorization.")
             if header:
                 check_header(header)
-            return Recipient("webhook", to, header, value if header else "")
+            return Recipient("webhook", to, header, value)
 
 
 def _tested(client: Client, name: str) -> TrialTold:

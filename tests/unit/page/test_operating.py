@@ -143,6 +143,11 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         {"action": "drop"},
         "action: 'drop' is not known; allowed: add, test, remove.",
     ),
+    (
+        "alert",
+        {"action": "add", "kind": "webhook", "to": "https://x.example/", "value": "hidden"},
+        "header: its name is needed, such as Authorization.",
+    ),
     ("alert", {"action": "add", "kind": "slack"}, "to: a web address or a mailbox is needed."),
     (
         "alert",
