@@ -77,6 +77,10 @@ class Client:
         self._invoke = invoke or doors.open_door(catchment)
         self._note, self.via = note, via
 
+    def noted(self, note: str | None) -> Client:
+        """The same way to the Catchment, for changes with another note."""
+        return Client(self.catchment, invoke=self._invoke, note=note, via=self.via)
+
     def level(self) -> Level | None:
         """What the user's credentials may do here; None: not even look. The key of a Catchment on
         this machine permits everything.

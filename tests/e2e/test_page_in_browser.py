@@ -549,9 +549,11 @@ def test_a_pond_is_opened_triggered_and_closed_by_keys_alone(driver, tab, addres
     expect(tab.get_by_role("main")).to_be_visible()
     expect(tab.get_by_role("banner")).to_contain_text("live")
     tab.keyboard.press("/")
-    expect(tab.get_by_role("combobox")).to_be_focused()
+    expect(tab.get_by_role("banner").get_by_role("combobox")).to_be_focused()
     tab.keyboard.type(line.outlet)
-    expect(tab.get_by_role("option", selected=True)).to_contain_text(line.outlet)
+    expect(tab.get_by_role("banner").get_by_role("option", selected=True)).to_contain_text(
+        line.outlet
+    )
     tab.keyboard.press("Enter")
     opened = panel(tab, line.outlet)
     expect(opened.get_by_role("heading", level=1)).to_be_focused()

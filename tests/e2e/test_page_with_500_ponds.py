@@ -36,14 +36,16 @@ def names(tab):
 
 
 def test_a_search_finds_a_pond_among_500(canvas):
-    canvas.get_by_role("combobox").fill("pond_321")
-    expect(canvas.get_by_role("option", selected=True)).to_contain_text("pond_321")
+    canvas.get_by_role("banner").get_by_role("combobox").fill("pond_321")
+    expect(canvas.get_by_role("banner").get_by_role("option", selected=True)).to_contain_text(
+        "pond_321"
+    )
     canvas.keyboard.press("Enter")
     opened = canvas.get_by_role("complementary", name="Pond pond_321@1")
     expect(opened.get_by_role("heading", level=1)).to_be_focused()
     # The picture moves to it, and it can be read.
     expect(canvas.get_by_role("link", name=re.compile("pond_321@1, "))).to_be_in_viewport()
-    canvas.get_by_role("combobox").fill("pond_999")
+    canvas.get_by_role("banner").get_by_role("combobox").fill("pond_999")
     expect(canvas.locator("li[role=option]")).to_have_text("Nothing is called “pond_999”.")
 
 

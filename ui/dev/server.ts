@@ -9,6 +9,7 @@ import { demo, iso, startRun } from "./demo.ts";
 import { doctorOf } from "./doctor.ts";
 import { differenceOf, keptOf, lakeOf, lineageOf, linesOf, namesOf, wouldPublish } from "./data.ts";
 import { grid, logsOf, runOf, runsOf, tablesOf } from "./history.ts";
+import { arrivalsOf, backlogOf, boundOf, Operated, tag } from "./operating.ts";
 import { auditOf, auditRows, replayOf, whyOf } from "./past.ts";
 import { synthetic } from "./synthetic.ts";
 
@@ -35,12 +36,14 @@ function refuseSome(line: LineStatus): void {
 
 class World {
   lines: LineStatus[];
+  operated: Operated;
   at = Date.now();
   version = 1;
 
   constructor() {
     const count = Number(process.env["DUCKSTRING_PONDS"] ?? 0);
     this.lines = count ? synthetic(count, this.at) : demo(this.at);
+    this.operated = new Operated(this.lines, this.at);
   }
 
   now(): number {
@@ -61,6 +64,8 @@ class World {
     const passed = (this.now() - this.at) / 1000;
     return {
       now: iso(this.now()),
+      limits: this.operated.limits,
+      maintenance: this.operated.hold,
       lines: this.lines.map((each) => ({
         ...each,
         staleness_seconds: each.staleness_seconds === null ? null : each.staleness_seconds + passed,
@@ -199,7 +204,12 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
     }
     case "line": {
       const line = world.find(one);
-      return { line, runs: runsOf([line], world.now()), tables: tablesOf(line), arrivals: [] };
+      return {
+        line,
+        runs: runsOf([line], world.now()),
+        tables: tablesOf(line),
+        arrivals: arrivalsOf(line),
+      };
     }
     case "runs": {
       const rows = runsOf(world.lines, world.now()).filter(
@@ -259,6 +269,29 @@ async function answer(world: World, url: URL, body: Record<string, unknown>): Pr
     case "doctor":
       await new Promise((done) => setTimeout(done, 1500));
       return doctorOf(process.env["DOCTOR"]);
+    case "backlog":
+      return backlogOf(world.find(one), world.now());
+    case "alerts":
+      return { alerts: world.operated.alerts };
+    case "alert":
+      return world.operated.alert(body);
+    case "maintenance":
+      world.changed();
+      return world.operated.maintenance(body, world.lines, world.now());
+    case "limit":
+      world.changed();
+      return world.operated.limit(body, world.now());
+    case "priority":
+    case "stale":
+    case "tag": {
+      const line = world.find(String(body["line"]));
+      refuseSome(line);
+      if (name === "priority") line.priority = Number(body["priority"]);
+      else if (name === "stale") boundOf(line, body, world.now());
+      else tag(world.lines, line, body);
+      world.changed();
+      return { line: line.line, priority: line.priority, bound: line.bound, applied: true };
+    }
     case "trigger":
       return world.trigger(body);
     case "control":

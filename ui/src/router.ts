@@ -108,6 +108,18 @@ export const changesPath = (asked: {
     until: asked.until ?? null,
   });
 
+/** A place with the tags of Ponds that are shown, in place of those that it has. */
+export function tagged(path: string, search: string, tags: string[]): string {
+  const query = new URLSearchParams(search);
+  query.delete("tag");
+  for (const tag of tags) query.append("tag", tag);
+  const text = query.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** The pipeline, with only the Ponds that have a tag. */
+export const tagPath = (tag: string): string => tagged("/", "", [tag]);
+
 const listeners = new Set<() => void>();
 
 function subscribe(listener: () => void): () => void {

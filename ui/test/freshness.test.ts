@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { RunRow } from "../src/answers";
+import type { Allowed } from "../src/model/bounds";
 import {
   age,
   ageAt,
@@ -24,6 +25,13 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const iso = (ms: number) => new Date(ms).toISOString();
 const SPAN = { start: NOW - 24 * HOUR, end: NOW, name: "24 h" };
+
+const tide = (seconds: number): Allowed => ({
+  name: `its Tide of ${seconds / 3600}h`,
+  word: "Tide",
+  short: "",
+  edges: [{ start: SPAN.start, end: SPAN.end, from: seconds, to: seconds }],
+});
 
 /** `f` and `finished` in minutes before now. */
 function run(number: number, f: number, finished: number | null, status = "success"): RunRow {
@@ -125,31 +133,31 @@ describe("the line", () => {
     expect(oldest([])).toBe(0);
   });
   test("the bound is always in the picture", () => {
-    expect(ceiling([], undefined)).toBe(60);
-    expect(ceiling(stretches(two, SPAN.start, NOW), 60)).toBeGreaterThan(6000);
-    expect(ceiling(stretches(two, SPAN.start, NOW), 86_400)).toBeGreaterThan(86_400);
+    expect(ceiling([], [])).toBe(60);
+    expect(ceiling(stretches(two, SPAN.start, NOW), tide(60).edges)).toBeGreaterThan(6000);
+    expect(ceiling(stretches(two, SPAN.start, NOW), tide(86_400).edges)).toBeGreaterThan(86_400);
   });
 });
 
 describe("the share within the bound", () => {
   const one = stretches([{ at: NOW - 24 * HOUR, from: NOW - 24 * HOUR }], SPAN.start, NOW);
   test("is the part of each stretch in which it was young enough", () => {
-    expect(withinBound(one, 6 * 3600)).toEqual({ within: 6 * HOUR, known: 24 * HOUR });
-    expect(withinBound(one, 1e9).within).toBe(24 * HOUR);
+    expect(withinBound(one, tide(6 * 3600).edges)).toEqual({ within: 6 * HOUR, known: 24 * HOUR });
+    expect(withinBound(one, tide(1e9).edges).within).toBe(24 * HOUR);
     const late = stretches([{ at: NOW - HOUR, from: NOW - 9 * HOUR }], SPAN.start, NOW);
-    expect(withinBound(late, 3600)).toEqual({ within: 0, known: HOUR });
-    expect(withinBound([], 3600)).toEqual({ within: 0, known: 0 });
+    expect(withinBound(late, tide(3600).edges)).toEqual({ within: 0, known: HOUR });
+    expect(withinBound([], tide(3600).edges)).toEqual({ within: 0, known: 0 });
   });
   test("is said in words", () => {
-    expect(shareWords(one, 6 * 3600, SPAN)).toBe(
+    expect(shareWords(one, tide(6 * 3600), SPAN)).toBe(
       "Within its Tide of 6h for 25 % of the last 24 h.",
     );
     expect(shareWords(one, undefined, SPAN)).toBe(
       "At most 1d old in the last 24 h. It has no Tide.",
     );
-    expect(shareWords([], 3600, SPAN)).toBe("Nothing is known of the last 24 h.");
+    expect(shareWords([], tide(3600), SPAN)).toBe("Nothing is known of the last 24 h.");
     const some = stretches([{ at: NOW - 3 * HOUR, from: NOW - 3 * HOUR }], SPAN.start, NOW);
-    expect(shareWords(some, 7200, SPAN)).toBe(
+    expect(shareWords(some, tide(7200), SPAN)).toBe(
       "Within its Tide of 2h for 67 % of the 3h that are known.",
     );
     expect(shareWords(some, undefined, SPAN)).toMatch(/^At most 3h old in the 3h that are known/);

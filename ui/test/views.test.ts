@@ -15,8 +15,8 @@ const MAY = { canAct: true, readOnly: false };
 
 describe("filters", () => {
   test("no state chosen dims nothing", () => {
-    expect(bright(graph, { states: new Set(), focus: null })).toBeNull();
-    expect(bright(graph, { states: new Set(["failed"]), focus: null })).toEqual(
+    expect(bright(graph, { states: new Set(), focus: null, tags: {} })).toBeNull();
+    expect(bright(graph, { states: new Set(["failed"]), focus: null, tags: {} })).toEqual(
       new Set(["transactions@1"]),
     );
     expect(countsOf(graph).get("blocked")).toBe(3);
@@ -101,7 +101,7 @@ describe("a wake and a Tide", () => {
       };
       const lines = [inlet, outlet];
       const byName = new Map(lines.map((line) => [line.line, line]));
-      return missedFor({ now: NOW, lines, byName }, outlet);
+      return missedFor({ ...graph, lines, byName }, outlet);
     };
     expect(told(NOW + 10, NOW + 20)).toEqual({ inlet: "in@1", at: NOW + 20 });
     expect(told(NOW + 20, NOW + 10)).toBeNull();

@@ -25,7 +25,6 @@ from duckstring_cli.render import escape
 
 if TYPE_CHECKING:
     from duckstring.model.answers.status import BoundTold
-    from duckstring.model.events import AlertDetail
     from duckstring_cli.alerting.recipients import Recipient, Wanted
     from duckstring_cli.alerting.store import Alert, AlertStore
     from duckstring_cli.secret_input import Hints
@@ -172,22 +171,11 @@ def list_(as_json: AsJson = False, catchment: CatchmentName = None) -> None:
 @app.command("test", epilog="Example: duckstring alert test slack")
 def send_test(name: Named, as_json: AsJson = False, catchment: CatchmentName = None) -> None:
     """Send one page to an alert, by the way that all pages take."""
-    from duckstring_cli.alerting.trial import trial
+    from duckstring_cli.alerting.trial import tried
 
     store = _store(catchment)
     alert = store.find(name)
-    if alert.state.startswith("waits"):
-        raise OperatorError(
-            f"{alert.to} has not confirmed yet, so SNS would deliver nothing.",
-            hint="Its owner has a mail of AWS Notifications with a link.",
-        )
-    if alert.state != "on":
-        raise OperatorError(
-            f"The alert {name} sends no pages: {alert.state}.",
-            hint=f"Somebody has changed it by hand. Make it anew: duckstring alert rm {name}",
-        )
-    page: AlertDetail = trial(alert, catchments.find(catchment).name)
-    error = store.test(page, _PATIENCE)
+    error = tried(store, alert, catchments.find(catchment).name, patience=_PATIENCE)
     if as_json:
         render.print_json({"name": name, "error": error or None})
         if error:
@@ -340,16 +328,13 @@ def _add(
     as_json: bool,
     catchment: str | None,
 ) -> None:
-    from duckstring_cli.alerting.recipients import check_pattern, check_url, new_name, wanted
+    from duckstring_cli.alerting import adding
+    from duckstring_cli.alerting.recipients import wanted
 
     asked = wanted(on, ponds)
     store = _store(catchment)
     granting.tell_of_unknown(asked.ponds, catchment)
-    if recipient.kind != "email":
-        check_url(recipient.address, is_local=store.is_local)
-    chosen = new_name(name, recipient.kind, store.names())
-    check_pattern(asked.pattern(chosen), asked.ponds)
-    store.add(chosen, recipient, asked)
+    chosen = adding.add(store, recipient, asked, name)
     if as_json:
         render.print_json(store.find(chosen).to_json())
         return

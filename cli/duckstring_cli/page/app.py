@@ -23,7 +23,8 @@ from duckstring_cli.errors import (
     NotRunningError,
     exit_code,
 )
-from duckstring_cli.page import asking, operations
+from duckstring_cli.page import asking, bodies, operating, operations
+from duckstring_cli.page.bodies import Body
 from duckstring_cli.page.data import Data
 from duckstring_cli.page.guard import Guard, error
 from duckstring_cli.page.past import Past
@@ -80,14 +81,22 @@ class _Page:
             "/api/logs/{line}/{number}": self._logs,
             "/api/cost/{line}": self._cost,
             "/api/doctor": self._doctor,
+            "/api/backlog/{line}": self._backlog,
+            "/api/alerts": self._alerts,
         }
-        acts: dict[str, Callable[[Client, operations.Body], Any]] = {
+        acts: dict[str, Callable[[Client, Body], Any]] = {
             "/api/trigger": operations.trigger,
             "/api/control": operations.control,
             "/api/budgets": operations.budgets,
             "/api/compute": operations.compute,
             "/api/window": operations.window,
             "/api/publish": operations.publish,
+            "/api/maintenance": operating.maintenance,
+            "/api/limit": operating.limit,
+            "/api/priority": operating.priority,
+            "/api/stale": operating.stale,
+            "/api/tag": operating.tag,
+            "/api/alert": operating.alert,
         }
         return [
             *(Route(path, handler, methods=["GET"]) for path, handler in looks.items()),
@@ -160,14 +169,23 @@ class _Page:
         """In a thread, as all answers: it takes some seconds in AWS and holds nobody up."""
         return await asking.answer(partial(operations.doctor, self._client))
 
+    async def _backlog(self, request: Request) -> Response:
+        line = request.path_params["line"]
+        return await asking.answer(partial(operating.backlog, self._client, line))
+
+    async def _alerts(self, _request: Request) -> Response:
+        return await asking.answer(partial(operating.alerts, self._client))
+
     # What it does
 
-    def _act(self, act: Callable[[Client, operations.Body], Any]) -> Handler:
+    def _act(self, act: Callable[[Client, Body], Any]) -> Handler:
         async def handle(request: Request) -> Response:
             body = await asking.body(request)
             if self._read_only:
                 raise operations.refused_while_read_only()
-            answer = await run_in_threadpool(act, self._client, body)
+            client = self._client.noted(bodies.optional_text(body, "note"))
+            asked = {name: value for name, value in body.items() if name != "note"}
+            answer = await run_in_threadpool(act, client, asked)
             self._watch.expire(answer.get("line") or body.get("line"))
             return JSONResponse(answer)
 

@@ -6,10 +6,9 @@ and its refusal reaches the page word for word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from duckstring.errors import OperatorError
 from duckstring.model import names
@@ -33,6 +32,8 @@ from duckstring_cli.attempt_logs import AttemptLogs
 from duckstring_cli.client import Client
 from duckstring_cli.errors import BadInputError, CatchmentRefusedError
 from duckstring_cli.moments import on_wire
+from duckstring_cli.page import bodies
+from duckstring_cli.page.bodies import Body
 from duckstring_cli.releases import newer_operation
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ VERBS = ("wake", "force", "sleep", "kill", "clear")
 TRIGGERS = ("tap", "pulse", "wave", "tide", "remove")
 _LAST_RUNS = 30
 _NO_TABLES = frozenset({"NotPublishedError"})
-
-Body = Mapping[str, Any]
 
 
 class CatchmentTold(TypedDict):
@@ -235,22 +234,22 @@ def doctor(client: Client) -> DoctorTold:
 
 def trigger(client: Client, body: Body) -> TriggerAnswer:
     """Tap, Pulse, Wave, Tide, or the removal of a standing one."""
-    kind = _one_of(body, "kind", TRIGGERS)
+    kind = bodies.one_of(body, "kind", TRIGGERS)
     bound = body.get("bound")
     if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
         raise BadInputError(f"bound: {bound!r} is not a number of seconds.")
-    return client.trigger(_text(body, "pond"), kind, major=_major(body), bound=bound)
+    return client.trigger(bodies.text(body, "pond"), kind, major=bodies.major(body), bound=bound)
 
 
 def control(client: Client, body: Body) -> ControlAnswer:
     """An operator's verb."""
-    pond, major = parsed_line(_text(body, "line"))
-    return client.control(pond, _one_of(body, "verb", VERBS), major=major)
+    pond, major = parsed_line(bodies.text(body, "line"))
+    return client.control(pond, bodies.one_of(body, "verb", VERBS), major=major)
 
 
 def budgets(client: Client, body: Body) -> BudgetAnswer:
     """The live retry budgets."""
-    pond, major = parsed_line(_text(body, "line"))
+    pond, major = parsed_line(bodies.text(body, "line"))
     return client.failure_budget(
         pond,
         major=major,
@@ -261,22 +260,22 @@ def budgets(client: Client, body: Body) -> BudgetAnswer:
 
 def compute(client: Client, body: Body) -> ComputeAnswer:
     """Where a Ripple runs."""
-    pond, major = parsed_line(_text(body, "line"))
+    pond, major = parsed_line(bodies.text(body, "line"))
     return client.compute(
         pond,
-        _text(body, "ripple"),
+        bodies.text(body, "ripple"),
         major=major,
-        on=_one_of(body, "place", ("lambda", "task", "auto")),
+        on=bodies.one_of(body, "place", ("lambda", "task", "auto")),
         memory_mib=body.get("memory_mib"),
     )
 
 
 def window(client: Client, body: Body) -> WindowAnswer:
     """A Window added or removed. Its moments are as people write them: ``02:00``, a date."""
-    pond, major = parsed_line(_text(body, "line"))
-    action = _one_of(body, "action", ("add", "remove"))
+    pond, major = parsed_line(bodies.text(body, "line"))
+    action = bodies.one_of(body, "action", ("add", "remove"))
     if action == "remove":
-        return client.window(pond, action, major=major, name=_text(body, "name"))
+        return client.window(pond, action, major=major, name=bodies.text(body, "name"))
     rule = {name: value for name, value in body.items() if name not in {"line", "action"}}
     tz = rule.get("tz")
     if tz and (fault := zone_fault(tz)):
@@ -295,8 +294,8 @@ def window(client: Client, body: Body) -> WindowAnswer:
 
 def publish(client: Client, body: Body) -> PublishAnswer:
     """An earlier snapshot again, over the one that the reader has seen."""
-    pond, major = parsed_line(_text(body, "line"))
-    snapshot, over = (_whole(body, name) for name in ("snapshot", "over"))
+    pond, major = parsed_line(bodies.text(body, "line"))
+    snapshot, over = (bodies.whole(body, name) for name in ("snapshot", "over"))
     return client.publish(pond, major=major, snapshot=snapshot, over=over)
 
 
@@ -332,34 +331,6 @@ def _tables(client: Client, pond: str, major: int) -> TablesAnswer | None:
         if error.type in _NO_TABLES:
             return None
         raise
-
-
-def _text(body: Body, name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadInputError(f"{name}: a text is needed.")
-    return value
-
-
-def _one_of(body: Body, name: str, allowed: tuple[str, ...]) -> str:
-    value = body.get(name)
-    if value not in allowed:
-        raise BadInputError(f"{name}: {value!r} is not known; allowed: {', '.join(allowed)}.")
-    return cast("str", value)
-
-
-def _whole(body: Body, name: str) -> int:
-    value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise BadInputError(f"{name}: {value!r} is not a whole number from 1.")
-    return value
-
-
-def _major(body: Body) -> int | None:
-    value = body.get("major")
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise BadInputError(f"major: {value!r} is not a whole number.")
-    return value
 
 
 def refused_while_read_only() -> OperatorError:

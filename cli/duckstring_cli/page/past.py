@@ -68,13 +68,12 @@ class Past:
 
     async def _audit(self, request: Request) -> Response:
         """Who asked for which changes, newest first."""
-        before = asking.instant(request, "before")
         ask = partial(
             self._client.audit,
             _short(request, "pond"),
             by=_short(request, "by"),
             since=asking.instant(request, "since"),
-            before=to_text(before) if before else None,
+            before=asking.instant(request, "before"),
             limit=int(min(max(asking.number(request, "limit", _PAGE), 1), _MOST_CHANGES)),
         )
 

@@ -104,7 +104,9 @@ class StatusWatch:
 
 def version_of(answer: StatusAnswer) -> str:
     """Equal for two answers that say the same at different times."""
-    said = json.dumps([_timeless(line) for line in answer["lines"]], sort_keys=True)
+    of_all = [answer.get("limits"), answer.get("maintenance")]
+    lines = [_timeless(line) for line in answer["lines"]]
+    said = json.dumps([lines, of_all], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:20]
 
 

@@ -28,7 +28,7 @@ def page(server: Served) -> Served:
 
 
 def status(*lines: Mapping[str, Any], now: str = "2030-01-01T12:00:00.000000Z") -> Any:
-    return {"now": now, "lines": list(lines)}
+    return {"now": now, "lines": list(lines), "limits": [], "maintenance": None}
 
 
 def refused(kind: str, message: str, hint: str = "") -> dict[str, Any]:
@@ -104,6 +104,10 @@ def test_only_what_a_clock_changes_makes_no_other_version() -> None:
     older = {**SALES, "staleness_seconds": 5.0}
     assert version_of(status(SALES)) == version_of(status(older, now="x"))
     assert version_of(status(SALES)) != version_of(status({**SALES, "end_f": "x"}))
+    held = {"at": "x", "by": None, "note": None}
+    assert version_of(status(SALES)) != version_of({**status(SALES), "maintenance": held})
+    limit = {"name": "w", "tokens": 1, "held": [], "waiting": [], "used_by": []}
+    assert version_of(status(SALES)) != version_of({**status(SALES), "limits": [limit]})
 
 
 def test_runs_are_asked_for_by_pond_state_span_and_page(page: Served) -> None:

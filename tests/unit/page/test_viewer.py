@@ -57,6 +57,11 @@ def test_the_page_reads_where_nothing_can_be_changed(page: Served, account: Acco
         ("budgets", {"line": "sales@1", "source_retries": 3}),
         ("compute", {"line": "sales@1", "ripple": "load", "place": "task"}),
         ("window", {"line": "sales@1", "action": "remove", "name": "early"}),
+        ("maintenance", {"action": "on"}),
+        ("limit", {"action": "set", "name": "warehouse", "tokens": 2}),
+        ("priority", {"line": "sales@1", "priority": 80}),
+        ("stale", {"line": "sales@1", "action": "tide"}),
+        ("tag", {"line": "sales@1", "put": {"team": "sales"}}),
     ],
 )
 def test_an_action_is_refused_with_the_policy_that_is_missing(

@@ -105,12 +105,14 @@ async function faultOf(response: Response): Promise<Fault> {
   }
 }
 
-async function get<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
+export async function get<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
   return (await (await send(path, signal ? { signal } : {})).json()) as Answer;
 }
 
-async function post<Answer>(path: string, body: unknown): Promise<Answer> {
-  const response = await send(path, { method: "POST", body: JSON.stringify(body) });
+/** `note`: why, for those who look later. */
+export async function post<Answer>(path: string, body: object, note = ""): Promise<Answer> {
+  const asked = note ? { ...body, note } : body;
+  const response = await send(path, { method: "POST", body: JSON.stringify(asked) });
   return (await response.json()) as Answer;
 }
 
@@ -170,7 +172,7 @@ export const api = {
     get<KeptAnswer>(`kept/${part(line)}${query({ before })}`, signal),
   wouldPublish: (line: string, snapshot: number, signal?: AbortSignal) =>
     get<PublishAnswer>(`publish/${part(line)}/${snapshot}`, signal),
-  publish: (asked: Published) => post<PublishAnswer>("publish", asked),
+  publish: (asked: Published, note?: string) => post<PublishAnswer>("publish", asked, note),
   diff: (
     line: string,
     table: string,
@@ -223,11 +225,11 @@ export const api = {
   audit: (asked: AuditAsked, signal?: AbortSignal) =>
     get<AuditAnswer>(`audit${query({ ...asked })}`, signal),
   doctor: (signal?: AbortSignal) => get<DoctorTold>("doctor", signal),
-  trigger: (asked: Trigger) => post<TriggerAnswer>("trigger", asked),
-  control: (asked: Control) => post<ControlAnswer>("control", asked),
-  budgets: (asked: BudgetChange) => post<BudgetAnswer>("budgets", asked),
-  compute: (asked: ComputeChange) => post<ComputeAnswer>("compute", asked),
-  window: (asked: WindowChange) => post<WindowAnswer>("window", asked),
+  trigger: (asked: Trigger, note?: string) => post<TriggerAnswer>("trigger", asked, note),
+  control: (asked: Control, note?: string) => post<ControlAnswer>("control", asked, note),
+  budgets: (asked: BudgetChange, note?: string) => post<BudgetAnswer>("budgets", asked, note),
+  compute: (asked: ComputeChange, note?: string) => post<ComputeAnswer>("compute", asked, note),
+  window: (asked: WindowChange, note?: string) => post<WindowAnswer>("window", asked, note),
   async export(asked: SqlAsked, format: "csv" | "parquet", signal: AbortSignal): Promise<Blob> {
     const body = JSON.stringify({ ...asked, format });
     return (await send("export", { method: "POST", body, signal })).blob();

@@ -40,7 +40,7 @@ export function Ahead({ graph }: { graph: Graph }) {
         ))}
       </div>
       {!coming.length && (
-        <p>Nothing is due in this time: no Window opens, and no Tide or retry is set.</p>
+        <p>Nothing is due in this time: no Window opens, and no Tide, bound or retry is set.</p>
       )}
       {coming.length > 0 && (
         <div className="ahead">

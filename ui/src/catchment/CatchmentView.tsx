@@ -1,19 +1,21 @@
 import { useCatchment } from "../api/catchment";
 import { useGraph } from "../api/status";
 import type { Graph } from "../model/lines";
-import { exact } from "../model/moments";
 import { oneLine } from "../model/text";
-import { useMoment } from "../parts/clock";
 import { Loading } from "../parts/Empty";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
 import { Age } from "../parts/Time";
 import { LatestChanges } from "../past/Latest";
-import { pondPath, runPath } from "../router";
+import { runPath } from "../router";
 import { Ahead } from "./Ahead";
+import { Alerts } from "./Alerts";
+import { Bounds } from "./Bounds";
 import { Doctor } from "./Doctor";
 import { Freshness } from "./Freshness";
 import { Lake } from "./Lake";
+import { Limits } from "./Limits";
+import { Maintenance } from "./Maintenance";
 
 /** The Catchment as a whole: what runs, what comes, and whether it is well. */
 export default function CatchmentView() {
@@ -33,13 +35,18 @@ export default function CatchmentView() {
       {!graph && <Loading what="the Catchment" />}
       {graph && (
         <div className="columns">
-          <section className="part" aria-label="Runs now">
-            <h2>What runs now</h2>
-            <RunsNow graph={graph} />
-          </section>
+          <div className="stack">
+            <section className="part" aria-label="Runs now">
+              <h2>What runs now</h2>
+              <RunsNow graph={graph} />
+            </section>
+            <section className="part" aria-label="Maintenance">
+              <Maintenance graph={graph} />
+            </section>
+          </div>
           <section className="part" aria-label="Freshness now">
-            <h2>Freshness against Tides now</h2>
-            <Tides graph={graph} />
+            <h2>Freshness against Tides and bounds now</h2>
+            <Bounds graph={graph} />
           </section>
         </div>
       )}
@@ -53,6 +60,16 @@ export default function CatchmentView() {
           <h2>Next openings and deadlines</h2>
           <Ahead graph={graph} />
         </section>
+      )}
+      {graph && (
+        <div className="columns">
+          <section className="part" aria-label="Limits">
+            <Limits graph={graph} />
+          </section>
+          <section className="part" aria-label="Alerts">
+            <Alerts />
+          </section>
+        </div>
       )}
       <LatestChanges />
       <Lake />
@@ -94,57 +111,5 @@ function RunsNow({ graph }: { graph: Graph }) {
         }),
       )}
     </ul>
-  );
-}
-
-/** Each line with a Tide: its age against the bound. The worst first. */
-function Tides({ graph }: { graph: Graph }) {
-  const bound = graph.lines
-    .flatMap((line) =>
-      line.trigger?.bound === undefined ? [] : [{ line, bound: line.trigger.bound }],
-    )
-    .map((each) => ({
-      ...each,
-      share:
-        each.line.agedFrom === null
-          ? Infinity
-          : (graph.now - each.line.agedFrom) / 1000 / each.bound,
-    }))
-    .sort((one, other) => other.share - one.share);
-  if (!bound.length) {
-    return (
-      <p>
-        No line has a Tide. A Tide keeps an Outlet no older than a bound: open an Outlet and set
-        one.
-      </p>
-    );
-  }
-  return (
-    <ul className="rows">
-      {bound.map(({ line, bound: seconds }) => (
-        <li key={line.line}>
-          <StateIcon word={line.status} />
-          <span className="grow tide">
-            <Link to={pondPath(line.line)}>{oneLine(line.line, 60)}</Link>
-            <Share from={line.agedFrom} bound={seconds} />
-          </span>
-          <span className="number">
-            <Age from={line.agedFrom} /> of {exact(seconds)}
-          </span>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function Share({ from, bound }: { from: number | null; bound: number }) {
-  const share = useMoment((now) =>
-    from === null ? 100 : Math.round(((now - from) / 1000 / bound) * 100),
-  );
-  const level = share > 100 ? "over" : share > 80 ? "near" : "well";
-  return (
-    <span className={`gauge gauge-${level}`} role="img" aria-label={`${share} % of its bound`}>
-      <i style={{ width: `${Math.min(100, share)}%` }} />
-    </span>
   );
 }

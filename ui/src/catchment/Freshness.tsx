@@ -1,7 +1,6 @@
 import { useMemo, useState } from "react";
-import { outlets } from "../model/freshness";
+import { isBound, outlets } from "../model/freshness";
 import type { Graph } from "../model/lines";
-import { plural } from "../model/numbers";
 import { useMoment } from "../parts/clock";
 import { FreshnessChart } from "./FreshnessChart";
 
@@ -14,7 +13,7 @@ const SPANS = [
 const HOUR_MS = 3_600_000;
 const MOST = 12;
 
-/** How old each Outlet was over time, against its Tide. */
+/** How old each Outlet was over time, against its Tide or its bound. So are Ponds with a bound. */
 export function Freshness({ graph }: { graph: Graph }) {
   const [hours, setHours] = useState(24);
   const [most, setMost] = useState(MOST);
@@ -57,18 +56,18 @@ export function Freshness({ graph }: { graph: Graph }) {
       </ul>
       {order.length > most && (
         <button type="button" className="more" onClick={() => setMost((old) => old + MOST)}>
-          Show more ({plural(order.length - most, "Outlet")})
+          Show more ({order.length - most})
         </button>
       )}
     </>
   );
 }
 
-/** The order stays until an Outlet comes or goes, or a Tide does: charts should not jump. */
+/** The order stays until an Outlet comes or goes, or its bound does: charts should not jump. */
 function useOrder(graph: Graph): string[] {
   const now = outlets(graph);
   const key = now
-    .map((line) => `${line.line} ${line.trigger?.bound === undefined}`)
+    .map((line) => `${line.line} ${isBound(line)}`)
     .sort()
     .join();
   return useMemo(() => now.map((line) => line.line), [key]);
@@ -87,7 +86,7 @@ function Keys() {
         <svg viewBox="0 0 30 12" aria-hidden="true">
           <path className="age-hatch" d="M2 12 12 2M10 12 20 2M18 12 28 2" />
         </svg>
-        older than its Tide
+        older than its Tide or bound
       </li>
       <li>
         <svg viewBox="0 0 12 12" aria-hidden="true" className="keys-mark">

@@ -1,19 +1,10 @@
-import {
-  useEffect,
-  useId,
-  useMemo,
-  useRef,
-  useState,
-  type KeyboardEvent,
-  type PointerEvent,
-} from "react";
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import {
   ageAt,
   ceiling,
   historyOf,
   marks,
   oldest,
-  polyline,
   shareWords,
   stretches,
   type Failure,
@@ -21,22 +12,18 @@ import {
   type Span,
   type Stretch,
 } from "../model/freshness";
+import { allowedAt, allowedOf, type Allowed } from "../model/bounds";
 import type { Line } from "../model/lines";
-import { brief, exact, localTime, utcTime } from "../model/moments";
+import { brief, localTime, utcTime } from "../model/moments";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
-import { Age } from "../parts/Time";
+import { Age, Time } from "../parts/Time";
 import { go, pondPath, runPath, whyPath } from "../router";
+import { Ages, Axis, BOTTOM, clampTo, HEIGHT, Labels, LEFT, MARKS, PLOT, TOP } from "./AgePlot";
 import { useRunHistory } from "./history";
 
-const LEFT = 68;
-const TOP = 6;
-const PLOT = 92;
-const BOTTOM = TOP + PLOT;
-const MARKS = BOTTOM + 10;
-const HEIGHT = BOTTOM + 36;
 const MARK_GAP = 14;
 const STEPS = 48;
 
@@ -50,7 +37,10 @@ export function FreshnessChart({ line, span }: { line: Line; span: Span }) {
         : { publications: [], failures: [] },
     [held, line, span.end],
   );
-  const bound = line.trigger?.bound;
+  const bounds = useMemo(
+    () => allowedOf(line, { start: span.start, end: span.end }),
+    [line, span.start, span.end],
+  );
   const known = useMemo(
     () => stretches(history.publications, span.start, span.end),
     [history, span.start, span.end],
@@ -79,9 +69,10 @@ export function FreshnessChart({ line, span }: { line: Line; span: Span }) {
         </p>
       ) : (
         <>
-          <Picture name={line.line} bound={bound} span={span} known={known} failures={failures} />
+          <Picture name={line.line} bounds={bounds} span={span} known={known} failures={failures} />
           <p>
-            {shareWords(known, bound, span)} <Failed failures={failures} />
+            {shareWords(known, bounds[0], span)} <Passes line={line} />{" "}
+            <Failed failures={failures} />
           </p>
           <p className="unseen">{facts(known, span)}</p>
         </>
@@ -92,6 +83,20 @@ export function FreshnessChart({ line, span }: { line: Line; span: Span }) {
         </p>
       )}
     </li>
+  );
+}
+
+/** When its bound passes, as things are. */
+function Passes({ line: { bound } }: { line: Line }) {
+  if (!bound?.declared || (!bound.due && !bound.stale)) return null;
+  return bound.stale ? (
+    <>
+      Its data passed its bound at <Time at={bound.stale} />.
+    </>
+  ) : (
+    <>
+      Will pass its bound at <Time at={bound.due} />, unless something newer is published.
+    </>
   );
 }
 
@@ -117,17 +122,21 @@ function facts(known: Stretch[], span: Span): string {
 
 interface PictureProps {
   name: string;
-  bound: number | undefined;
+  bounds: Allowed[];
   span: Span;
   known: Stretch[];
   failures: Failure[];
 }
 
-function Picture({ name, bound, span, known, failures }: PictureProps) {
+function Picture({ name, bounds, span, known, failures }: PictureProps) {
   const { element, width } = useWidth();
   const [at, setAt] = useState<number | null>(null);
   const whole = span.end - span.start;
-  const top = ceiling(known, bound);
+  const bound = bounds[0];
+  const top = ceiling(
+    known,
+    bounds.flatMap((each) => each.edges),
+  );
   const plot = width - LEFT;
   const x = (moment: number): number => LEFT + ((moment - span.start) / whole) * plot;
   const y = (seconds: number): number => BOTTOM - (seconds / top) * PLOT;
@@ -164,7 +173,7 @@ function Picture({ name, bound, span, known, failures }: PictureProps) {
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={Math.round((((moment ?? span.end) - span.start) / whole) * 100)}
-      aria-valuetext={`${localTime(moment ?? span.end)}: ${said.age}${said.over ? ", older than its Tide" : ""}`}
+      aria-valuetext={`${localTime(moment ?? span.end)}: ${said.age}${said.over ? `, older than ${said.over}` : ""}`}
       onPointerMove={point}
       onPointerDown={point}
       onPointerUp={(event) => {
@@ -178,8 +187,8 @@ function Picture({ name, bound, span, known, failures }: PictureProps) {
     >
       <svg width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} aria-hidden="true">
         <Axis span={span} x={x} width={width} />
-        <Ages known={known} bound={bound} x={x} y={y} width={width} />
-        <Labels bound={bound} top={top} y={y} width={width} />
+        <Ages known={known} edges={bound?.edges ?? []} x={x} y={y} width={width} />
+        <Labels bounds={bounds} top={top} x={x} y={y} />
         {all.map((mark) => (
           <path
             key={mark.at}
@@ -207,21 +216,20 @@ function Picture({ name, bound, span, known, failures }: PictureProps) {
   );
 }
 
-const clampTo = (value: number, least: number, most: number): number =>
-  Math.min(Math.max(value, least), most);
-
 interface Said {
   seconds: number | null;
   age: string;
-  over: boolean;
+  /** What it is older than; empty: it is young enough. */
+  over: string;
 }
 
-function wordsAt(moment: number, known: Stretch[], bound: number | undefined): Said {
+function wordsAt(moment: number, known: Stretch[], bound: Allowed | undefined): Said {
   const seconds = ageAt(known, moment);
+  const allowed = bound ? allowedAt(bound.edges, moment) : null;
   return {
     seconds,
     age: seconds === null ? "not known" : `${brief(seconds)} old`,
-    over: seconds !== null && bound !== undefined && seconds > bound,
+    over: seconds !== null && allowed !== null && seconds > allowed ? `its ${bound?.word}` : "",
   };
 }
 
@@ -243,7 +251,7 @@ function Tip({
       aria-hidden="true"
     >
       <b>{said.age}</b>
-      {said.over && <span className="tip-over">older than its Tide</span>}
+      {said.over && <span className="tip-over">older than {said.over}</span>}
       <span title={utcTime(moment)}>{localTime(moment)}</span>
       <span className="tip-why">Click: why then</span>
       {failed && (
@@ -254,140 +262,6 @@ function Tip({
         </span>
       )}
     </div>
-  );
-}
-
-type Scale = (value: number) => number;
-
-/** The age, its area, and what of it is above the bound. */
-function Ages({
-  known,
-  bound,
-  x,
-  y,
-  width,
-}: {
-  known: Stretch[];
-  bound: number | undefined;
-  x: Scale;
-  y: Scale;
-  width: number;
-}) {
-  const id = useId();
-  const points = polyline(known).map(({ at, age }) => `${x(at).toFixed(1)} ${y(age).toFixed(1)}`);
-  if (!points.length) return null;
-  const first = x(known[0]?.start ?? 0).toFixed(1);
-  const last = x(known[known.length - 1]?.end ?? 0).toFixed(1);
-  const line = `M${points.join("L")}`;
-  const area = `${line}L${last} ${BOTTOM}L${first} ${BOTTOM}Z`;
-  const edge = bound === undefined ? TOP : y(bound);
-  return (
-    <>
-      <defs>
-        <clipPath id={`${id}in`}>
-          <rect x={LEFT} y={edge} width={width - LEFT} height={BOTTOM - edge + 2} />
-        </clipPath>
-        <clipPath id={`${id}over`}>
-          <rect x={LEFT} y="0" width={width - LEFT} height={Math.max(0, edge)} />
-        </clipPath>
-        <pattern
-          id={`${id}hatch`}
-          width="8"
-          height="8"
-          patternUnits="userSpaceOnUse"
-          patternTransform="rotate(45)"
-        >
-          <path className="age-hatch" d="M0 0V8" />
-        </pattern>
-      </defs>
-      {bound !== undefined && (
-        <rect x={LEFT} y={TOP} width={width - LEFT} height={edge - TOP} fill={`url(#${id}hatch)`} />
-      )}
-      <g clipPath={`url(#${id}in)`}>
-        <path className="age-area" d={area} />
-        <path className="age-line" d={line} />
-      </g>
-      {bound !== undefined && (
-        <g clipPath={`url(#${id}over)`} className="age-over">
-          <path className="age-area" d={area} />
-          <path className="age-line" d={line} />
-        </g>
-      )}
-    </>
-  );
-}
-
-function Labels({
-  bound,
-  top,
-  y,
-  width,
-}: {
-  bound: number | undefined;
-  top: number;
-  y: Scale;
-  width: number;
-}) {
-  const edge = bound === undefined ? null : y(bound);
-  const beside = { x: LEFT - 7, textAnchor: "end", className: "age-text" } as const;
-  return (
-    <>
-      {(edge === null || edge - TOP > 18) && (
-        <text {...beside} y={TOP + 9}>
-          {brief(top)}
-        </text>
-      )}
-      {(edge === null || BOTTOM - edge > 16) && (
-        <text {...beside} y={BOTTOM + 1}>
-          0
-        </text>
-      )}
-      {bound !== undefined && edge !== null && (
-        <>
-          <path className="age-bound" d={`M${LEFT} ${edge}H${width}`} />
-          <text {...beside} className="age-text age-text-bound" y={edge + 4}>
-            Tide {exact(bound)}
-          </text>
-        </>
-      )}
-    </>
-  );
-}
-
-const HOUR_MS = 3_600_000;
-
-const LABEL = 52;
-
-function Axis({ span, x, width }: { span: Span; x: Scale; width: number }) {
-  const hours = (span.end - span.start) / HOUR_MS;
-  const step = hours <= 6 ? 1 : hours <= 24 ? 6 : 24;
-  const ticks = Array.from({ length: Math.round(hours / step) + 1 }, (_, at) => at * step);
-  // As many labels as there is room for, counted from now.
-  const every = Math.ceil(LABEL / (((width - LEFT) * step) / hours));
-  const labelled = ticks.filter((_, at) => at % every === 0);
-  const first = labelled[labelled.length - 1];
-  return (
-    <g>
-      <path className="age-axis" d={`M${LEFT} ${BOTTOM}H${width}`} />
-      {ticks.map((back) => (
-        <path
-          key={back}
-          className="age-tick"
-          d={`M${x(span.end - back * HOUR_MS)} ${TOP}V${BOTTOM}`}
-        />
-      ))}
-      {labelled.map((back) => (
-        <text
-          key={back}
-          className="age-text"
-          x={x(span.end - back * HOUR_MS)}
-          y={HEIGHT - 4}
-          textAnchor={back ? "middle" : "end"}
-        >
-          {back ? `${brief(back * 3600)}${back === first ? " ago" : ""}` : "now"}
-        </text>
-      ))}
-    </g>
   );
 }
 

@@ -242,19 +242,17 @@ function PublishAgain({
   onClose: () => void;
   onDone: () => void;
 }) {
-  const [busy, setBusy] = useState(false);
   const asked = useAnswer(`would publish ${chosen.run}`, (signal) =>
     api.wouldPublish(line, chosen.snapshot, signal),
   );
   const would = asked.answer;
-  const carryOut = async (): Promise<void> => {
-    if (!would || busy) return;
-    setBusy(true);
+  const carryOut = async (note: string): Promise<void> => {
+    if (!would) return;
     const done = await act(`${line} publishes ${chosen.run} again.`, () =>
-      api.publish({ line, snapshot: would.snapshot, over: would.over }),
+      api.publish({ line, snapshot: would.snapshot, over: would.over }, note),
     );
-    setBusy(false);
     if (done) onDone();
+    // What was looked at may be out of date, so it is not offered again.
     else onClose();
   };
   return (
@@ -262,9 +260,8 @@ function PublishAgain({
       title={`Publish ${oneLine(chosen.run, 60)} again?`}
       action={would ? "Publish again" : ""}
       danger
-      disabled={busy}
       onClose={onClose}
-      onDone={() => void carryOut()}
+      onDone={carryOut}
     >
       {asked.loading && <Loading what="what it would change" />}
       {asked.fault && <Refused fault={asked.fault} />}

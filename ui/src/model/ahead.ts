@@ -6,7 +6,7 @@ import { allOpenings, nextOpening } from "./windows";
 
 export interface Coming {
   line: string;
-  kind: "Window" | "Tide" | "retry" | "resume";
+  kind: "Window" | "Tide" | "bound" | "retry" | "resume";
   what: string;
   from: number;
   to: number;
@@ -27,6 +27,15 @@ export function ahead(graph: Graph, until: number): Coming[] {
       const due = line.agedFrom + bound * 1000;
       found.push({ line: line.line, kind: "Tide", what: `of ${exact(bound)}`, from: due, to: due });
     }
+    const passes = line.bound?.declared ? instant(line.bound.due) : null;
+    if (passes !== null)
+      found.push({
+        line: line.line,
+        kind: "bound",
+        what: `passes: ${line.bound?.words ?? ""}`,
+        from: passes,
+        to: passes,
+      });
     if (retry !== null)
       found.push({ line: line.line, kind: "retry", what: "", from: retry, to: retry });
     for (const ripple of line.runs.flatMap((run) => run.ripples)) {

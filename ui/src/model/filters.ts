@@ -2,7 +2,8 @@
 
 import type { LineStatusWord } from "../answers";
 import { lineage, type Direction } from "./lineage";
-import type { Graph } from "./lines";
+import type { Graph, Line } from "./lines";
+import { hasTags, type Tags } from "./tags";
 
 export interface Focus {
   line: string;
@@ -12,6 +13,7 @@ export interface Focus {
 export interface Filters {
   states: ReadonlySet<LineStatusWord>;
   focus: Focus | null;
+  tags: Tags;
 }
 
 /** The lines that are in the picture. A line outside the focus is left out. */
@@ -19,12 +21,22 @@ export function inFocus(graph: Graph, focus: Focus | null): Set<string> | null {
   return focus && graph.byName.has(focus.line) ? lineage(graph, focus.line, focus.direction) : null;
 }
 
-/** The lines that stay bright. Null: all. A state only dims the others, so nothing jumps. */
+/** The lines that stay bright. Null: all. States and tags only dim the others, so nothing jumps. */
 export function bright(graph: Graph, filters: Filters): Set<string> | null {
-  if (!filters.states.size) return null;
+  const { states, tags } = filters;
+  if (!states.size && !Object.keys(tags).length) return null;
   return new Set(
-    graph.lines.filter((line) => filters.states.has(line.status)).map((line) => line.line),
+    graph.lines
+      .filter((line) => (!states.size || states.has(line.status)) && hasTags(line, tags))
+      .map((line) => line.line),
   );
+}
+
+/** The lines that are neither left out nor dimmed. */
+export function chosen(graph: Graph, filters: Filters): Line[] {
+  const focus = inFocus(graph, filters.focus);
+  const lit = bright(graph, filters);
+  return graph.lines.filter(({ line }) => (!focus || focus.has(line)) && (!lit || lit.has(line)));
 }
 
 export function countsOf(graph: Graph): Map<LineStatusWord, number> {

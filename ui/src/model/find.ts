@@ -1,10 +1,12 @@
-// The global search: Ponds, Ripples, runs and tables by a part of their name.
+// The global search: Ponds, Ripples, runs, tables and tags by a part of their name.
 
 import type { Graph } from "./lines";
 import { shownName } from "./lines";
+import { plural } from "./numbers";
+import { allTags } from "./tags";
 
 export interface Hit {
-  kind: "Pond" | "Ripple" | "Run" | "Table";
+  kind: "Pond" | "Ripple" | "Run" | "Table" | "Tag";
   name: string;
   detail: string;
   path: string;
@@ -54,6 +56,11 @@ export function find(
       hits.push({ kind: "Run", name: last.run, detail: last.status, path: `/run/${last.run}` });
     }
   }
+  for (const { tag, lines } of allTags(graph.lines)) {
+    const path = `/?tag=${encodeURIComponent(tag)}`;
+    if (tag.includes(text))
+      hits.push({ kind: "Tag", name: tag, detail: plural(lines, "line"), path });
+  }
   return hits.sort((one, other) => rank(one, text) - rank(other, text)).slice(0, most);
 }
 
@@ -69,7 +76,7 @@ function matching(
     .map((name) => ({ kind, name, detail: detail(), path: path(name) }));
 }
 
-const KINDS = ["Pond", "Run", "Table", "Ripple"];
+const KINDS = ["Pond", "Run", "Tag", "Table", "Ripple"];
 
 function rank(hit: Hit, text: string): number {
   const name = hit.name.toLowerCase();

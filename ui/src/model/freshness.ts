@@ -2,8 +2,9 @@
 // publishes something fresher.
 
 import type { RunRow } from "../answers";
+import type { Allowed, Edge } from "./bounds";
 import type { Graph, Line } from "./lines";
-import { brief, exact, instant } from "./moments";
+import { brief, instant } from "./moments";
 
 /** At `at` (ms) a run published, and from then on the age counts from `from` (ms). */
 export interface Publication {
@@ -117,15 +118,36 @@ export function polyline(known: Stretch[]): Point[] {
 export const oldest = (known: Stretch[]): number =>
   Math.max(0, ...known.map(({ end, from }) => age(from, end)));
 
-/** In milliseconds: how long it was within the bound, of how long anything is known. */
-export function withinBound(known: Stretch[], bound: number): { within: number; known: number } {
+/** In milliseconds: how long it was within the bound, of how long both are known. */
+export function withinBound(known: Stretch[], edges: Edge[]): { within: number; known: number } {
   let [within, all] = [0, 0];
-  for (const { start, end, from } of known) {
-    all += end - start;
-    within += Math.min(Math.max(from + bound * 1000 - start, 0), end - start);
+  for (const stretch of known) {
+    for (const edge of edges) {
+      const start = Math.max(stretch.start, edge.start);
+      const end = Math.min(stretch.end, edge.end);
+      if (end <= start) continue;
+      all += end - start;
+      within += shareAbove(room(edge, stretch, start), room(edge, stretch, end)) * (end - start);
+    }
   }
   return { within, known: all };
 }
+
+/** How many seconds younger than allowed it was at a moment. */
+function room(edge: Edge, stretch: Stretch, at: number): number {
+  const share = (at - edge.start) / (edge.end - edge.start);
+  return edge.from + share * (edge.to - edge.from) - age(stretch.from, at);
+}
+
+/** The part of a straight line from `one` to `other` that is not below zero. */
+function shareAbove(one: number, other: number): number {
+  if (one >= 0 && other >= 0) return 1;
+  if (one < 0 && other < 0) return 0;
+  return Math.max(one, other) / Math.abs(one - other);
+}
+
+const lengthOf = (known: Stretch[]): number =>
+  known.reduce((sum, { start, end }) => sum + end - start, 0);
 
 /** `97 %`. All is only said of all, and nothing only of nothing. */
 export function percent(part: number, whole: number): string {
@@ -145,33 +167,41 @@ export interface Span {
 }
 
 /** `within its Tide of 2h for 97 % of the last 24 h`, or how old it was at most. */
-export function shareWords(known: Stretch[], bound: number | undefined, span: Span): string {
-  const time = withinBound(known, bound ?? 0);
-  if (!time.known) return `Nothing is known of the last ${span.name}.`;
-  const whole = time.known >= NEARLY_ALL * (span.end - span.start);
-  if (bound === undefined) {
-    const when = whole ? `in the last ${span.name}` : `in the ${knownWords(time.known)}`;
-    return `At most ${brief(oldest(known))} old ${when}. It has no Tide.`;
+export function shareWords(known: Stretch[], allowed: Allowed | undefined, span: Span): string {
+  const all = lengthOf(known);
+  if (!all) return `Nothing is known of the last ${span.name}.`;
+  const time = allowed ? withinBound(known, allowed.edges) : { within: 0, known: 0 };
+  if (!allowed || !time.known) {
+    const when = isWhole(all, span) ? `in the last ${span.name}` : `in the ${knownWords(all)}`;
+    const why = allowed ? "No deadline of its bound is known in this time" : "It has no Tide";
+    return `At most ${brief(oldest(known))} old ${when}. ${why}.`;
   }
-  const of = whole ? `the last ${span.name}` : `the ${knownWords(time.known)}`;
-  return `Within its Tide of ${exact(bound)} for ${percent(time.within, time.known)} of ${of}.`;
+  const of = isWhole(time.known, span) ? `the last ${span.name}` : `the ${knownWords(time.known)}`;
+  return `Within ${allowed.name} for ${percent(time.within, time.known)} of ${of}.`;
 }
+
+const isWhole = (ms: number, span: Span): boolean => ms >= NEARLY_ALL * (span.end - span.start);
 
 const knownWords = (ms: number): string => `${brief(ms / 1000)} that are known`;
 
-/** Deployed lines that nobody reads: those with a Tide first, then the stalest. */
+/** Deployed lines that nobody reads, or that have a bound: those with one first, then the stalest. */
 export function outlets(graph: Graph): Line[] {
   return graph.lines
-    .filter((line) => line.status !== "undeployed" && !line.sinks.length)
+    .filter((line) => line.status !== "undeployed" && (!line.sinks.length || hasBound(line)))
     .sort(
       (one, other) =>
-        Number(hasTide(other)) - Number(hasTide(one)) ||
+        Number(isBound(other)) - Number(isBound(one)) ||
         (one.agedFrom ?? Infinity) - (other.agedFrom ?? Infinity) ||
         (one.line < other.line ? -1 : 1),
     );
 }
 
-const hasTide = (line: Line): boolean => line.trigger?.bound !== undefined;
+/** An operator has declared how old it may be. `none` is no bound. */
+export const hasBound = ({ bound }: Line): boolean =>
+  !!bound?.declared && (bound.within !== null || bound.at !== null);
+
+/** By a Tide, or by what an operator has declared. */
+export const isBound = (line: Line): boolean => line.trigger?.bound !== undefined || hasBound(line);
 
 /** What a run may have changed in the history of a line. */
 export const historyKey = (line: Line): string =>
@@ -211,5 +241,5 @@ export function marks(failures: Failure[], span: Span, gap: number): Mark[] {
 }
 
 /** Where a chart ends above: the bound is always in it, with room for what is too old. */
-export const ceiling = (known: Stretch[], bound: number | undefined): number =>
-  Math.max(60, oldest(known) * 1.12, (bound ?? 0) * 1.4);
+export const ceiling = (known: Stretch[], edges: Edge[]): number =>
+  Math.max(60, oldest(known) * 1.12, ...edges.map(({ from, to }) => Math.max(from, to) * 1.4));

@@ -1,6 +1,6 @@
 // A line of the status, as the page holds it, and the graph of all lines.
 
-import type { LineStatus, LineStatusWord, StatusAnswer } from "../answers";
+import type { HoldTold, LimitTold, LineStatus, LineStatusWord, StatusAnswer } from "../answers";
 import { instant } from "./moments";
 
 /** `agedFrom`: the instant (ms) from which the age counts; null: it has never been published. */
@@ -12,6 +12,9 @@ export interface Graph {
   now: number;
   lines: Line[];
   byName: Map<string, Line>;
+  limits: LimitTold[];
+  /** Who holds new runs; null: nobody. */
+  maintenance: HoldTold | null;
 }
 
 export const STATES: LineStatusWord[] = [
@@ -67,7 +70,18 @@ export function graphOf(answer: StatusAnswer, before: Graph | null): Graph {
       ? old
       : { ...line, agedFrom };
   });
-  return { now, lines, byName: new Map(lines.map((line) => [line.line, line])) };
+  return {
+    now,
+    lines,
+    byName: new Map(lines.map((line) => [line.line, line])),
+    limits: unchanged(before?.limits, answer.limits ?? []),
+    maintenance: unchanged(before?.maintenance, answer.maintenance ?? null),
+  };
+}
+
+/** What says the same stays the same object. */
+function unchanged<Told>(old: Told | undefined, told: Told): Told {
+  return old !== undefined && JSON.stringify(old) === JSON.stringify(told) ? old : told;
 }
 
 function sameAge(one: number | null, other: number | null): boolean {

@@ -1,7 +1,8 @@
-import { countsOf } from "../model/filters";
+import { chosen, countsOf } from "../model/filters";
 import { STATES, type Graph } from "../model/lines";
 import { StateIcon } from "../parts/State";
-import { BatchOfFocus } from "./Batch";
+import { BatchOf } from "./Batch";
+import { TagFilter } from "./TagFilter";
 import { setView, toggleState, useView } from "./view";
 
 const DIRECTIONS = [
@@ -51,6 +52,7 @@ export function Bar({
           </button>
         )}
       </div>
+      <TagFilter graph={graph} />
       {selected && !view.focus && graph.byName.has(selected) && (
         <div className="segments" role="group" aria-label={`Only the lineage of ${selected}`}>
           <span>Show only its</span>
@@ -65,7 +67,7 @@ export function Bar({
           ))}
         </div>
       )}
-      {view.focus && <BatchOfFocus graph={graph} focus={view.focus} />}
+      {(view.focus || Object.keys(view.tags).length > 0) && <BatchOf lines={chosen(graph, view)} />}
       {view.focus && (
         <button type="button" className="chip chip-clear" onClick={() => setView({ focus: null })}>
           {view.focus.direction === "up"

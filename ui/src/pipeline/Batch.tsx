@@ -1,8 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { BATCH_VERBS, planned, summary, type Planned, type Result } from "../model/batch";
-import { inFocus, type Focus } from "../model/filters";
 import type { Verb } from "../model/actions";
-import type { Graph, Line } from "../model/lines";
+import type { Line } from "../model/lines";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
@@ -10,13 +9,11 @@ import { StateIcon } from "../parts/State";
 import { tell } from "../parts/live";
 import { attemptVerb, useMay } from "../pond/Actions";
 
-/** One action for all Ponds of the lineage in focus, after a look at what it will do. */
-export function BatchOfFocus({ graph, focus }: { graph: Graph; focus: Focus }) {
+/** One action for all Ponds that a lineage or tags have left, after a look at what it will do. */
+export function BatchOf({ lines }: { lines: Line[] }) {
   const may = useMay();
   const [open, setOpen] = useState(false);
-  const names = inFocus(graph, focus);
-  if (!names || !may.canAct || may.readOnly) return null;
-  const lines = graph.lines.filter((line) => names.has(line.line));
+  if (!lines.length || !may.canAct || may.readOnly) return null;
   return (
     <>
       <button type="button" className="small" onClick={() => setOpen(true)}>
@@ -46,7 +43,7 @@ export function BatchDialog({ lines, first, onClose }: Props) {
   const able = plan.filter((one) => !one.refused);
   const over = began !== null && results.size === able.length;
 
-  const carryOut = async (): Promise<void> => {
+  const carryOut = async (note: string): Promise<void> => {
     setBegan(plan);
     // The button that has the focus goes away.
     list.current?.focus();
@@ -54,7 +51,7 @@ export function BatchDialog({ lines, first, onClose }: Props) {
     for (const { line } of able) {
       const result = closed.current
         ? ({ how: "left", words: "" } as const)
-        : await resultOf(verb, line);
+        : await resultOf(verb, line, note);
       all.push(result);
       setResults((old) => new Map(old).set(line.line, result));
     }
@@ -74,8 +71,9 @@ export function BatchDialog({ lines, first, onClose }: Props) {
       leave={over ? "Close" : began ? "Stop" : "Cancel"}
       danger={chosen.danger ?? false}
       disabled={!able.length || began !== null}
+      note={began ? null : ""}
       onClose={onClose}
-      onDone={() => void carryOut()}
+      onDone={(note) => void carryOut(note)}
     >
       {!began && (
         <>
@@ -128,8 +126,8 @@ function useClosed() {
   return closed;
 }
 
-async function resultOf(verb: Verb, line: Line): Promise<Result> {
-  const became = await attemptVerb(verb, line);
+async function resultOf(verb: Verb, line: Line, note: string): Promise<Result> {
+  const became = await attemptVerb(verb, line, note);
   if (!became.done) return { how: "refused", words: became.words, hint: became.hint };
   return { how: "done", words: [became.words, ...became.warnings].join(" ") };
 }

@@ -2,8 +2,10 @@ import { memo, useMemo } from "react";
 import { bright, inFocus } from "../model/filters";
 import { shownName, STATES, type Graph, type Line } from "../model/lines";
 import { exact } from "../model/moments";
+import { plural } from "../model/numbers";
 import { allShown, howMany, type Picked } from "../model/selection";
 import { sentences } from "../model/sentences";
+import { tagTexts } from "../model/tags";
 import { oneLine } from "../model/text";
 import { serverNow } from "../api/status";
 import { Link } from "../parts/Link";
@@ -35,6 +37,7 @@ export function List({ graph, selected }: { graph: Graph; selected: string | nul
           <Selection graph={graph} />
         </div>
       )}
+      {!lines.length && <p>No Pond is like this.</p>}
       <ul aria-label="Ponds">
         {lines.map((line) => (
           <Item
@@ -107,6 +110,12 @@ const Item = memo(function Item({
             {line.trigger.bound === undefined ? "Wave" : `Tide ${exact(line.trigger.bound)}`}
           </span>
         )}
+        {!!line.backlog && <span className="badge">{plural(line.backlog, "object")} waiting</span>}
+        {tagTexts(line.tags).map((tag) => (
+          <span key={tag} className="badge badge-tag">
+            {oneLine(tag, 60)}
+          </span>
+        ))}
         <span className="number item-age">
           <Age from={line.agedFrom} />
         </span>

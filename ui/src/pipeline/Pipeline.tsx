@@ -12,12 +12,14 @@ import { List } from "./List";
 import { useNarrow } from "./narrow";
 import { useSelectionUpkeep } from "./pick";
 import { Selection } from "./Selection";
+import { useTagsInAddress } from "./TagFilter";
 import { setView, useView } from "./view";
 
 export function Pipeline({ selected }: { selected: string | null }) {
   const graph = useGraph();
   const fault = useStatusFault();
   useStateFromAddress();
+  useTagsInAddress();
   useLitWhileDown(graph);
   useSelectionUpkeep(graph);
   const narrow = useNarrow();

@@ -3,6 +3,8 @@ import { createContext, memo, useContext } from "react";
 import { wanted } from "../model/demand";
 import { DOWN, type Line } from "../model/lines";
 import { brief, countdown, exact, instant } from "../model/moments";
+import { count } from "../model/numbers";
+import { tagTexts } from "../model/tags";
 import { oneLine } from "../model/text";
 import { nextOpening } from "../model/windows";
 import { useMoment } from "../parts/clock";
@@ -106,6 +108,19 @@ function Details({
   );
 }
 
+/** A tag's value, which is shorter than the tag, and how many more there are. */
+function TagBadge({ line }: { line: Line }) {
+  const tags = tagTexts(line.tags);
+  const [first, ...more] = tags;
+  if (!first) return null;
+  return (
+    <span className="badge badge-tag" title={`Tags: ${tags.join(", ")}`}>
+      {oneLine(first.slice(first.indexOf("=") + 1), 64)}
+      {more.length > 0 && ` +${more.length}`}
+    </span>
+  );
+}
+
 function Badges({ line }: { line: Line }) {
   const opening = nextOpening(line.windows);
   const retry = instant(line.retry_at);
@@ -132,6 +147,11 @@ function Badges({ line }: { line: Line }) {
       {line.next && (
         <span className="badge" title="A version that waits">
           {line.next.version} next
+        </span>
+      )}
+      {!!line.backlog && (
+        <span className="badge" title="Objects that arrived and wait">
+          {count(line.backlog)} waiting
         </span>
       )}
     </span>
@@ -170,6 +190,8 @@ function Gauge({ line }: { line: Line }) {
 }
 
 function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; distance: Distance }) {
+  // There is no room for the way to the root cause, a tag and all dots.
+  const crowded = line.status === "blocked" && tagTexts(line.tags).length > 0;
   return (
     <div className="pond-foot">
       {line.status === "blocked" ? (
@@ -184,6 +206,7 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
       ) : (
         <Saying line={line} />
       )}
+      <TagBadge line={line} />
       {line.ripples.length > 0 && (
         <button
           type="button"
@@ -204,11 +227,13 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
             </span>
           ) : (
             <>
-              <span className="dots" aria-hidden="true">
-                {line.ripples.slice(0, 8).map((ripple) => (
-                  <i key={ripple.name} className={`state-${stateOf(ripple.status)}`} />
-                ))}
-              </span>
+              {!crowded && (
+                <span className="dots" aria-hidden="true">
+                  {line.ripples.slice(0, 8).map((ripple) => (
+                    <i key={ripple.name} className={`state-${stateOf(ripple.status)}`} />
+                  ))}
+                </span>
+              )}
               {line.ripples.length} {expanded ? "▴" : "▾"}
             </>
           )}

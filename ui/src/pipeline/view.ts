@@ -5,11 +5,14 @@ import type { LineStatusWord } from "../answers";
 import type { Cause } from "../model/cause";
 import type { Focus } from "../model/filters";
 import { toggled, type Picked } from "../model/selection";
+import type { Tags } from "../model/tags";
 
 export interface View {
   expanded: ReadonlySet<string>;
   states: ReadonlySet<LineStatusWord>;
   focus: Focus | null;
+  /** A Pond has to have all of them. */
+  tags: Tags;
   lit: Cause | null;
   /** Ponds that were picked for one action on all of them. */
   picked: Picked;
@@ -21,6 +24,7 @@ let view: View = {
   expanded: new Set(),
   states: new Set(),
   focus: null,
+  tags: {},
   lit: null,
   picked: new Set(),
   as: null,

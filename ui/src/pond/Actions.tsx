@@ -5,6 +5,7 @@ import { confirmation, refusal, type May, type Verb } from "../model/actions";
 import type { Line } from "../model/lines";
 import { duration, exact } from "../model/moments";
 import { Dialog } from "../parts/Dialog";
+import { NoteField } from "../parts/NoteField";
 import type { Note } from "../parts/live";
 import { act, attempt, type Became, type Outcome } from "./act";
 
@@ -55,23 +56,26 @@ export function Actions({ line }: { line: Line }) {
   const may = useMay();
   const [asking, setAsking] = useState<Verb | null>(null);
   const [busy, setBusy] = useState(false);
+  /** For the next action. Null: none is asked for. */
+  const [why, setWhy] = useState<string | null>(null);
   const reasons = useId();
   const catchment = useCatchment();
   if (!catchment) return null;
   if (may.readOnly || !may.canAct) {
     return <p className="hint">{refusal("tap", line, may)} Actions are not offered.</p>;
   }
-  const carryOut = async (verb: Verb, bound?: number): Promise<void> => {
+  const carryOut = async (verb: Verb, note: string, bound?: number): Promise<void> => {
     setAsking(null);
     setBusy(true);
-    await carryOutVerb(verb, line, bound);
+    const done = await carryOutVerb(verb, line, { note, bound });
     setBusy(false);
+    if (done) setWhy(null);
     requestAnimationFrame(keepFocus);
   };
   const press = (verb: Verb): void => {
     if (busy) return;
     if (verb === "tide" || confirmation(verb, line)) setAsking(verb);
-    else void carryOut(verb);
+    else void carryOut(verb, why?.trim() ?? "");
   };
   const all = [...DEMAND, ...CONTROL];
   const off = all.filter(({ verb }) => refusal(verb, line, may));
@@ -110,11 +114,19 @@ export function Actions({ line }: { line: Line }) {
           ))}
         </p>
       )}
+      {why === null ? (
+        <button type="button" className="small plain with-note" onClick={() => setWhy("")}>
+          With a note …
+        </button>
+      ) : (
+        <NoteField value={why} onChange={setWhy} autoFocus />
+      )}
       {asking === "tide" && (
         <TideDialog
           line={line}
+          note={why ?? ""}
           onClose={() => setAsking(null)}
-          onDone={(bound) => void carryOut("tide", bound)}
+          onDone={(bound, note) => void carryOut("tide", note, bound)}
         />
       )}
       {asking && asking !== "tide" && (
@@ -122,8 +134,9 @@ export function Actions({ line }: { line: Line }) {
           title={`${all.find(({ verb }) => verb === asking)?.name ?? ""}: ${line.line}?`}
           action={all.find(({ verb }) => verb === asking)?.name ?? "Yes"}
           danger
+          note={why ?? ""}
           onClose={() => setAsking(null)}
-          onDone={() => void carryOut(asking)}
+          onDone={(note) => void carryOut(asking, note)}
         >
           <p>{confirmation(asking, line)}</p>
         </Dialog>
@@ -138,10 +151,15 @@ function keepFocus(): void {
     document.querySelector<HTMLElement>(".panel h1")?.focus({ preventScroll: true });
 }
 
+interface How {
+  note: string;
+  bound?: number | undefined;
+}
+
 /** True if it was carried out. What became of it is told. */
-async function carryOutVerb(verb: Verb, line: Line, bound?: number): Promise<boolean> {
-  const done = verb === "tide" ? `has a Tide of ${exact(bound ?? 0)}.` : DONE[verb];
-  return act(`${line.line} ${done ?? ""}`, () => request(verb, line, bound), takenBack(verb, line));
+async function carryOutVerb(verb: Verb, line: Line, how: How): Promise<boolean> {
+  const done = verb === "tide" ? `has a Tide of ${exact(how.bound ?? 0)}.` : DONE[verb];
+  return act(`${line.line} ${done ?? ""}`, () => request(verb, line, how), takenBack(verb, line));
 }
 
 /** A Wave or Tide that an action has removed can be set again. */
@@ -151,30 +169,33 @@ function takenBack(verb: Verb, line: Line): Note["next"] {
   const name = trigger.kind === "tide" ? `Tide of ${exact(trigger.bound ?? 0)}` : "Wave";
   return {
     name: `Set its ${name} again`,
-    act: () => void carryOutVerb(trigger.kind, line, trigger.bound),
+    act: () => void carryOutVerb(trigger.kind, line, { note: "", bound: trigger.bound }),
   };
 }
 
 /** What became of a verb for one of several Ponds. It is told by who asked. */
-export const attemptVerb = (verb: Verb, line: Line): Promise<Became> =>
-  attempt(DONE[verb] ?? "", () => request(verb, line));
+export const attemptVerb = (verb: Verb, line: Line, note: string): Promise<Became> =>
+  attempt(DONE[verb] ?? "", () => request(verb, line, { note }));
 
-async function request(verb: Verb, line: Line, bound?: number): Promise<Outcome> {
+async function request(verb: Verb, line: Line, { note, bound }: How): Promise<Outcome> {
   const { pond, major } = line;
   switch (verb) {
     case "tap":
     case "pulse":
     case "wave":
     case "remove":
-      return api.trigger({ pond, major, kind: verb });
+      return api.trigger({ pond, major, kind: verb }, note);
     case "tide":
-      return api.trigger({ pond, major, kind: verb, ...(bound === undefined ? {} : { bound }) });
+      return api.trigger(
+        { pond, major, kind: verb, ...(bound === undefined ? {} : { bound }) },
+        note,
+      );
     case "wake":
     case "force":
     case "sleep":
     case "kill":
     case "clear": {
-      const { applied, warnings, runs } = await api.control({ line: line.line, verb });
+      const { applied, warnings, runs } = await api.control({ line: line.line, verb }, note);
       const stopped = runs.length ? [`Stopped: ${runs.join(", ")}.`] : [];
       return { applied, warnings: [...warnings, ...stopped] };
     }
@@ -185,12 +206,14 @@ async function request(verb: Verb, line: Line, bound?: number): Promise<Outcome>
 
 function TideDialog({
   line,
+  note,
   onClose,
   onDone,
 }: {
   line: Line;
+  note: string;
   onClose: () => void;
-  onDone: (bound: number) => void;
+  onDone: (bound: number, note: string) => void;
 }) {
   const [text, setText] = useState(exact(line.trigger?.bound ?? 86_400));
   const bound = duration(text);
@@ -199,8 +222,11 @@ function TideDialog({
       title={`A Tide for ${line.line}`}
       action="Set the Tide"
       disabled={bound === null}
+      note={note}
       onClose={onClose}
-      onDone={() => bound !== null && onDone(bound)}
+      onDone={(why) => {
+        if (bound !== null) onDone(bound, why);
+      }}
     >
       <p>{line.line} and what it reads run whenever its age would pass this bound.</p>
       <label>

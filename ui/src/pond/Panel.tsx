@@ -23,9 +23,13 @@ import { showRootCause } from "../pipeline/cause";
 import { go, pondPath, runPath, whyPath } from "../router";
 import { Warnings } from "../runs/Checks";
 import { Actions } from "./Actions";
+import { Arrivals } from "./Arrivals";
+import { Bound } from "./Bound";
 import { Cost } from "./Cost";
+import { Priority } from "./Priority";
 import { Budgets, Ripples } from "./Settings";
 import { Tables } from "./Tables";
+import { Tags } from "./Tags";
 import { Windows } from "./Windows";
 
 /** Everything about one line, its reason first. */
@@ -135,9 +139,20 @@ function Body({ line }: { line: Line }) {
         </Part>
       )}
       {line.status !== "undeployed" && (
-        <Part title="Retry budgets">
-          <Budgets line={line} />
-        </Part>
+        <>
+          <Part title="Bound">
+            <Bound line={line} />
+          </Part>
+          <Part title="Retry budgets">
+            <Budgets line={line} />
+          </Part>
+          <Part title="Limits and priority">
+            <Priority line={line} />
+          </Part>
+          <Part title="Tags">
+            <Tags line={line} />
+          </Part>
+        </>
       )}
       {line.status !== "undeployed" && (
         <Part title="Cost">
@@ -233,25 +248,6 @@ function Facts({ line }: { line: Line }) {
             : `Tide: at most ${exact(line.trigger.bound)} old`
           : "none of its own"}
       </dd>
-      {line.bound && (
-        <>
-          <dt>Bound</dt>
-          <dd>
-            {line.bound.words} ({line.bound.declared ? "declared" : "by its Tide"}),{" "}
-            {line.bound.stale ? (
-              <>
-                stale since <Time at={line.bound.stale} />
-              </>
-            ) : line.bound.due ? (
-              <>
-                in time until <Time at={line.bound.due} />
-              </>
-            ) : (
-              "in time"
-            )}
-          </dd>
-        </>
-      )}
       <dt>Version</dt>
       <dd>
         {line.version ?? "not deployed"}
@@ -359,23 +355,9 @@ function More({ line, detail }: { line: Line; detail: LineDetail }) {
           <Tables line={line.line} major={line.major} told={detail.tables} />
         </Part>
       )}
-      {detail.arrivals.length > 0 && (
-        <Part title="Arrival rules">
-          <ul className="rows">
-            {detail.arrivals.map((rule) => (
-              <li key={rule.name}>
-                <span className="grow">
-                  <strong>
-                    <Words text={rule.name} />
-                  </strong>
-                  <span className="under">
-                    <Words text={`${rule.bucket}/${rule.prefix}*${rule.suffix}`} />
-                  </span>
-                </span>
-                <span>{rule.kind}</span>
-              </li>
-            ))}
-          </ul>
+      {(detail.arrivals.length > 0 || !!line.backlog) && (
+        <Part title="Arrivals">
+          <Arrivals line={line} rules={detail.arrivals} />
         </Part>
       )}
       <Part title="Last runs">

@@ -7,7 +7,7 @@ import { memory } from "../model/numbers";
 import { Dialog } from "../parts/Dialog";
 import { StateIcon } from "../parts/State";
 import { Words } from "../parts/Text";
-import { act } from "./act";
+import { inDialog } from "./act";
 import { useMay } from "./Actions";
 
 /** The live retry budgets. They belong to the operator. */
@@ -35,25 +35,23 @@ function BudgetDialog({ line, onClose }: { line: Line; onClose: () => void }) {
   const [immediate, setImmediate] = useState(String(line.budgets.immediate_retries));
   const [source, setSource] = useState(String(line.budgets.source_retries));
   const wrong = ![immediate, source].every((text) => /^\d{1,4}$/.test(text));
-  const save = async (): Promise<void> => {
-    const done = await act(
+  const save = (note: string) =>
+    inDialog(
       `The retry budgets of ${line.line} are ${immediate} and ${source}.`,
-      () =>
-        api.budgets({
-          line: line.line,
-          immediate_retries: Number(immediate),
-          source_retries: Number(source),
-        }),
+      () => {
+        const [now, later] = [Number(immediate), Number(source)];
+        const asked = { line: line.line, immediate_retries: now, source_retries: later };
+        return api.budgets(asked, note);
+      },
+      onClose,
     );
-    if (done) onClose();
-  };
   return (
     <Dialog
       title={`Retry budgets of ${line.line}`}
       action="Save"
       disabled={wrong}
       onClose={onClose}
-      onDone={() => void save()}
+      onDone={save}
     >
       <div className="fields">
         <label>
@@ -148,26 +146,17 @@ function PlaceDialog({
     ripple.decided_by === "operator" ? ripple.runs_on : "auto",
   );
   const [gb, setGb] = useState(String(ripple.task_mib ? Math.round(ripple.task_mib / 1024) : 0));
-  const save = async (): Promise<void> => {
-    const done = await act(
+  const save = (note: string) =>
+    inDialog(
       `From its next attempt on, ${ripple.name} runs ${place === "auto" ? "where the line finds best" : place === "task" ? "as a task" : "in the function"}.`,
-      () =>
-        api.compute({
-          line: line.line,
-          ripple: ripple.name,
-          place,
-          ...(place === "task" && gb !== "0" ? { memory_mib: Number(gb) * 1024 } : {}),
-        }),
+      () => {
+        const memory = place === "task" && gb !== "0" ? { memory_mib: Number(gb) * 1024 } : {};
+        return api.compute({ line: line.line, ripple: ripple.name, place, ...memory }, note);
+      },
+      onClose,
     );
-    if (done) onClose();
-  };
   return (
-    <Dialog
-      title={`Where ${ripple.name} runs`}
-      action="Save"
-      onClose={onClose}
-      onDone={() => void save()}
-    >
+    <Dialog title={`Where ${ripple.name} runs`} action="Save" onClose={onClose} onDone={save}>
       <label>
         Place
         <select value={place} onChange={(event) => setPlace(event.target.value as typeof place)}>

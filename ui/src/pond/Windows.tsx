@@ -6,9 +6,9 @@ import type { Line } from "../model/lines";
 import { duration, exact, instant } from "../model/moments";
 import { localStart, openings } from "../model/windows";
 import { Dialog } from "../parts/Dialog";
-import { Linked, Words } from "../parts/Text";
+import { Words } from "../parts/Text";
 import { Countdown, Time } from "../parts/Time";
-import { act, attempt, tellOf } from "./act";
+import { inDialog } from "./act";
 import { useMay } from "./Actions";
 
 const DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
@@ -19,12 +19,12 @@ export function Windows({ line }: { line: Line }) {
   const why = refusal("windows", line, may);
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState<string | null>(null);
-  const remove = (name: string): void => {
-    setRemoving(null);
-    void act(`Window ${name} of ${line.line} is removed.`, () =>
-      api.window({ line: line.line, action: "remove", name }),
+  const remove = (name: string, note: string) =>
+    inDialog(
+      `Window ${name} of ${line.line} is removed.`,
+      () => api.window({ line: line.line, action: "remove", name }, note),
+      () => setRemoving(null),
     );
-  };
   return (
     <>
       {line.windows.map((window) => (
@@ -58,7 +58,7 @@ export function Windows({ line }: { line: Line }) {
           action="Remove"
           danger
           onClose={() => setRemoving(null)}
-          onDone={() => remove(removing)}
+          onDone={(note) => remove(removing, note)}
         >
           <p>
             {line.line} may then run at any time, unless another Window is left. What its run has
@@ -109,28 +109,20 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
   const [length, setLength] = useState("3h");
   const [until, setUntil] = useState("");
   const [on, setOn] = useState<string[]>([]);
-  // Told here: a note would lie behind the dialog.
-  const [refused, setRefused] = useState<{ words: string; hint: string } | null>(null);
   const fault = faultOf({ name, start, every: byCron ? null : every, cron, length, until });
-  const add = async (): Promise<void> => {
-    const became = await attempt(`Window ${name} of ${line.line} is added.`, () =>
-      api.window({
-        line: line.line,
-        action: "add",
-        name,
-        ...(byCron ? { cron, start: "00:00" } : { start, every: duration(every) ?? 0 }),
-        ...(length ? { duration: duration(length) ?? 0 } : {}),
-        ...(!byCron && on.length ? { on } : {}),
-        ...(until ? { until } : {}),
-        ...(zone.trim() ? { tz: zone.trim() } : {}),
-      }),
+  const add = (note: string) => {
+    const rule = {
+      ...(byCron ? { cron, start: "00:00" } : { start, every: duration(every) ?? 0 }),
+      ...(length ? { duration: duration(length) ?? 0 } : {}),
+      ...(!byCron && on.length ? { on } : {}),
+      ...(until ? { until } : {}),
+      ...(zone.trim() ? { tz: zone.trim() } : {}),
+    };
+    return inDialog(
+      `Window ${name} of ${line.line} is added.`,
+      () => api.window({ line: line.line, action: "add", name, ...rule }, note),
+      onClose,
     );
-    if (!became.done) {
-      setRefused(became);
-      return;
-    }
-    tellOf(became);
-    onClose();
   };
   return (
     <Dialog
@@ -138,7 +130,7 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
       action="Add"
       disabled={fault !== ""}
       onClose={onClose}
-      onDone={() => void add()}
+      onDone={add}
     >
       <p>
         {line.line} runs at most once in each opening, and only if somebody asks. Times are in the
@@ -235,13 +227,6 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
         </fieldset>
       )}
       {fault && <p className="hint">{fault}</p>}
-      <div role="alert">
-        {refused && (
-          <p className="refused">
-            <Linked text={refused.words} /> <Linked text={refused.hint} />
-          </p>
-        )}
-      </div>
     </Dialog>
   );
 }

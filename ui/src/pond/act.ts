@@ -1,6 +1,7 @@
 // Carries out an action and tells its outcome. A refusal is told word for word.
 
 import { Refusal } from "../api/client";
+import type { Unwilling } from "../parts/Dialog";
 import { tell, type Note } from "../parts/live";
 
 export interface Outcome {
@@ -42,4 +43,17 @@ export function tellOf(became: Became, then?: Note["next"]): void {
   } else {
     tell("refused", became.words, became.hint);
   }
+}
+
+/** For a dialog: once it was done, that is told and the dialog closed. Otherwise it says why not. */
+export async function inDialog(
+  done: string,
+  ask: () => Promise<Outcome>,
+  close: () => void,
+): Promise<Unwilling | null> {
+  const became = await attempt(done, ask);
+  if (!became.done) return became;
+  tellOf(became);
+  close();
+  return null;
 }

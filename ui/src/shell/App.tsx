@@ -13,6 +13,7 @@ import { Expired } from "./Expired";
 import { Guarded } from "./Guarded";
 import { Header } from "./Header";
 import { Lost } from "./Lost";
+import { MaintenanceBanner } from "./MaintenanceBanner";
 
 const Runs = lazy(() => import("../runs/Runs"));
 const Run = lazy(() => import("../runs/Run"));
@@ -44,6 +45,7 @@ export function App() {
       </a>
       <Header view={route.view} />
       <Lost />
+      <MaintenanceBanner />
       <main
         id="main"
         tabIndex={-1}

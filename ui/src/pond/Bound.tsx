@@ -1,0 +1,160 @@
+import { useState } from "react";
+import { operating } from "../api/operating";
+import { looksOnly } from "../model/actions";
+import { changeOf, kindOf, type BoundForm, type BoundKind } from "../model/bounds";
+import type { Line } from "../model/lines";
+import { exact } from "../model/moments";
+import { oneLine } from "../model/text";
+import { Dialog } from "../parts/Dialog";
+import { Time } from "../parts/Time";
+import { inDialog } from "./act";
+import { useMay } from "./Actions";
+
+const DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
+
+/** How old a Pond's data may be before somebody is told. */
+export function Bound({ line }: { line: Line }) {
+  const may = useMay();
+  const [editing, setEditing] = useState(false);
+  return (
+    <>
+      <Told line={line} />
+      {!looksOnly({ read_only: may.readOnly, can_act: may.canAct }) && (
+        <button type="button" className="small" onClick={() => setEditing(true)}>
+          Set its bound …
+        </button>
+      )}
+      {editing && <BoundDialog line={line} onClose={() => setEditing(false)} />}
+    </>
+  );
+}
+
+function Told({ line: { bound } }: { line: Line }) {
+  if (!bound) return <p>None, and no Tide: nobody is told how old its data is.</p>;
+  if (kindOf(bound) === "none")
+    return <p>None, as declared: nobody is told how old its data is.</p>;
+  return (
+    <p>
+      {oneLine(bound.words, 120)} ({bound.declared ? "declared" : "by its Tide"}),{" "}
+      {bound.stale ? (
+        <span className="older">
+          stale since <Time at={bound.stale} />
+        </span>
+      ) : bound.due ? (
+        <>
+          will pass it at <Time at={bound.due} />, unless something newer is published
+        </>
+      ) : (
+        "in time"
+      )}
+      .
+    </p>
+  );
+}
+
+function BoundDialog({ line, onClose }: { line: Line; onClose: () => void }) {
+  const { bound } = line;
+  const declared = bound?.declared ? bound : null;
+  const [form, setForm] = useState<BoundForm>({
+    kind: declared ? kindOf(bound) : "within",
+    within: exact(declared?.within ?? (line.trigger?.bound ?? 86_400) * 1.5),
+    at: declared?.at ?? "06:00",
+    tz: declared ? (declared.tz ?? "") : Intl.DateTimeFormat().resolvedOptions().timeZone,
+    on: declared?.on ?? [],
+  });
+  const change = (some: Partial<BoundForm>): void => setForm((old) => ({ ...old, ...some }));
+  const { change: asked, fault } = changeOf(form);
+  const save = (note: string) =>
+    asked
+      ? inDialog(
+          asked.action === "tide"
+            ? `The bound of ${line.line} is that of its Tide.`
+            : `The bound of ${line.line} is set.`,
+          () => operating.bound(line.line, asked, note),
+          onClose,
+        )
+      : undefined;
+  return (
+    <Dialog
+      title={`How old the data of ${line.line} may be`}
+      action="Save"
+      disabled={asked === null}
+      onClose={onClose}
+      onDone={save}
+    >
+      <p>Once its data is older, a page goes to who wants to be told. It makes no run start.</p>
+      <label>
+        Bound
+        <select
+          value={form.kind}
+          onChange={(event) => change({ kind: event.target.value as BoundKind })}
+        >
+          <option value="within">an age</option>
+          <option value="at">fresh each day by a time</option>
+          <option value="none">none: it is never stale</option>
+          <option value="tide">
+            {line.trigger?.bound === undefined
+              ? "not declared: there is no Tide"
+              : "as its Tide says"}
+          </option>
+        </select>
+      </label>
+      {form.kind === "within" && (
+        <label>
+          Age
+          <input
+            value={form.within}
+            aria-invalid={fault !== ""}
+            onChange={(event) => change({ within: event.target.value })}
+          />
+        </label>
+      )}
+      {form.kind === "at" && <Clock form={form} change={change} fault={fault} />}
+      {fault && <p className="hint">{fault}</p>}
+    </Dialog>
+  );
+}
+
+interface ClockProps {
+  form: BoundForm;
+  change: (some: Partial<BoundForm>) => void;
+  fault: string;
+}
+
+function Clock({ form, change, fault }: ClockProps) {
+  const toggle = (day: string): void =>
+    change({ on: DAYS.filter((each) => form.on.includes(each) !== (each === day)) });
+  return (
+    <>
+      <div className="fields">
+        <label>
+          By
+          <input
+            value={form.at}
+            placeholder="06:00"
+            aria-invalid={fault !== ""}
+            onChange={(event) => change({ at: event.target.value })}
+          />
+        </label>
+        <label>
+          Time zone (empty: UTC)
+          <input
+            value={form.tz}
+            placeholder="Europe/Berlin"
+            onChange={(event) => change({ tz: event.target.value })}
+          />
+        </label>
+      </div>
+      <fieldset className="days">
+        <legend>Only on (otherwise each day)</legend>
+        {DAYS.map((day) => (
+          <label key={day}>
+            <input type="checkbox" checked={form.on.includes(day)} onChange={() => toggle(day)} />
+            {day}
+          </label>
+        ))}
+      </fieldset>
+      <p className="hint">By then, its data has to be fresh as of that day.</p>
+    </>
+  );
+}
