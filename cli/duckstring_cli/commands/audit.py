@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from duckstring.model.answers.common import AuditRow
 
 _UNKNOWN = "not known"
+_WIDE = 110
 
 
 def audit(
@@ -62,19 +63,20 @@ def audit(
         )
         return
     console = render.out()
-    console.print(_table(answer["entries"], narrow=console.width < render.NARROW))
+    console.print(_table(answer["entries"], console.width))
     if answer["next"]:
         render.note(f"Older ones: --before {answer['next']}, or -n for more at once.")
 
 
-def _table(entries: list[AuditRow], *, narrow: bool) -> Table:
-    now = datetime.now(UTC)
+def _table(entries: list[AuditRow], width: int) -> Table:
+    now, narrow = datetime.now(UTC), width < render.NARROW
     table = render.table(
         "WHEN", "WHO", "WHAT", *([] if narrow else ["POND"]), "NOTE", last="wrapped"
     )
     for one in entries:
         at = render.read_instant(one["at"])
         ago = f"{durations.age((now - at).total_seconds())} ago" if at else ""
+        ago = f"{render.moment(one['at'])} ({ago})" if ago and width >= _WIDE else ago
         ponds = render.first_of(one["ponds"])
         what = f"{one['what']} {ponds}" if narrow else one["what"]
         refused = f"refused: {one['refused']}" if one["refused"] else ""

@@ -11,7 +11,7 @@ import pytest
 from duckstring.api import auditing, history
 from duckstring.api.answer import OPERATIONS, answer
 from duckstring.api.audit import audit
-from duckstring.api.requests import AuditRequest, RemoveRequest
+from duckstring.api.requests import AuditRequest, RemoveRequest, Uploaded
 from duckstring.engine.signals import Ordered
 from duckstring.errors import OperatorError
 from duckstring.model.audits import ALL, Audit, claimed, is_arn, short
@@ -176,7 +176,7 @@ def test_a_note_that_is_none_is_refused_and_nothing_happens(note, why):
 
 
 def test_what_was_asked_for_is_told_in_words_and_text_of_others_is_one_line():
-    read = auditing.requests_words if hasattr(auditing, "requests_words") else auditing.words
+    read = auditing.words
     tide = OPERATIONS["trigger"].request("sales", "tide", bound=86400.0)
     assert read("trigger", tide) == "trigger tide bound=86400.0"
     assert read("remove", RemoveRequest("sales", table="a\nb", dry=False)) == "remove table=a b"
@@ -189,6 +189,18 @@ def test_what_was_asked_for_is_told_in_words_and_text_of_others_is_one_line():
     assert read("tag", named) == "tag put=name=x,team=y"
     gone = OPERATIONS["tag"].request("sales", remove=["team", "tier"])
     assert read("tag", gone) == "tag remove=team,tier"
+    first = OPERATIONS["priority"].request("sales", priority=90)
+    assert read("priority", first) == "priority 90"
+
+
+def test_a_deploy_says_which_versions_whatever_the_packages_claim():
+    deploy = OPERATIONS["deploy"].request
+    claims = [{"pond": {"name": "sales", "version": version}} for version in ("1.0.1", "2.0.0")]
+    claims += [{}, {"pond": 7}, {"pond": {"version": ["1"]}}, {"pond": {"version": "3\n" * 200}}]
+    told = auditing.words("deploy", deploy([Uploaded(claim, "key", "sha") for claim in claims]))
+    assert told.startswith("deploy 1.0.1 2.0.0 3 3 3")
+    assert "\n" not in told
+    assert len(told) < 120
 
 
 def test_a_change_of_many_ponds_is_about_each_of_them_once():
@@ -201,8 +213,6 @@ def test_a_change_of_many_ponds_is_about_each_of_them_once():
 
 
 def auditing_upload(name):
-    from duckstring.api.requests import Uploaded
-
     return Uploaded({"pond": {"name": name} if name else 7}, "key", "sha")
 
 

@@ -88,13 +88,15 @@ def _who(told: Mapping[str, object], request: Mapping[str, object], ports: ApiPo
 
 
 def words(operation: str, asked: Struct) -> str:
-    """``control kill``, ``compute ripple=load on=task``: what is asked for, in one line."""
-    return within(" ".join([operation, *_arguments(asked)]), _WORDS)
+    """What is asked for, in one line: ``deploy 1.2.0``, ``compute ripple=load on=task``."""
+    told = " ".join([operation, *_arguments(asked)])
+    return within(told.replace(f"{operation} {operation}=", f"{operation} "), _WORDS)
 
 
 def _arguments(asked: Struct) -> Iterator[str]:
     given = {field.name: getattr(asked, field.name) for field in fields(asked)}
     yield from (str(given[name]) for name in _BARE if given.get(name))
+    yield from filter(None, map(_version_of, given.get("ponds") or ()))
     for name, value in given.items():
         if name in _ELSEWHERE or value is None or value is False:
             continue
@@ -126,7 +128,16 @@ def ponds_of(asked: Struct) -> tuple[str, ...]:
 
 
 def _pond_of(uploaded: Struct) -> str:
+    return _of_the_pond(uploaded, "name")
+
+
+def _version_of(uploaded: Struct) -> str:
+    return one_line(_of_the_pond(uploaded, "version"), 80)
+
+
+def _of_the_pond(uploaded: Struct, name: str) -> str:
+    """What a package's manifest says of its Pond: nothing of it is checked yet."""
     manifest = getattr(uploaded, "manifest", {})
     table = manifest.get("pond") if isinstance(manifest, Mapping) else None
-    name = table.get("name") if isinstance(table, Mapping) else None
-    return name if isinstance(name, str) else ""
+    value = table.get(name) if isinstance(table, Mapping) else None
+    return value if isinstance(value, str) else ""
