@@ -191,6 +191,10 @@ def test_what_was_asked_for_is_told_in_words_and_text_of_others_is_one_line():
     assert read("tag", gone) == "tag remove=team,tier"
     first = OPERATIONS["priority"].request("sales", priority=90)
     assert read("priority", first) == "priority 90"
+    by_six = OPERATIONS["stale"].request(
+        "sales", action="set", bound={"at": "06:00", "tz": "Europe/Berlin"}
+    )
+    assert read("stale", by_six) == "stale set at=06:00 tz=Europe/Berlin"
 
 
 def test_a_deploy_says_which_versions_whatever_the_packages_claim():

@@ -29,6 +29,8 @@ _BARE = ("action", "verb", "kind")
 _ELSEWHERE = frozenset({"pond", "major", "ponds", "lines", *_BARE})
 _TAGS = "put"
 """A field whose keys are a person's: a tag may be called ``name``."""
+_BOUND = "bound"
+"""Of staleness: ``within=7200``, or ``at=06:00 tz=Europe/Berlin``."""
 _WORDS = 400
 
 
@@ -100,7 +102,9 @@ def _arguments(asked: Struct) -> Iterator[str]:
     for name, value in given.items():
         if name in _ELSEWHERE or value is None or value is False:
             continue
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and name == _BOUND:
+            yield " ".join(f"{key}={one_line(str(one), 80)}" for key, one in value.items())
+        elif isinstance(value, Mapping):
             yield f"{name}={_pairs(value) if name == _TAGS else _named(value)}"
         elif isinstance(value, list):
             yield f"{name}={one_line(','.join(map(str, value)), 200)}"
