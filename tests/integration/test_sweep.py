@@ -178,6 +178,8 @@ def test_one_round_repairs_what_no_event_told(here):
         "misheard": [],
         "limits": [],
         "unheld": [],
+        "unlisted": ["sales@1"],
+        "bounds": [],
         "tidied": True,
         "manifests": 0,
         "memos": 0,

@@ -79,11 +79,20 @@ def _set_rest_index(stores: Stores) -> object:
     }
     # DynamoDB refuses it while another setting is taking effect.
     stores.open("dynamodb").get_waiter("table_exists").wait(TableName=stores.table)
+    held = {one["AttributeName"]: one["AttributeType"] for one in _attributes(stores)}
+    all_of_them = held | dict.fromkeys(names, "S")
     return stores.open("dynamodb").update_table(
         TableName=stores.table,
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind} for name, kind in all_of_them.items()
+        ],
         GlobalSecondaryIndexUpdates=[{"Create": made}],
     )
+
+
+def _attributes(stores: Stores) -> list[dict[str, str]]:
+    attributes: list[dict[str, str]] = _table(stores)["AttributeDefinitions"]
+    return attributes
 
 
 def _table(stores: Stores) -> dict[str, Any]:
