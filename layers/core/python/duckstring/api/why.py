@@ -273,11 +273,12 @@ def _in_short(told: list[LineWhy], runs: list[WhyRun]) -> str:
     going = [run for run in runs if run["demand"]]
     if going:
         return f"{told[0]['line']} runs {going[0]['run']}. {going[0]['demand'][0]['text']}"
-    own = [cause["text"] for cause in told[0]["causes"][:1]]
-    roots = [
-        cause["text"] for line in told for cause in line["causes"] if cause["leads_to"] is None
-    ]
-    return " ".join(dict.fromkeys(own + roots[:1]))
+    own = told[0]["causes"]
+    # A hold is seldom alone: what else is in the way of the line is told with it.
+    first = own[: 2 if own and own[0]["kind"] == "held" else 1]
+    roots = [cause for line in told for cause in line["causes"] if cause["leads_to"] is None]
+    others = [cause for cause in roots if cause["kind"] != "held"]
+    return " ".join(dict.fromkeys(cause["text"] for cause in (*first, *others[:1])))
 
 
 def _run(
