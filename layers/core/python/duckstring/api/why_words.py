@@ -172,11 +172,7 @@ def ways(state: PondState, cause: Cause, now: Instant) -> list[Way]:  # noqa: C9
         case WindowClosed():
             return [_way("See or change its Windows", commands.list_windows(line))]
         case DeployWaits(_, runs) | ForceWaits(runs) | RunFirst(runs):
-            return [
-                _way("See how far the run is", commands.run_show(run_key(line, runs[0]))),
-                _way(f"Stop it, and drop what is asked of {line}", commands.kill(line)),
-                _run(state, f"After that: let {line} go on, and run it once", commands.wake(line)),
-            ]
+            return [see_run(line, runs[0]), *stop_run(state)]
         case WaitsForToken():
             return _more_tokens(line, cause)
         case Busy():
@@ -223,6 +219,20 @@ def _more_tokens(line: Line, cause: WaitsForToken) -> list[Way]:
         ways.append(_way(f"Let {line} go first", commands.priority(line, MOST_PRIORITY)))
     ways.append(_way("See who has the tokens, and who waits", commands.LIMITS))
     return ways
+
+
+def see_run(line: Line, number: int) -> Way:
+    """How far a run in flight is."""
+    return _way("See how far the run is", commands.run_show(run_key(line, number)))
+
+
+def stop_run(state: PondState) -> tuple[Way, Way]:
+    """To stop what runs, and then to go on."""
+    line = state.line
+    return (
+        _way(f"Stop it, and drop what is asked of {line}", commands.kill(line)),
+        _run(state, f"After that: let {line} go on, and run it once", commands.wake(line)),
+    )
 
 
 def _run(state: PondState, text: str, command: str) -> Way:
