@@ -14,7 +14,7 @@ from duckstring.api.usual import MOST_LINES
 from duckstring.api.why import why
 from duckstring.model.answers.why import WhyAnswer
 from duckstring.model.catalog import Release
-from duckstring.model.instants import Instant, to_text
+from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.testing.simulator import World, pond, seconds
@@ -153,6 +153,9 @@ def test_what_is_advised_ends_the_wait() -> None:
     world.run_until(world.now + seconds(5))
     (run,) = world.states[DELAYS].runs.values()
     assert run.version == "1.0.2"
+    assert not world.states[REPORTS].runs_started
+    world.run_until(world.now + seconds(SLOW + 60))
+    assert world.states[REPORTS].end_f > NEVER, "it has what it waited for"
 
 
 @pytest.mark.parametrize(

@@ -178,5 +178,5 @@ def _stop(one: Over) -> list[Way]:
     kill, wake = why_words.stop_run(one.state)
     if one.deployed is None:
         return [kill, wake]
-    text = f"If version {one.run.version} is wrong: then deploy one that is right, in its folder"
+    text = f"If {one.run.version} is wrong: deploy one that is right, in its project's folder"
     return [kill, {"text": text, "command": commands.DEPLOY}, wake]

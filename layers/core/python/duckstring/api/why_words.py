@@ -142,7 +142,7 @@ def ways(state: PondState, cause: Cause, now: Instant) -> list[Way]:  # noqa: C9
             return [_way(f"Deploy {pond}, in the folder of its project", commands.DEPLOY)]
         case Held():
             return [
-                _way("Let new runs start again: none starts before that", commands.MAINTENANCE_OFF)
+                _way("Let new runs start again (none starts before that)", commands.MAINTENANCE_OFF)
             ]
         case NotReceived() | Due():
             return [_way("It takes seconds. If it lasts, see whether something is lost", _DOCTOR)]
