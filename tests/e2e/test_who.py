@@ -173,6 +173,7 @@ def test_maintenance_lets_what_runs_finish_keeps_what_is_asked_for_and_runs_it_a
         driver.deploy(driver.pond("who_new", LOAD))
         said = driver.run("trigger", "pulse", "who_new")
         assert "who_new@1 starts no run now (maintenance" in said.err
+        assert "who_slow@1/1 since" in driver.run.done("why", "who_sink"), "what it waits for, too"
         driver.let("who_slow")
         driver.run.done("maintenance", "status", "--wait")
         held = json.loads(driver.run.done("maintenance", "status", "--json"))
@@ -180,8 +181,7 @@ def test_maintenance_lets_what_runs_finish_keeps_what_is_asked_for_and_runs_it_a
         assert {"who_sink@1", "who_new@1"} <= set(held["waiting"])
         assert driver.noted("who_sink") == driver.noted("who_new") == []
         assert "are held: maintenance" in driver.run.done("why", "who_sink")
-        doctor = driver.run("doctor")
-        assert "No run starts: maintenance is on, by" in doctor.out
+        assert "No run starts: maintenance is on, by" in driver.run("doctor").out
     finally:
         driver.let("who_slow")
         off = driver.run.done("maintenance", "off")

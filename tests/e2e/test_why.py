@@ -22,6 +22,11 @@ def load(pond):
     hold(pond)
     pond.write_table("made", "SELECT 1 AS one")
 """
+QUICK = """
+@ripple
+def load(pond):
+    pond.write_table("made", "SELECT 1 AS one")
+"""
 READER = """
 @ripple
 def read(pond):
@@ -122,3 +127,40 @@ def test_a_closed_window_and_then_sleep_are_named(driver):
     typed(driver, answer, "pulse")
     driver.wait_until(out, lambda line: line["tables"] == 1, what="the Outlet has run")
     assert asked(driver, mid)["chain"][0]["causes"][0]["kind"] == "not_asked"
+
+
+def test_a_new_version_that_hangs_is_told_from_a_slow_one_and_the_named_commands_end_it(driver):
+    first, _, out = chain(driver, "why_hangs", QUICK)
+    driver.trigger("pulse", out)
+    driver.wait_until(out, lambda line: line["tables"] == 1, what="the Outlet has run")
+    driver.deploy(driver.pond(first, SLOW, version="1.0.1"))
+    driver.trigger("pulse", out)
+    until(lambda: driver.noted(first), what="the new version has begun")
+    until(lambda: "usual" in asked(driver, first)["runs"][0], what="it takes far too long")
+    answer = asked(driver, out)
+    assert roots(answer) == [(f"{first}@1", "busy")]
+    usual = answer["chain"][-1]["causes"][0]["usual"]
+    assert (usual["runs"], usual["first_of"]) == (1, "1.0.1")
+    assert "It is the first run of version 1.0.1, deployed" in answer["text"]
+    driver.run.done("control", "kill", first, "--yes")
+    driver.deploy(driver.pond(first, QUICK, version="1.0.2"))
+    typed(driver, answer, "wake")
+    told_that(driver, out, (f"{out}@1", "not_asked"))
+    assert driver.line(first)["version"] == "1.0.2"
+
+
+def test_under_maintenance_a_failure_is_named_too_and_both_commands_together_end_it(driver):
+    code = INLET.replace("why_repaired", "why_held_repaired")
+    first, _, out = chain(driver, "why_held", code)
+    driver.trigger("pulse", out)
+    driver.wait_for(out, "blocked")
+    try:
+        driver.run.done("maintenance", "on")
+        answer = told_that(driver, out, (f"{out}@1", "held"), (f"{first}@1", "failed"))
+        (driver.ledger / "why_held_repaired").touch()
+        typed(driver, answer, "wake")
+        told_that(driver, out, (f"{out}@1", "held"))
+        assert driver.line(out)["tables"] == 0
+    finally:
+        driver.run.done("maintenance", "off")
+    driver.wait_until(out, lambda line: line["tables"] == 1, what="the Outlet has run")

@@ -19,9 +19,10 @@ from duckstring.api.why import why
 from duckstring.engine.effects import RecordRun
 from duckstring.engine.journal import Entry, folded
 from duckstring.engine.signals import Deployed, Signal, Triggered
-from duckstring.engine.state import PondState, Wave
+from duckstring.engine.state import PondState, Run, Wave
 from duckstring.model.instants import to_text
 from duckstring.model.names import Line
+from duckstring.model.values import replace
 from duckstring.orchestrator.ports import Held
 from duckstring.testing.simulator import pond
 from tests.integration.aws import catchment
@@ -70,6 +71,47 @@ def test_a_chain_of_120_ponds_is_explained_with_seven_requests(
     assert answer["last"]
     assert calls == {"GetItem": 1, "Query": 2, "BatchGetItem": 4}
     """The catalog's revision and its releases; the line, the 119 above it, and a row of history."""
+
+
+def test_a_run_that_takes_far_too_long_costs_one_request_more(monkeypatch) -> None:
+    with catchment(monkeypatch) as here:
+        catalog = DynamoCatalog(here.clients, "catchment")
+        release = replace(RELEASES[0], deployed=NOON - HOUR)
+        catalog.select([release], overwrite=False, revision=0)
+        store = DynamoStateStore(here.clients, "catchment")
+        run = Run(3, NOON, NOON, timedelta(), "1.0.0", "a", "m", 0, NOON - HOUR / 2, woken=NOON)
+        state = PondState(release.line, release=release, runs={3: run}, runs_started=3)
+        store.commit(Held(PondState(release.line)), state, (), (1, ""), NOON)
+        history = DynamoHistory(here.clients, "catchment", "catchment")
+        for number, version, began, ended in (
+            (1, "0.9.0", NOON - 3 * HOUR, NOON - 3 * HOUR + timedelta(seconds=2)),
+            (2, "0.9.0", NOON - 2 * HOUR, NOON - 2 * HOUR + timedelta(seconds=4)),
+            (3, "1.0.0", run.started, None),
+        ):
+            status = "success" if ended else "running"
+            history.record_run(release.line, RecordRun(number, NOON, version, status, began, ended))
+        calls: Counter[str] = Counter()
+        here.clients.dynamodb.meta.events.register(
+            "provide-client-params.dynamodb.*", lambda model, **_: calls.update([model.name])
+        )
+        answer = why(
+            WhyRequest("p0"),
+            WhyPorts(
+                catalog=catalog,
+                removals=catalog,
+                states=DynamoStateReader(here.clients, "catchment"),
+                history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
+                attempts=AttemptRows(),
+                journal=DynamoJournal(here.clients, "catchment"),
+                limits=DynamoLimits(here.clients, "catchment"),
+                clock=StillClock(NOON),
+            ),
+        )
+    assert answer["runs"][0]["usual"]["text"] == (
+        "Usually it takes 3s (the median of the last 2 that succeeded). It is the first run of "
+        "version 1.0.0, deployed 1h ago."
+    )
+    assert calls["Query"] == 2 + 1
 
 
 def test_a_past_moment_costs_a_request_a_step_and_two_for_each_line_with_news(monkeypatch) -> None:

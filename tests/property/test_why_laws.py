@@ -40,6 +40,7 @@ from duckstring.engine.why import chain
 from duckstring.model.catalog import Release
 from duckstring.model.failures import Failure
 from duckstring.model.names import Line
+from duckstring.model.said import NO_HOLD
 from duckstring.model.values import replace
 from duckstring.model.windows import Window
 from duckstring.testing.simulator import START, Attempted, Conditions, World, pond, seconds
@@ -238,6 +239,32 @@ def test_a_line_that_does_not_run_runs_when_the_named_causes_are_taken_away(
         if played.started(line) > before:
             return
     raise AssertionError(f"{line} does not run after {seen}: {played.why(line)}")
+
+
+@looks(300)
+@given(worlds, st.data())
+def test_maintenance_is_named_and_hides_nothing_else_that_is_in_the_way(
+    graph: Graph, data: st.DataObject
+) -> None:
+    acts = data.draw(stories(graph, (*DEMANDS, *TROUBLES, "window")))
+    line = data.draw(st.sampled_from(graph.lines))
+    acts.append(Act(3.0, data.draw(st.sampled_from(DEMANDS)), line))
+    acts.append(Act(data.draw(st.sampled_from([0.0, 0.5, 3.0])), "hold", line))
+    played = Played(graph).play(acts)
+    played.wait(data.draw(st.sampled_from([0.3, 1.5, 30])))
+    if line in played.gone:
+        return
+    held = played.why(line)
+    holds = [(of, one) for of, one in held if isinstance(one, Held)]
+    others = [root for root in held if root not in holds]
+    played.world.states = {
+        of: replace(state, hold=NO_HOLD) for of, state in played.world.states.items()
+    }
+    free = [root for root in played.why(line) if root[1] != Due()]
+    event(f"{len(free)} besides")
+    assert others == free
+    if free and not played.runs(line):
+        assert [of for of, _ in holds] == [line]
 
 
 @looks(200)

@@ -1285,9 +1285,23 @@ export interface Way {
 }
 
 /**
+ * What a run usually takes that takes far longer: ``seconds``, the median of the last ``runs``
+ * that succeeded. ``first_of``: it is the first run of this version, ``deployed`` then (null: it
+ * is not). ``text``: this in words.
+ */
+export interface UsualTold {
+  seconds: number;
+  runs: number;
+  first_of: string | null;
+  deployed: string | null;
+  text: string;
+}
+
+/**
  * Why a line starts no run. ``leads_to``: the line whose own causes explain it; null: this is a
  * root cause. ``since``: when it began, if that is known. ``at``: when it ends by itself, or what
- * it needs comes, if that is known. ``runs``: those that it is about.
+ * it needs comes, if that is known. ``runs``: those that it is about. ``usual``: of one that takes
+ * far too long.
  */
 export interface CauseTold {
   kind: CauseKind;
@@ -1297,6 +1311,7 @@ export interface CauseTold {
   at: string | null;
   runs: string[];
   ways: Way[];
+  usual?: UsualTold;
 }
 
 /**
@@ -1324,7 +1339,7 @@ export interface DemandTold {
 
 /**
  * A run in flight: for what it began, and how far it is. ``inside``: what each of its Ripples
- * does or waits for, in words.
+ * does or waits for, in words. ``usual``: if it takes far too long.
  */
 export interface WhyRun {
   run: string;
@@ -1334,6 +1349,7 @@ export interface WhyRun {
   demand: DemandTold[];
   ripples: RunningRipple[];
   inside: string[];
+  usual?: UsualTold;
 }
 
 /**
@@ -1352,7 +1368,8 @@ export interface Staleness {
 /**
  * ``why``: why a line runs at the moment ``at``, or does not. ``chain``: the line itself, and
  * the lines that its causes lead to, the nearest first; ``left_off``: so many more. ``ways``: what
- * would change the root causes. ``last``: the last run, in words.
+ * would change the root causes, or a run that takes far too long. ``last``: the last run, in
+ * words.
  */
 export interface WhyAnswer {
   line: string;

@@ -6,13 +6,22 @@ from datetime import timedelta
 
 import pytest
 
-from duckstring.engine.causes import Held, NotAsked, RetryAt
+from duckstring.engine.causes import (
+    Blocked,
+    Held,
+    Killed,
+    LineCauses,
+    NotAsked,
+    RetryAt,
+    RunFirst,
+    Short,
+)
 from duckstring.engine.effects import Announce, RecordRun
 from duckstring.engine.letters import hold_letter
 from duckstring.engine.signals import AlarmRang, HoldSet, Ordered, Triggered
-from duckstring.engine.state import PondState
+from duckstring.engine.state import Down, PondState
 from duckstring.engine.step import step
-from duckstring.engine.why import hindrances
+from duckstring.engine.why import chain, hindrances
 from duckstring.model.instants import NEVER
 from duckstring.model.names import Line
 from duckstring.model.said import Hold, Said
@@ -159,15 +168,47 @@ def test_a_letter_of_the_hold_has_one_key_for_each_line_and_word() -> None:
 def test_a_line_of_which_something_is_asked_says_that_it_is_held_and_by_whom() -> None:
     world = held(by="alice@laptop", note="new warehouse")
     state = world.states[C]
-    assert hindrances(state, state.release, world.now) == (NotAsked(),)
+    hold = Hold(world.held.at, on=True, by="alice@laptop", note="new warehouse")
+    assert hindrances(state, state.release, world.now) == (NotAsked(), Held(hold))
     world.trigger(C, "pulse")
     world.run_until()
     state = world.states[C]
-    hold = Hold(world.held.at, on=True, by="alice@laptop", note="new warehouse")
-    assert hindrances(state, state.release, world.now) == (Held(hold),)
+    waits = Short(Line(B), state.sources[B].report.end_f, state.targets[0], asked=True)
+    assert hindrances(state, state.release, world.now) == (Held(hold), waits)
+    known = {line: world.states[line].release for line in (A, B, C)}
+    found, _ = chain(Line(C), world.states, known, world.now, most=9)
+    assert found == (LineCauses(Line(C), (Held(hold),)),), "the Sources wait for that alone"
     world.order(C, "force")
     world.run_until()
     assert hindrances(world.states[C], state.release, world.now) == (Held(hold),)
+
+
+def test_a_hold_is_named_besides_what_is_in_the_way_without_it() -> None:
+    world = fresh(deployed(*CHAIN))
+    world.order(A, "kill")
+    world.trigger(C, "pulse")
+    world.hold()
+    world.run_until()
+    state, hold = world.states[C], Held(world.held)
+    assert hindrances(state, state.release, world.now) == (hold, Blocked(B, Down(A, "killed")))
+    killed = world.states[A]
+    assert hindrances(killed, killed.release, world.now) == (Killed(), NotAsked(), hold)
+    known = {line: world.states[line].release for line in (A, B, C)}
+    found, _ = chain(Line(C), world.states, known, world.now, most=9)
+    assert [cause for one in found for cause in one.causes].count(hold) == 1
+
+
+def test_a_line_that_runs_and_is_asked_no_more_has_no_hold_in_its_way() -> None:
+    world = fresh(deployed(*CHAIN))
+    world.trigger(A, "pulse")
+    world.run_until(world.now + seconds(0.5))
+    world.hold()
+    world.run_until(world.now + seconds(0.2))
+    state = world.states[A]
+    assert (state.hold.on, len(state.runs)) == (True, 1)
+    assert hindrances(state, state.release, world.now) == ()
+    more = replace(state, pull=world.now)
+    assert hindrances(more, state.release, world.now) == (Held(world.held), RunFirst((2,)))
 
 
 def said_by(line_state: PondState, signal: Ordered | Triggered) -> PondState:

@@ -3,19 +3,21 @@ change them; now, or at a moment of the past.
 
 It reads the catalog once, the states of the lines above (of one that runs also of those below) in
 batches of 100, all limits in one query, a row of history for the last run and for each failed line,
-in one batch, and the rows of attempts in flight. It asks no other service, and changes nothing. Of
+in one batch, the rows of attempts in flight, and the recent history of lines that may be late
+(``late.py``) or that run for long (``usual.py``). It asks no other service, and changes nothing. Of
 the past it reads the lines' journals instead (``then.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from duckstring.api import why_words
+from duckstring.api import usual, why_words
 from duckstring.api.in_flight import rows_of
-from duckstring.api.late import ROWS, will_be_late
+from duckstring.api.late import ROWS, Rows, will_be_late
 from duckstring.api.limits import read as read_limits
 from duckstring.api.ports import WhyPorts
 from duckstring.api.requests import WhyRequest
@@ -50,7 +52,7 @@ from duckstring.model.graph import lines_above, lines_below
 from duckstring.model.instants import NEVER, Instant, from_text, to_text
 from duckstring.model.names import Line, run_key
 from duckstring.model.staleness import in_words
-from duckstring.ports import AttemptReader, HistoryReader, StateReader
+from duckstring.ports import AttemptReader, StateReader
 
 if TYPE_CHECKING:
     from duckstring.model.answers.runs import AttemptRow, RunRow
@@ -80,8 +82,14 @@ def why(asked: WhyRequest, ports: WhyPorts) -> WhyAnswer:
     others = lines_above(line, releases) | (lines_below(line, releases) if is_running else set())
     held |= _read(ports.states, others - {line})
     now = ports.clock.now()
-    late = _late(held.get(line) or PondState(line), held, ports.history, now)
-    moment = _Moment(line, held, releases, now, late=late, limits=read_limits(ports.limits))
+
+    @cache
+    def rows(of: Line) -> Sequence[RunRow]:
+        return ports.history.runs(now=now, limit=ROWS, line=of)
+
+    late = will_be_late(held.get(line) or PondState(line), held, rows, now)
+    limits = read_limits(ports.limits)
+    moment = _Moment(line, held, releases, now, late=late, limits=limits, rows=rows)
     return _told(moment, ports.history, ports.attempts, now)
 
 
@@ -115,8 +123,8 @@ def _read_all(then: Then, line: Line, lines: Callable[[PondState], set[Line]]) -
 
 class _Moment(NamedTuple):
     """What is explained: the states and what is deployed ``at`` a moment. Nothing is known of the
-    lines ``unknown``. ``late``: that the line will pass its bound, and ``limits``: only of the
-    present.
+    lines ``unknown``. Only of the present: ``late``, that the line will pass its bound; ``limits``;
+    and ``rows``, a line's history.
     """
 
     line: Line
@@ -126,10 +134,11 @@ class _Moment(NamedTuple):
     unknown: frozenset[Line] = frozenset()
     late: str = ""
     limits: Mapping[str, LimitState] = MappingProxyType({})
+    rows: Rows | None = None
 
 
 def _told(moment: _Moment, history: LastRuns, attempts: AttemptReader, now: Instant) -> WhyAnswer:
-    line, held, releases, at, unknown, late, limits = moment
+    line, held, releases, at, unknown, late, limits, known = moment
     state = held.get(line) or PondState(line)
     found, left_off = chain(
         line, held, releases, at, most=_MOST_LINES, unknown=unknown, limits=limits
@@ -137,8 +146,11 @@ def _told(moment: _Moment, history: LastRuns, attempts: AttemptReader, now: Inst
     rows = rows_of(state, attempts)
     ended = history.last_runs(_numbers(state, found))
     last = ended.get(line)
-    told = [_line(one, held, releases, at, ended.get(one.line)) for one in found]
-    runs = [_run(state, run, held, at, rows) for _, run in sorted(state.runs.items())]
+    over = usual.over_usual(found, held, known, at) if known else {}
+    lines = (_line(one, held, releases, at, ended.get(one.line)) for one in found)
+    told = [usual.of_line(one, over, at) for one in lines]
+    going = (_run(state, run, held, at, rows) for _, run in sorted(state.runs.items()))
+    runs = [usual.of_run(run, over, at) for run in going]
     return {
         "line": line,
         "now": to_text(now),
@@ -150,7 +162,7 @@ def _told(moment: _Moment, history: LastRuns, attempts: AttemptReader, now: Inst
         "runs": runs,
         "chain": told,
         "left_off": left_off,
-        "ways": _ways(told),
+        "ways": _ways(usual.ways(runs, over), told),
         "last_run": last,
         "last": last_in_words(last, at) if last else "",
     }
@@ -262,9 +274,9 @@ def _runs(cause: Cause) -> tuple[int, ...]:
             return ()
 
 
-def _ways(told: list[LineWhy]) -> list[Way]:
-    """Those of all causes, each once, the nearest line first."""
-    found = [way for line in told for cause in line["causes"] for way in cause["ways"]]
+def _ways(own: list[Way], told: list[LineWhy]) -> list[Way]:
+    """Those of the line's run, then of all causes, each once, the nearest line first."""
+    found = own + [way for line in told for cause in line["causes"] for way in cause["ways"]]
     return list({(way["text"], way["command"]): way for way in found}.values())
 
 
@@ -272,12 +284,15 @@ def _in_short(told: list[LineWhy], runs: list[WhyRun]) -> str:
     """Why it runs, or the line's own first cause and the first root."""
     going = [run for run in runs if run["demand"]]
     if going:
-        return f"{told[0]['line']} runs {going[0]['run']}. {going[0]['demand'][0]['text']}"
-    own = [cause["text"] for cause in told[0]["causes"][:1]]
-    roots = [
-        cause["text"] for line in told for cause in line["causes"] if cause["leads_to"] is None
-    ]
-    return " ".join(dict.fromkeys(own + roots[:1]))
+        run = going[0]
+        over = f" {run['usual']['text']}" if "usual" in run else ""
+        return f"{told[0]['line']} runs {run['run']}. {run['demand'][0]['text']}{over}"
+    own = told[0]["causes"]
+    # A hold is seldom alone: what else is in the way of the line is told with it.
+    first = own[: 2 if own and own[0]["kind"] == "held" else 1]
+    roots = [cause for line in told for cause in line["causes"] if cause["leads_to"] is None]
+    others = [cause for cause in roots if cause["kind"] != "held"]
+    return " ".join(dict.fromkeys(cause["text"] for cause in (*first, *others[:1])))
 
 
 def _run(
@@ -294,13 +309,6 @@ def _run(
         "ripples": going["ripples"],
         "inside": inside(state, run, going["ripples"], now),
     }
-
-
-def _late(state: PondState, held: _States, history: HistoryReader, now: Instant) -> str:
-    def rows(line: Line) -> Sequence[RunRow]:
-        return history.runs(now=now, limit=ROWS, line=line)
-
-    return will_be_late(state, held, rows, now)
 
 
 def _bound(state: PondState, now: Instant) -> str:

@@ -141,18 +141,21 @@ def ways(state: PondState, cause: Cause, now: Instant) -> list[Way]:  # noqa: C9
         case NotDeployed():
             return [_way(f"Deploy {pond}, in the folder of its project", commands.DEPLOY)]
         case Held():
-            return [_way("Let new runs start again", commands.MAINTENANCE_OFF)]
+            return [
+                _way("Let new runs start again (none starts before that)", commands.MAINTENANCE_OFF)
+            ]
         case NotReceived() | Due():
             return [_way("It takes seconds. If it lasts, see whether something is lost", _DOCTOR)]
         case Killed():
             return [
-                _way(f"Let {line} go on, and run it once", commands.wake(line)),
+                _run(state, f"Let {line} go on, and run it once", commands.wake(line)),
                 _way(f"Let {line} go on with what is asked of it", commands.clear(line)),
             ]
         case Failed():
             return _after_failure(state, cause)
         case RetryAt():
-            return [_way(f"Run {line} now, on what there is", commands.wake(line))]
+            now_or_later = "" if state.hold.on else " now"
+            return [_run(state, f"Run {line}{now_or_later}, on what there is", commands.wake(line))]
         case Asleep() | NotAsked():
             return [
                 _once(state, now, f"Ask for {line} once, with all that it needs"),
@@ -169,11 +172,7 @@ def ways(state: PondState, cause: Cause, now: Instant) -> list[Way]:  # noqa: C9
         case WindowClosed():
             return [_way("See or change its Windows", commands.list_windows(line))]
         case DeployWaits(_, runs) | ForceWaits(runs) | RunFirst(runs):
-            return [
-                _way("See how far the run is", commands.run_show(run_key(line, runs[0]))),
-                _way(f"Stop it, and drop what is asked of {line}", commands.kill(line)),
-                _way(f"After that: let {line} go on, and run it once", commands.wake(line)),
-            ]
+            return [see_run(line, runs[0]), *stop_run(state)]
         case WaitsForToken():
             return _more_tokens(line, cause)
         case Busy():
@@ -222,11 +221,32 @@ def _more_tokens(line: Line, cause: WaitsForToken) -> list[Way]:
     return ways
 
 
+def see_run(line: Line, number: int) -> Way:
+    """How far a run in flight is."""
+    return _way("See how far the run is", commands.run_show(run_key(line, number)))
+
+
+def stop_run(state: PondState) -> tuple[Way, Way]:
+    """To stop what runs, and then to go on."""
+    line = state.line
+    return (
+        _way(f"Stop it, and drop what is asked of {line}", commands.kill(line)),
+        _run(state, f"After that: let {line} go on, and run it once", commands.wake(line)),
+    )
+
+
+def _run(state: PondState, text: str, command: str) -> Way:
+    """A way that makes the line run. Under maintenance what it asks for is only kept."""
+    later = " (maintenance keeps that until it is off)" if state.hold.on else ""
+    return _way(f"{text}{later}", command)
+
+
 def _once(state: PondState, now: Instant, text: str) -> Way:
     """Ask once. A Tap is not satisfied by output that is fresh as of the end of a Window."""
     if not is_ahead(state, now):
-        return _way(text, commands.pulse(state.line))
-    return _way(
+        return _run(state, text, commands.pulse(state.line))
+    return _run(
+        state,
         f"Ask for {state.line} at the next opening (it is fresh until then: a Pulse is dropped)",
         commands.tap(state.line),
     )
@@ -243,7 +263,7 @@ def _after_failure(state: PondState, cause: Failed) -> list[Way]:
         _way(
             f"If {pond} is wrong: repair it, and deploy it in its project's folder", commands.DEPLOY
         ),
-        _way("If the fault lay outside and is gone: run it again", commands.wake(line)),
+        _run(state, "If the fault lay outside and is gone: run it again", commands.wake(line)),
         _way("If nobody needs that run: only clear the failure", commands.clear(line)),
         *(
             [

@@ -7,7 +7,7 @@ takes each cause away and sees the line run (``tests/property/test_why_laws.py``
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from duckstring.engine import runs
 from duckstring.engine.asking import lagging
@@ -62,7 +62,7 @@ def chain(  # noqa: PLR0913 - what is known, each by its name
 
     Each line comes once, the nearest first, so the work is that of the lines and edges above it.
     A Source that is down is asked by its Sink when it returns, so it is no cause that nobody asks
-    it now.
+    it now. A hold is one of the whole Catchment, and is named once, by the first line.
 
     Args:
         line: the one that is asked about.
@@ -79,6 +79,7 @@ def chain(  # noqa: PLR0913 - what is known, each by its name
     found: list[LineCauses] = []
     ahead, seen = deque([line]), {line}
     waited_for: set[Line] = set()
+    holds: set[Cause] = set()
     while ahead and len(found) < most:
         one = ahead.popleft()
         state = states.get(one) or PondState(one)
@@ -87,12 +88,54 @@ def chain(  # noqa: PLR0913 - what is known, each by its name
         causes = (NotKept(),) if one in unknown else known
         if one != line and one not in waited_for:
             causes = tuple(cause for cause in causes if not isinstance(cause, NotAsked))
+        causes = tuple(cause for cause in causes if cause not in holds)
+        holds |= {cause for cause in causes if isinstance(cause, Held)}
         found.append(LineCauses(one, (*causes, *token_waits(state, limits or {}))))
         waited_for |= {cause.source for cause in causes if isinstance(cause, Short | Lags)}
         new = [source for cause in causes if (source := leads_to(cause)) and source not in seen]
         seen.update(new)
         ahead.extend(new)
-    return tuple(found), len(ahead)
+    return _besides_hold(found) if holds and not ahead else tuple(found), len(ahead)
+
+
+def _besides_hold(found: list[LineCauses]) -> tuple[LineCauses, ...]:
+    """Without the lines that are waited for and that nothing but the hold keeps from running: that
+    is told of the first line already.
+    """
+    sinks: dict[Line, list[Line]] = {}
+    for one in found:
+        for source in _above(one):
+            sinks.setdefault(source, []).append(one.line)
+    hindered = _reached((one.line for one in found if any(map(_is_own, one.causes))), sinks)
+    kept = [
+        LineCauses(
+            one.line,
+            tuple(c for c in one.causes if not isinstance(c, Short | Lags) or c.source in hindered),
+        )
+        for one in found
+    ]
+    told = _reached([found[0].line], {one.line: _above(one) for one in kept})
+    return tuple(one for one in kept if one.line in told)
+
+
+def _above(found: LineCauses) -> list[Line]:
+    return [source for cause in found.causes if (source := leads_to(cause))]
+
+
+def _is_own(cause: Cause) -> bool:
+    """Whether it stays when there is no hold, whatever other lines do."""
+    return not isinstance(cause, Short | Lags | Held)
+
+
+def _reached(lines: Iterable[Line], ways: Mapping[Line, list[Line]]) -> set[Line]:
+    """These lines, and those that are reached from them."""
+    ahead = list(lines)
+    seen = set(ahead)
+    while ahead:
+        new = [line for line in ways.get(ahead.pop(), ()) if line not in seen]
+        seen.update(new)
+        ahead.extend(new)
+    return seen
 
 
 def hindrances(state: PondState, selected: Release | None, now: Instant) -> tuple[Cause, ...]:
@@ -104,13 +147,29 @@ def hindrances(state: PondState, selected: Release | None, now: Instant) -> tupl
     turn = Turn(state, now)
     if turn.release is None:
         return (NotReceived(selected.deployed),)
+    found = _without_hold(turn)
+    if not turn.hold.on:
+        return found
+    return _under_hold(turn, found)
+
+
+def _without_hold(turn: Turn) -> tuple[Cause, ...]:
+    """What is in the way of a line that would be so without a hold, too."""
     if turn.health == "killed":
         return (Killed(), *_for_good(turn))
-    if turn.hold.on and turn.health == "ok" and (turn.force or _is_wanted_now(turn)):
-        return (Held(turn.hold),)
-    found = _first(turn) or (_after_failure(turn) if turn.health == "failed" else _healthy(turn))
-    held = Held(turn.hold) if turn.hold.on else None
-    return tuple(held if held and isinstance(cause, Due) else cause for cause in found)
+    return _first(turn) or tuple(
+        _after_failure(turn) if turn.health == "failed" else _healthy(turn)
+    )
+
+
+def _under_hold(turn: Turn, found: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    """The hold with what is in the way besides. It comes first where there is demand that a run
+    could take up; a line that runs, and of which no more is asked, has none.
+    """
+    held, others = Held(turn.hold), tuple(cause for cause in found if not isinstance(cause, Due))
+    if turn.health == "ok" and (turn.force or _is_wanted_now(turn)):
+        return (held, *others)
+    return (*others, held) if found else ()
 
 
 def token_waits(state: PondState, limits: Mapping[str, LimitState]) -> Iterator[WaitsForToken]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from duckstring.model.answers.runs import RunRow
@@ -40,10 +40,24 @@ class Way(TypedDict):
     command: str | None
 
 
+class UsualTold(TypedDict):
+    """What a run usually takes that takes far longer: ``seconds``, the median of the last ``runs``
+    that succeeded. ``first_of``: it is the first run of this version, ``deployed`` then (null: it
+    is not). ``text``: this in words.
+    """
+
+    seconds: float
+    runs: int
+    first_of: str | None
+    deployed: str | None
+    text: str
+
+
 class CauseTold(TypedDict):
     """Why a line starts no run. ``leads_to``: the line whose own causes explain it; null: this is a
     root cause. ``since``: when it began, if that is known. ``at``: when it ends by itself, or what
-    it needs comes, if that is known. ``runs``: those that it is about.
+    it needs comes, if that is known. ``runs``: those that it is about. ``usual``: of one that takes
+    far too long.
     """
 
     kind: CauseKind
@@ -53,6 +67,7 @@ class CauseTold(TypedDict):
     at: str | None
     runs: list[str]
     ways: list[Way]
+    usual: NotRequired[UsualTold]
 
 
 class LineWhy(TypedDict):
@@ -79,7 +94,7 @@ class DemandTold(TypedDict):
 
 class WhyRun(TypedDict):
     """A run in flight: for what it began, and how far it is. ``inside``: what each of its Ripples
-    does or waits for, in words.
+    does or waits for, in words. ``usual``: if it takes far too long.
     """
 
     run: str
@@ -89,6 +104,7 @@ class WhyRun(TypedDict):
     demand: list[DemandTold]
     ripples: list[RunningRipple]
     inside: list[str]
+    usual: NotRequired[UsualTold]
 
 
 class Staleness(TypedDict):
@@ -107,7 +123,8 @@ class Staleness(TypedDict):
 class WhyAnswer(TypedDict):
     """``why``: why a line runs at the moment ``at``, or does not. ``chain``: the line itself, and
     the lines that its causes lead to, the nearest first; ``left_off``: so many more. ``ways``: what
-    would change the root causes. ``last``: the last run, in words.
+    would change the root causes, or a run that takes far too long. ``last``: the last run, in
+    words.
     """
 
     line: str
