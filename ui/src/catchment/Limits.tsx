@@ -243,7 +243,7 @@ function effect(tokens: number, old: LimitTold | undefined): string {
   const held = old?.held.length ?? 0;
   if (tokens === 0) return "With 0 tokens nothing new begins. What runs goes on.";
   if (held > tokens) return `${held} are taken now. They go on; nobody gets one until fewer are.`;
-  return "It counts at once, and for what waits.";
+  return "The new number holds at once. Attempts that wait begin as soon as a token is free.";
 }
 
 function RemoveDialog({ limit, onClose }: { limit: LimitTold; onClose: () => void }) {
