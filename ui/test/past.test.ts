@@ -150,6 +150,14 @@ describe("a command's place in the page", () => {
     ])
       expect(placeOf(command)).toEqual(panel);
     expect(placeOf("duckstring doctor -c prod")?.path).toBe("/catchment");
+    for (const command of [
+      "duckstring limit set warehouse N",
+      "duckstring limit set warehouse 3 -c prod",
+    ])
+      expect(placeOf(command)).toEqual({
+        path: "/catchment#limits",
+        words: "Open Catchment, Limits",
+      });
   });
   test("what the page has no place for, or is no command of ours, has none", () => {
     for (const command of [
@@ -160,6 +168,8 @@ describe("a command's place in the page", () => {
       "duckstring run show <b>/1",
       "duckstring run list sales@1/4",
       "duckstring doctor --rm x",
+      "duckstring limit remove warehouse",
+      "duckstring limit set <b> 3",
       "duckstring",
       "rm -rf status sales -m 2",
       "",

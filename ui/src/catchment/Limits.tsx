@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { LimitTold, TokenTold } from "../answers";
 import { operating } from "../api/operating";
 import { looksOnly } from "../model/actions";
@@ -23,6 +23,12 @@ export function Limits({ graph }: { graph: Graph }) {
   const may = catchment !== null && !looksOnly(catchment);
   const [setting, setSetting] = useState<LimitTold | "new" | null>(null);
   const [removing, setRemoving] = useState<LimitTold | null>(null);
+  useEffect(() => {
+    if (window.location.hash !== "#limits") return; // no link from elsewhere
+    const head = document.getElementById("limits");
+    head?.scrollIntoView();
+    head?.focus();
+  }, []);
   return (
     <>
       <div className="part-head">
