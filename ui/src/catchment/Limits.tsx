@@ -9,6 +9,7 @@ import { useCatchment } from "../api/catchment";
 import { Dialog } from "../parts/Dialog";
 import { focusSoon } from "../parts/focus";
 import { Link } from "../parts/Link";
+import { LineName } from "../parts/LineName";
 import { PondLinks } from "../parts/PondLinks";
 import { StateIcon } from "../parts/State";
 import { Age } from "../parts/Time";
@@ -177,7 +178,9 @@ function Token({
     <li>
       <StateIcon word={icon} />
       <span className="grow">
-        <Link to={runPath(token.run)}>{oneLine(token.run, 60)}</Link>
+        <Link to={runPath(token.run)} className="name" title={oneLine(token.run)}>
+          <LineName name={token.run} />
+        </Link>
         <span className="under">
           {oneLine(token.ripple, 60)} {word}
           {ranked && `, priority ${token.priority}`}
