@@ -4,6 +4,7 @@ import { wanted } from "../model/demand";
 import { DOWN, type Line } from "../model/lines";
 import { brief, countdown, exact, instant } from "../model/moments";
 import { count } from "../model/numbers";
+import { onlyAwaits } from "../model/sentences";
 import { tagTexts } from "../model/tags";
 import { oneLine } from "../model/text";
 import { nextOpening } from "../model/windows";
@@ -252,11 +253,12 @@ function Saying({ line }: { line: Line }) {
   const busy = useMoment((now) =>
     working && since !== null ? `${working.name} ${brief((now - since) / 1000)}` : "",
   );
+  const awaits = onlyAwaits(line);
   const text = line.failure
     ? `${line.failure.ripple}: ${line.failure.error || line.failure.message}`
-    : busy || line.reason;
+    : busy || awaits || line.reason;
   return (
-    <span className="saying" title={oneLine(line.failure?.message ?? line.reason)}>
+    <span className="saying" title={oneLine(line.failure?.message ?? (awaits || line.reason))}>
       {oneLine(text, 80)}
     </span>
   );
