@@ -191,8 +191,9 @@ function Gauge({ line }: { line: Line }) {
 }
 
 function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; distance: Distance }) {
+  const awaits = onlyAwaits(line) !== "";
   // There is no room for the way to the root cause, a tag and all dots.
-  const crowded = line.status === "blocked" && tagTexts(line.tags).length > 0;
+  const crowded = awaits || (line.status === "blocked" && tagTexts(line.tags).length > 0);
   return (
     <div className="pond-foot">
       {line.status === "blocked" ? (
@@ -207,7 +208,7 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
       ) : (
         <Saying line={line} />
       )}
-      <TagBadge line={line} />
+      {!awaits && <TagBadge line={line} />}
       {line.ripples.length > 0 && (
         <button
           type="button"
@@ -258,7 +259,10 @@ function Saying({ line }: { line: Line }) {
     ? `${line.failure.ripple}: ${line.failure.error || line.failure.message}`
     : busy || awaits || line.reason;
   return (
-    <span className="saying" title={oneLine(line.failure?.message ?? (awaits || line.reason))}>
+    <span
+      className={`saying ${awaits && !line.failure ? "saying-awaits" : ""}`}
+      title={oneLine(line.failure?.message ?? (awaits || line.reason))}
+    >
       {oneLine(text, 80)}
     </span>
   );
