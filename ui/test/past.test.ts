@@ -246,7 +246,7 @@ describe("replay", () => {
   test("a link leads to its step; without one, to the newest", () => {
     const steps = [step(4), step(7), step(9)];
     const places = (["newest", "first", 7, 5] as const).map((wanted) => placeIn(steps, wanted));
-    expect(places).toEqual([2, 0, 1, 2]);
+    expect(places).toEqual([2, 0, 1, 0]);
     expect([placeIn([], "first"), placeIn([], "newest"), placeIn([], 4)]).toEqual([-1, -1, -1]);
     expect([null, "first", "17", "-1", "", "x"].map(wantedStep)).toEqual([
       "newest",

@@ -64,11 +64,11 @@ export function wantedStep(text: string | null): Wanted {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : "newest";
 }
 
-/** The step to look at. -1: there is none. The newest stands for a revision that is not there. */
+/** The step to look at. -1: there is none. The first stands for a revision that is not there. */
 export function placeIn(steps: ReplayStep[], wanted: Wanted): number {
-  if (wanted === "first" && steps.length) return 0;
+  if (wanted === "newest" || !steps.length) return steps.length - 1;
   const at = steps.findIndex((step) => step.revision === wanted);
-  return at < 0 ? steps.length - 1 : at;
+  return at < 0 ? 0 : at;
 }
 
 /** Whether the step that a link names may still come with more pages. */
