@@ -246,5 +246,7 @@ def test_a_viewer_reads_all_of_it(incident, tab, viewing):
     expect(tab.get_by_role("region", name="Causes")).to_contain_text(ERROR)
     tab.goto(at(viewing, f"/pond/{line.inlet}@1/replay"))
     expect(tab.get_by_role("region", name="Steps")).to_contain_text("control wake")
+    step = tab.get_by_role("region", name=re.compile(r"^Step \d+$"))
+    expect(step.get_by_role("button", name="Next step →")).to_be_disabled()  # the newest
     tab.goto(at(viewing, f"/catchment/changes?pond={line.inlet}"))
     expect(tab.get_by_role("main")).to_contain_text(NOTE)

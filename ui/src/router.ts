@@ -83,10 +83,10 @@ export const whyPath = (line: string, at?: string | number | null): string =>
     at: typeof at === "number" ? new Date(at).toISOString() : (at ?? null),
   });
 
-/** What a line was told, `from` an instant `until` another, and which step to look at. */
+/** What a line was told, `from` an instant `until` another. No `step`: the newest is looked at. */
 export const replayPath = (
   line: string,
-  span: { from?: string; until?: string; step?: number } | null = null,
+  span: { from?: string; until?: string; step?: number | "first" } | null = null,
 ): string =>
   withQuery(`${pondPath(line)}/replay`, {
     from: span?.from ?? null,

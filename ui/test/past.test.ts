@@ -14,6 +14,7 @@ import {
   matching,
   MOST_STEPS,
   placeIn,
+  wantedStep,
   withPage,
 } from "../src/model/replay";
 import {
@@ -150,6 +151,14 @@ describe("a command's place in the page", () => {
     ])
       expect(placeOf(command)).toEqual(panel);
     expect(placeOf("duckstring doctor -c prod")?.path).toBe("/catchment");
+    for (const command of [
+      "duckstring limit set warehouse N",
+      "duckstring limit set warehouse 3 -c prod",
+    ])
+      expect(placeOf(command)).toEqual({
+        path: "/catchment#limits",
+        words: "Open Catchment, Limits",
+      });
   });
   test("what the page has no place for, or is no command of ours, has none", () => {
     for (const command of [
@@ -160,6 +169,8 @@ describe("a command's place in the page", () => {
       "duckstring run show <b>/1",
       "duckstring run list sales@1/4",
       "duckstring doctor --rm x",
+      "duckstring limit remove warehouse",
+      "duckstring limit set <b> 3",
       "duckstring",
       "rm -rf status sales -m 2",
       "",
@@ -198,14 +209,17 @@ describe("replay", () => {
   });
   test("it holds so many, and a link's step is waited for until then", () => {
     const held = withPage(null, ask(from));
-    expect([isAhead(held, 250), isAhead(held, 20), isAhead(held, null)]).toEqual([
+    const ahead = ([250, 20, "first", "newest"] as const).map((wanted) => isAhead(held, wanted));
+    expect(ahead).toEqual([true, false, false, true]);
+    const ended = { ...held, next: null };
+    expect([isAhead(ended, 250), isAhead(ended, "newest")]).toEqual([false, false]);
+    const full = { ...held, steps: Array.from({ length: MOST_STEPS }, (_, at) => step(at)) };
+    expect([hasRoom(held), hasRoom(full), isAhead(full, 5000), isAhead(full, "newest")]).toEqual([
       true,
       false,
       false,
+      false,
     ]);
-    expect(isAhead({ ...held, next: null }, 250)).toBe(false);
-    const full = { ...held, steps: Array.from({ length: MOST_STEPS }, (_, at) => step(at)) };
-    expect([hasRoom(held), hasRoom(full), isAhead(full, 5000)]).toEqual([true, false, false]);
   });
   test("words are looked for everywhere in a step", () => {
     const steps = [
@@ -229,10 +243,18 @@ describe("replay", () => {
     expect(headline(step(1, { gap: "Not kept." }))).toBe("Not kept.");
     expect(headline(step(1))).toBe("No letter.");
   });
-  test("a link leads to its step; without it, to the first", () => {
-    const steps = [step(4), step(7)];
-    expect([placeIn(steps, 7), placeIn(steps, 5), placeIn(steps, null), placeIn([], 4)]).toEqual([
-      1, 0, 0, -1,
+  test("a link leads to its step; without one, to the newest", () => {
+    const steps = [step(4), step(7), step(9)];
+    const places = (["newest", "first", 7, 5] as const).map((wanted) => placeIn(steps, wanted));
+    expect(places).toEqual([2, 0, 1, 0]);
+    expect([placeIn([], "first"), placeIn([], "newest"), placeIn([], 4)]).toEqual([-1, -1, -1]);
+    expect([null, "first", "17", "-1", "", "x"].map(wantedStep)).toEqual([
+      "newest",
+      "first",
+      17,
+      "newest",
+      "newest",
+      "newest",
     ]);
   });
   test("the time around an instant ends now, if it is not over", () => {

@@ -4,7 +4,7 @@ import { ahead, missedFor } from "../src/model/ahead";
 import { demandWords, traffic } from "../src/model/demand";
 import { bright, countsOf, inFocus } from "../src/model/filters";
 import { find } from "../src/model/find";
-import { sentences } from "../src/model/sentences";
+import { onlyAwaits, sentences } from "../src/model/sentences";
 import { localStart, nextOpening, openings } from "../src/model/windows";
 import type { WindowTold } from "../src/answers";
 import { NOW, world } from "./help";
@@ -144,6 +144,19 @@ describe("sentences", () => {
     expect(sentences({ ...line, runs }, NOW)[0]).toContain(
       "works on train_model (waits for a token of limit databricks)",
     );
+    expect(onlyAwaits({ ...line, runs })).toBe("waits for a token of databricks");
+  });
+  test("a card says that a line waits for tokens only if nothing else of it goes on", () => {
+    const line = by("attribution@1");
+    const of = (...awaits: (string | null)[]) => {
+      const one = line.runs[0]!.ripples[0]!;
+      const ripples = awaits.map((limit) => ({ ...one, status: "queued", awaits: limit }));
+      return onlyAwaits({ ...line, runs: [{ ...line.runs[0]!, ripples }] });
+    };
+    expect(of("warehouse", "databricks", "warehouse")).toBe(
+      "waits for a token of databricks, warehouse",
+    );
+    expect([of("warehouse", null), of(), onlyAwaits(line)]).toEqual(["", "", ""]);
   });
   test("hostile errors are escaped", () => {
     expect(sentences(by("transactions@1"), NOW)[0]).toContain("\\x1b[31m");

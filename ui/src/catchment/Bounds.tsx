@@ -5,6 +5,7 @@ import { exact } from "../model/moments";
 import { oneLine } from "../model/text";
 import { useMoment } from "../parts/clock";
 import { Link } from "../parts/Link";
+import { LineName } from "../parts/LineName";
 import { StateIcon } from "../parts/State";
 import { Age, Time } from "../parts/Time";
 import { pondPath } from "../router";
@@ -39,7 +40,9 @@ export function Bounds({ graph }: { graph: Graph }) {
         <li key={`${row.line.line} ${row.word}`}>
           <StateIcon word={row.line.status} />
           <span className="grow tide">
-            <Link to={pondPath(row.line.line)}>{oneLine(row.line.line, 60)}</Link>
+            <Link to={pondPath(row.line.line)} className="name" title={oneLine(row.line.line)}>
+              <LineName name={row.line.line} />
+            </Link>
             <Share row={row} />
             {row.word === "bound" && row.line.bound && <Passes bound={row.line.bound} />}
           </span>

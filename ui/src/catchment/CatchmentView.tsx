@@ -4,6 +4,7 @@ import type { Graph } from "../model/lines";
 import { oneLine } from "../model/text";
 import { Loading } from "../parts/Empty";
 import { Link } from "../parts/Link";
+import { LineName } from "../parts/LineName";
 import { StateIcon } from "../parts/State";
 import { Age } from "../parts/Time";
 import { LatestChanges } from "../past/Latest";
@@ -95,7 +96,9 @@ function RunsNow({ graph }: { graph: Graph }) {
             <li key={run.run}>
               <StateIcon word="running" />
               <span className="grow">
-                <Link to={runPath(run.run)}>{oneLine(run.run, 60)}</Link>
+                <Link to={runPath(run.run)} className="name" title={oneLine(run.run)}>
+                  <LineName name={run.run} />
+                </Link>
                 <span className="under">
                   {working.map((ripple) => oneLine(ripple.name, 40)).join(", ") || "starting"}
                 </span>

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { LimitTold, TokenTold } from "../answers";
 import { operating } from "../api/operating";
 import { looksOnly } from "../model/actions";
@@ -9,6 +9,7 @@ import { useCatchment } from "../api/catchment";
 import { Dialog } from "../parts/Dialog";
 import { focusSoon } from "../parts/focus";
 import { Link } from "../parts/Link";
+import { LineName } from "../parts/LineName";
 import { PondLinks } from "../parts/PondLinks";
 import { StateIcon } from "../parts/State";
 import { Age } from "../parts/Time";
@@ -23,6 +24,12 @@ export function Limits({ graph }: { graph: Graph }) {
   const may = catchment !== null && !looksOnly(catchment);
   const [setting, setSetting] = useState<LimitTold | "new" | null>(null);
   const [removing, setRemoving] = useState<LimitTold | null>(null);
+  useEffect(() => {
+    if (window.location.hash !== "#limits") return; // no link from elsewhere
+    const head = document.getElementById("limits");
+    head?.scrollIntoView();
+    head?.focus();
+  }, []);
   return (
     <>
       <div className="part-head">
@@ -171,7 +178,9 @@ function Token({
     <li>
       <StateIcon word={icon} />
       <span className="grow">
-        <Link to={runPath(token.run)}>{oneLine(token.run, 60)}</Link>
+        <Link to={runPath(token.run)} className="name" title={oneLine(token.run)}>
+          <LineName name={token.run} />
+        </Link>
         <span className="under">
           {oneLine(token.ripple, 60)} {word}
           {ranked && `, priority ${token.priority}`}
@@ -243,7 +252,7 @@ function effect(tokens: number, old: LimitTold | undefined): string {
   const held = old?.held.length ?? 0;
   if (tokens === 0) return "With 0 tokens nothing new begins. What runs goes on.";
   if (held > tokens) return `${held} are taken now. They go on; nobody gets one until fewer are.`;
-  return "It counts at once, and for what waits.";
+  return "The new number holds at once. Attempts that wait begin as soon as a token is free.";
 }
 
 function RemoveDialog({ limit, onClose }: { limit: LimitTold; onClose: () => void }) {

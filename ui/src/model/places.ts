@@ -29,6 +29,10 @@ export function placeOf(command: string): Place | null {
       return inPanel(name, major);
     case "control":
       return inPanel(name, major);
+    case "limit":
+      return verb === "set" && POND.test(name)
+        ? { path: "/catchment#limits", words: "Open Catchment, Limits" }
+        : null;
     case "doctor":
       return words.length === 1 ? { path: "/catchment", words: "See the doctor" } : null;
     default:

@@ -55,19 +55,27 @@ export function headline(step: ReplayStep): string {
   return `${oneLine(`${first.sender}: ${first.text}`, 120)}${others}`;
 }
 
-/** The step to look at: the one of that revision, or the first. -1: there is none. */
-export function placeIn(steps: ReplayStep[], revision: number | null): number {
-  if (!steps.length) return -1;
-  const at = steps.findIndex((step) => step.revision === revision);
+/** The step that an address names: a revision, the first one, or the newest one. */
+export type Wanted = number | "first" | "newest";
+
+/** What `step=` of an address says. Without it: the newest. */
+export function wantedStep(text: string | null): Wanted {
+  if (text === "first") return "first";
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : "newest";
+}
+
+/** The step to look at. -1: there is none. The first stands for a revision that is not there. */
+export function placeIn(steps: ReplayStep[], wanted: Wanted): number {
+  if (wanted === "newest" || !steps.length) return steps.length - 1;
+  const at = steps.findIndex((step) => step.revision === wanted);
   return at < 0 ? 0 : at;
 }
 
-/** Whether a step that a link names may still come with more pages. */
-export function isAhead(held: Held, revision: number | null): boolean {
+/** Whether the step that a link names may still come with more pages. */
+export function isAhead(held: Held, wanted: Wanted): boolean {
   const last = held.steps[held.steps.length - 1];
-  return (
-    revision !== null && held.next !== null && !!last && last.revision < revision && hasRoom(held)
-  );
+  if (wanted === "first" || held.next === null || !last || !hasRoom(held)) return false;
+  return wanted === "newest" || last.revision < wanted;
 }
 
 const MINUTE_MS = 60_000;

@@ -83,6 +83,15 @@ function rippleWords(ripple: Line["runs"][number]["ripples"][number], now: numbe
   return details.length ? `${ripple.name} (${details.join(", ")})` : ripple.name;
 }
 
+/** Of a card: the limit that nothing of a line goes on without. Empty if anything else goes on. */
+export function onlyAwaits(line: Line): string {
+  const open = line.runs
+    .flatMap((run) => run.ripples)
+    .filter((ripple) => ripple.status === "running" || ripple.status === "queued");
+  const limits = [...new Set(open.map((ripple) => ripple.awaits ?? ""))].sort();
+  return limits.length && limits.every(Boolean) ? `waits for a token of ${limits.join(", ")}` : "";
+}
+
 function queuedWords(ripple: Line["runs"][number]["ripples"][number]): string {
   return ripple.awaits ? `waits for a token of limit ${ripple.awaits}` : "queued";
 }

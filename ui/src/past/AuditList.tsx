@@ -64,15 +64,19 @@ function Change({ row, graph, proves }: { row: AuditRow; graph: Graph | null; pr
       <span className="change-links">
         {only && (
           <>
-            <Link to={replayPath(only, around(row.at, serverNow(), { before: SECOND }))}>
-              What followed
-            </Link>
+            <Link to={followedPath(only, row.at)}>What followed</Link>
             <Link to={whyPath(only, row.at)}>Why then</Link>
           </>
         )}
       </span>
     </li>
   );
+}
+
+/** From the change on: its own step comes first. */
+function followedPath(line: string, at: string): string {
+  const span = around(at, serverNow(), { before: SECOND });
+  return replayPath(line, span && { ...span, step: "first" });
 }
 
 function Ponds({ lines }: { lines: { name: string; line: string | null }[] }) {

@@ -20,6 +20,7 @@ export function InThePast({ line, run }: { line: string; run: RunRow }) {
   const span = {
     from: new Date(begun - BEFORE_MS).toISOString(),
     until: until === null ? "" : new Date(until).toISOString(),
+    step: "first" as const,
   };
   return (
     <>

@@ -9,6 +9,7 @@ import {
   matching,
   MOST_STEPS,
   placeIn,
+  wantedStep,
   type Held,
 } from "../model/replay";
 import { oneLine } from "../model/text";
@@ -39,11 +40,13 @@ const KEYS: Record<string, number> = { n: 1, ArrowRight: 1, p: -1, ArrowLeft: -1
 export default function Replay({ line, query }: { line: string; query: URLSearchParams }) {
   const from = query.get("from") ?? "";
   const until = query.get("until") ?? "";
-  const revision = /^\d{1,15}$/.test(query.get("step") ?? "") ? Number(query.get("step")) : null;
-  const { held, fault, busy, more, again } = useReplay(line, from, until, revision);
+  const wanted = wantedStep(query.get("step"));
+  const { held, fault, busy, more, again } = useReplay(line, from, until, wanted);
   const [words, setWords] = useState("");
+  const [listed, setListed] = useState(false); // where there is one column only
+  const toggle = useRef<HTMLButtonElement>(null);
   const shown = held ? matching(held.steps, words) : [];
-  const at = placeIn(shown, revision);
+  const at = placeIn(shown, wanted);
   const step = shown[at];
   const span = held ? { from: held.since, until: held.until } : { from, until };
   const show = (to: number): void => {
@@ -52,6 +55,12 @@ export default function Replay({ line, query }: { line: string; query: URLSearch
     if (next) go(replayPath(line, { ...span, step: next.revision }), "replace");
   };
   useKeys((by) => show(at + by));
+  const choose = (to: number): void => {
+    show(to);
+    // In one column the list makes room for the step. Elsewhere the button cannot have focus.
+    if (listed) toggle.current?.focus();
+    setListed(false);
+  };
   const pick = (since: string, end: string): void =>
     go(replayPath(line, { from: since, until: end }));
   return (
@@ -87,11 +96,20 @@ export default function Replay({ line, query }: { line: string; query: URLSearch
       {!held && busy && <Loading what="the journal" />}
       {held && !held.steps.length && <Nothing line={line} held={held} />}
       {held && held.steps.length > 0 && (
-        <div className="replay">
+        <div className={`replay ${listed ? "listed" : ""}`}>
+          <button
+            ref={toggle}
+            type="button"
+            className="steps-toggle"
+            aria-expanded={listed}
+            onClick={() => setListed(!listed)}
+          >
+            {listed ? "Hide the list of steps ▴" : `List of ${stepsWords(held)} ▾`}
+          </button>
           <section className="replay-list" aria-label="Steps">
             <Find words={words} onChange={setWords} />
             {shown.length ? (
-              <Steps steps={shown} chosen={at} onShow={show} />
+              <Steps steps={shown} chosen={at} listed={listed} onShow={choose} />
             ) : (
               <p className="hint">No step that is loaded says this.</p>
             )}
@@ -161,15 +179,17 @@ function showIn(list: HTMLElement | null, row: HTMLElement | null): void {
 function Steps({
   steps,
   chosen,
+  listed,
   onShow,
 }: {
   steps: ReplayStep[];
   chosen: number;
+  listed: boolean;
   onShow: (at: number) => void;
 }) {
   const list = useRef<HTMLOListElement>(null);
   const current = useRef<HTMLButtonElement>(null);
-  useEffect(() => showIn(list.current, current.current), [chosen]);
+  useEffect(() => showIn(list.current, current.current), [chosen, listed]);
   return (
     <ol className="steps" ref={list}>
       {steps.map((step, at) => (
@@ -190,6 +210,9 @@ function Steps({
     </ol>
   );
 }
+
+const stepsWords = ({ steps, next }: Held): string =>
+  next === null ? plural(steps.length, "step") : `${steps.length}+ steps`;
 
 function More({ held, busy, more }: { held: Held; busy: boolean; more: () => void }) {
   const count = plural(held.steps.length, "step");

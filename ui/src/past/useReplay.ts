@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState } from "react";
 import { api, Refusal } from "../api/client";
-import { isAhead, withPage, type Held } from "../model/replay";
+import { isAhead, withPage, type Held, type Wanted } from "../model/replay";
 
 export interface Replayed {
   held: Held | null;
@@ -12,13 +12,8 @@ export interface Replayed {
   again: () => void;
 }
 
-/** `revision`: a step that a link names. Pages are asked for until it is there. */
-export function useReplay(
-  line: string,
-  from: string,
-  until: string,
-  revision: number | null,
-): Replayed {
+/** `step`: the one that a link names. Pages are asked for until it is there. */
+export function useReplay(line: string, from: string, until: string, step: Wanted): Replayed {
   const [held, setHeld] = useState<Held | null>(null);
   const [fault, setFault] = useState<Refusal | null>(null);
   const [busy, setBusy] = useState(true);
@@ -53,6 +48,7 @@ export function useReplay(
   );
 
   // The address takes over the times of an answer: that is no new question.
+  const wanted = useRef(step); // only what the address named when it was asked
   const answered = useRef<{ held: Held | null; round: number }>({ held: null, round: 0 });
   answered.current.held = held;
   useEffect(() => {
@@ -60,12 +56,12 @@ export function useReplay(
     const same = old.round === round && old.held?.since === from && old.held.until === until;
     answered.current.round = round;
     if (same) return;
+    wanted.current = step;
     setHeld(null);
     void ask(null);
   }, [ask, from, until, round]);
   useEffect(() => () => asking.current?.abort(), []);
 
-  const wanted = useRef(revision); // only what the address named when it was opened
   useEffect(() => {
     if (held && !busy && !fault && isAhead(held, wanted.current)) void ask(held);
   }, [held, busy, fault, ask]);

@@ -4,6 +4,7 @@ import { wanted } from "../model/demand";
 import { DOWN, type Line } from "../model/lines";
 import { brief, countdown, exact, instant } from "../model/moments";
 import { count } from "../model/numbers";
+import { onlyAwaits } from "../model/sentences";
 import { tagTexts } from "../model/tags";
 import { oneLine } from "../model/text";
 import { nextOpening } from "../model/windows";
@@ -190,8 +191,9 @@ function Gauge({ line }: { line: Line }) {
 }
 
 function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; distance: Distance }) {
+  const awaits = onlyAwaits(line) !== "";
   // There is no room for the way to the root cause, a tag and all dots.
-  const crowded = line.status === "blocked" && tagTexts(line.tags).length > 0;
+  const crowded = awaits || (line.status === "blocked" && tagTexts(line.tags).length > 0);
   return (
     <div className="pond-foot">
       {line.status === "blocked" ? (
@@ -206,7 +208,7 @@ function Foot({ line, expanded, distance }: { line: Line; expanded: boolean; dis
       ) : (
         <Saying line={line} />
       )}
-      <TagBadge line={line} />
+      {!awaits && <TagBadge line={line} />}
       {line.ripples.length > 0 && (
         <button
           type="button"
@@ -252,11 +254,15 @@ function Saying({ line }: { line: Line }) {
   const busy = useMoment((now) =>
     working && since !== null ? `${working.name} ${brief((now - since) / 1000)}` : "",
   );
+  const awaits = onlyAwaits(line);
   const text = line.failure
     ? `${line.failure.ripple}: ${line.failure.error || line.failure.message}`
-    : busy || line.reason;
+    : busy || awaits || line.reason;
   return (
-    <span className="saying" title={oneLine(line.failure?.message ?? line.reason)}>
+    <span
+      className={`saying ${awaits && !line.failure ? "saying-awaits" : ""}`}
+      title={oneLine(line.failure?.message ?? (awaits || line.reason))}
+    >
       {oneLine(text, 80)}
     </span>
   );
