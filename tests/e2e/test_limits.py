@@ -156,7 +156,7 @@ def extract(pond):
     [
         (("set", "Data Bricks", "3"), 2, "NAME is 'Data Bricks'; allowed: a lower-case letter"),
         (("set", "x", "1001"), 2, "1000"),
-        (("rm", "unheard_of"), 1, "No limit 'unheard_of' is set"),
+        (("rm", "unheard_of"), 2, "No limit 'unheard_of' is set"),
     ],
 )
 def test_bad_words_are_refused_in_one_line(driver, words, code, said):

@@ -25,6 +25,9 @@ ICEBERG = "ICEBERG"
 """What is known of Iceberg tables: they are the Catchment's own, not its copies'."""
 LATEST = {"pk": {"S": LAKE}, "sk": {"S": "LATEST"}}
 TIDIED = {"pk": {"S": "CATALOG"}, "sk": {"S": "TIDIED"}}
+INDEXED = {"pk": {"S": "CATALOG"}, "sk": {"S": "INDEXED"}}
+"""Since when the index of lines that are not at rest is whole: each table finds out for itself."""
+_OF_THE_TABLE = {"HOME", "TIDIED", "INDEXED"}
 _AT_ONCE = 10
 """DynamoDB reads 4 MB in one transaction: ten states, however large they are."""
 _ROUNDS = 100
@@ -138,7 +141,7 @@ def _kept(item: Item, held: Mapping[str, Held]) -> Item | None:
     sort_key = item["sk"]["S"]
     if partition == "TOKEN" or sort_key == "STATE" or sort_key.startswith("TOKEN#"):
         return None  # tokens are of executions that a copy does not have
-    if partition in {LAKE, ICEBERG} or (partition == "CATALOG" and sort_key in {"HOME", "TIDIED"}):
+    if partition in {LAKE, ICEBERG} or (partition == "CATALOG" and sort_key in _OF_THE_TABLE):
         return None
     if partition in {"JOURNAL", "ARRIVED"}:
         return item if line in held and _is_counted(item, partition, held[line]) else None

@@ -33,7 +33,7 @@ _WRITES = 25
 """Items of one request."""
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 """Between requests, where DynamoDB leaves items unwritten: it is asked for too much."""
-_OWN = {"HOME", "TIDIED", "REVISION"}
+_OWN = {"HOME", "TIDIED", "INDEXED", "REVISION"}
 """What every Catchment has in its catalog, also an empty one."""
 
 
@@ -109,6 +109,8 @@ def restore(stores: Stores, place: Place, planned: Plan, *, replace: bool, on_st
     replace = replace or planned.is_replacing
     ahead = planned.ahead if replace else 0
     _begin(stores, planned.backup["id"], replace=replace, ahead=ahead)
+    # The sweep finds out whether all lines that come have what the index needs.
+    stores.open("dynamodb").delete_item(TableName=stores.table, Key=cut.INDEXED)
     revision = _revision(stores)
     if planned.holds and replace:
         on_step("Emptying the table")
@@ -123,7 +125,8 @@ def restore(stores: Stores, place: Place, planned: Plan, *, replace: bool, on_st
     if values and (secret := secret_of(stores)):
         on_step("Restoring the secret")
         secret.change(lambda text: with_all(text, json.dumps(values)))
-    stores.open("dynamodb").delete_item(TableName=stores.table, Key=cut.HOME)
+    for key in (cut.INDEXED, cut.HOME):
+        stores.open("dynamodb").delete_item(TableName=stores.table, Key=key)
 
 
 def _begun(stores: Stores) -> tuple[str, bool, int]:

@@ -110,6 +110,18 @@ def test_a_restored_catchment_has_the_items_and_every_object_that_they_name(shop
         assert body == f"content of {key}".encode()
 
 
+def test_each_table_finds_out_for_itself_whether_its_index_is_whole(shop):
+    since = cut.INDEXED | {"since": {"S": "2030-01-01T00:00:00Z"}}
+    for table in ("full", "empty"):
+        shop.database.put_item(TableName=table, Item=since)
+    shop.back_up()
+    planned = restore.plan(shop.empty, Folder(shop.folder))
+    assert not planned.holds, "an empty Catchment has it, too"
+    shop.restore()
+    assert ("CATALOG", "INDEXED") in shop.items("full")
+    assert ("CATALOG", "INDEXED") not in shop.items("empty")
+
+
 def test_objects_that_the_sweep_deleted_meanwhile_are_in_the_backup(shop, monkeypatch):
     write_json = backup.archive.write_json
 
