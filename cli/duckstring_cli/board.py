@@ -24,6 +24,7 @@ from duckstring.model.answers.status import (
 )
 from duckstring.model.audits import short
 from duckstring.model.names import Line, parse_line
+from duckstring.model.statuses import UNREST
 from duckstring_cli import checked, durations, limits_view, render
 from duckstring_cli.openings import window_view
 from duckstring_cli.render import NARROW
@@ -31,10 +32,7 @@ from duckstring_cli.screens import Rows
 
 MOVING = {"running", "waiting"}
 DOWN = {"failed", "killed", "blocked"}
-_NEEDS_A_LOOK = {
-    status: rank
-    for rank, status in enumerate(("failed", "killed", "stale", "running", "blocked", "waiting"))
-}
+_NEEDS_A_LOOK: Mapping[str, int] = {status: rank for rank, status in enumerate(UNREST)}
 _ROOT_CAUSE = re.compile(r"blocked by ([a-z][a-z0-9_]*@[0-9]+) \(")
 _WHY_LINES = 2
 _WHY_SLACK = 40

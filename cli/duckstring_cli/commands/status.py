@@ -11,6 +11,7 @@ import typer
 from duckstring.errors import nearest
 from duckstring.model import names
 from duckstring.model.answers.status import LineStatus, StatusAnswer
+from duckstring.model.statuses import STATUSES
 from duckstring_cli import render
 from duckstring_cli.client import Client
 from duckstring_cli.commands.options import (
@@ -34,8 +35,6 @@ _LAST_RUNS = 5
 _PAGE = 100
 _LEAST = 10
 _MOST = 1000
-STATUSES = ("failed", "killed", "stale", "running", "blocked", "waiting", "undeployed", "idle")
-"""In the order in which a page has lines. ``stale``: idle, and too old."""
 
 
 @dataclass(frozen=True, slots=True)

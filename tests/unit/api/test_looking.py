@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duckstring.api import status as status_module
-from duckstring.api.looking import ORDER, Wanted, page_of
+from duckstring.api.looking import Wanted, page_of
 from duckstring.api.requests import StatusRequest
 from duckstring.api.status import status
 from duckstring.engine.state import PondState
 from duckstring.errors import OperatorError
 from duckstring.model.names import Line
+from duckstring.model.statuses import STATUSES
 from duckstring.model.values import replace
 from duckstring.ports import Seen
 from duckstring.testing.fakes import MemoryLimits
@@ -138,7 +139,7 @@ def test_a_page_without_room_ends_early_and_loses_nothing(many, monkeypatch):
     assert found == [KILLED, WAITS, *(name for name in NAMES if name not in {KILLED, WAITS})]
 
 
-WORDS = st.sampled_from(ORDER)
+WORDS = st.sampled_from(STATUSES)
 
 
 @given(
@@ -159,4 +160,4 @@ def test_pages_are_the_whole_in_its_order_and_the_totals_are_right(words, limit)
         found += page.lines
         if (after := page.next) is None:
             break
-    assert found == sorted(lines, key=lambda line: (ORDER.index(words[line]), line))
+    assert found == sorted(lines, key=lambda line: (STATUSES.index(words[line]), line))

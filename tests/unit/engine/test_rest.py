@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import get_args
 
 import pytest
 
-from duckstring.engine.rest import UNREST, Unrest, unrest, word_of
+from duckstring.engine.rest import unrest, word_of
 from duckstring.engine.state import Down, PondState, Run, SourceReport, SourceView
 from duckstring.model.failures import Failure
 from duckstring.model.instants import NEVER
@@ -51,7 +50,3 @@ class Case:
 def test_the_word_that_says_most(case):
     state = replace(PondState(LINE), **case.changes)
     assert (word_of(state), unrest(state)) == (case.word, case.unrest)
-
-
-def test_every_word_has_its_place():
-    assert sorted(UNREST) == sorted(get_args(Unrest))

@@ -14,7 +14,6 @@ from duckstring.engine.effects import (
 )
 from duckstring.engine.letters import Letter
 from duckstring.engine.limits import LimitState
-from duckstring.engine.rest import Unrest
 from duckstring.engine.state import PondState
 from duckstring.model.arrivals import Arrival, KeptArrival
 from duckstring.model.askers import matches
@@ -24,6 +23,7 @@ from duckstring.model.costs import Used
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.said import NO_HOLD, Hold
+from duckstring.model.statuses import Unrest
 from duckstring.model.tags import Tags
 
 if TYPE_CHECKING:

@@ -10,15 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from duckstring.engine.rest import UNREST, unrest
+from duckstring.engine.rest import unrest
 from duckstring.errors import OperatorError
 from duckstring.model.instants import Instant
 from duckstring.model.names import Line, parse_line
+from duckstring.model.statuses import STATUSES
 from duckstring.ports import RestIndex, StateReader
 
 IDLE, UNDEPLOYED = "idle", "undeployed"
-ORDER = (*UNREST, UNDEPLOYED, IDLE)
-"""The words of lines, in the order in which a page has them."""
 USUAL = 100
 _AT_ONCE = 500
 
@@ -71,15 +70,17 @@ def page_of(
     begin = position(wanted.after) if wanted.after is not None else None
     words = words_of(lines, deployed, rest=rest, states=states, now=now)
     statuses = _with_stale(wanted.statuses)
-    placed = sorted((ORDER.index(word), line) for line, word in words.items() if word in statuses)
+    placed = sorted(
+        (STATUSES.index(word), line) for line, word in words.items() if word in statuses
+    )
     ahead = [one for one in placed if begin is None or one > begin]
     shown = ahead[: wanted.limit]
-    totals = Counter(ORDER[rank] for rank, _ in placed)
+    totals = Counter(STATUSES[rank] for rank, _ in placed)
     last = shown[-1] if len(ahead) > len(shown) else None
     return Page(
         [line for _, line in shown],
-        {word: totals[word] for word in ORDER if totals[word]},
-        None if last is None else token(ORDER[last[0]], last[1]),
+        {word: totals[word] for word in STATUSES if totals[word]},
+        None if last is None else token(STATUSES[last[0]], last[1]),
         words,
     )
 
@@ -98,7 +99,7 @@ def position(after: str) -> tuple[int, Line]:
     word, _, name = after.partition(":")
     try:
         parse_line(Line(name))
-        return ORDER.index(word), Line(name)
+        return STATUSES.index(word), Line(name)
     except ValueError as error:
         raise OperatorError(
             f"after: {after!r} is not the next of a page; allowed: such as idle:sales@1.",
@@ -127,5 +128,5 @@ def words_of(
 def _with_stale(statuses: Collection[str] | None) -> Collection[str]:
     """A line whose data is too old is idle, too."""
     if statuses is None:
-        return ORDER
+        return STATUSES
     return {*statuses, "stale"} if IDLE in statuses else statuses

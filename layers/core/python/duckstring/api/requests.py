@@ -20,6 +20,7 @@ from duckstring.model.catalog import MOST_RETRIES
 from duckstring.model.compute import LEAST_MIB, MOST_MIB, PinnedPlace
 from duckstring.model.limits import MOST_PRIORITY, MOST_TOKENS
 from duckstring.model.names import LIMIT_NAME, LIMIT_NAME_WORDS, MOST_MAJOR
+from duckstring.model.statuses import StatusWord
 from duckstring.model.wire import shown, storable
 
 MOST_RUNS = 1000
@@ -27,9 +28,6 @@ MOST_LINES = 200
 MOST_STEPS = 5000
 MOST_NAME = 600
 RunWord = Literal["running", "success", "pass", "failed", "killed", "removal", "rollback"]
-StatusWord = Literal[
-    "failed", "killed", "stale", "running", "blocked", "waiting", "undeployed", "idle"
-]
 Action = Literal["add", "list", "remove"]
 LimitAction = Literal["set", "list", "remove"]
 Switch = Literal["on", "off", "status"]

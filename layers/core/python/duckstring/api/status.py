@@ -17,7 +17,7 @@ from duckstring.api.in_flight import resumes, rows_of, runs_of, waiting_release
 from duckstring.api.late import Predictions, may_be_late
 from duckstring.api.limits import read as read_limits
 from duckstring.api.limits import told as told_limits
-from duckstring.api.looking import IDLE, ORDER, USUAL, Page, Wanted, page_of
+from duckstring.api.looking import IDLE, USUAL, Page, Wanted, page_of
 from duckstring.api.requests import StatusRequest
 from duckstring.api.tables import older_tables
 from duckstring.engine.arrivals import waiting
@@ -45,6 +45,7 @@ from duckstring.model.graph import in_order, lines_above
 from duckstring.model.instants import NEVER, Instant, to_text
 from duckstring.model.names import Line, parse_line, run_key
 from duckstring.model.said import Hold, Said
+from duckstring.model.statuses import STATUSES
 from duckstring.model.values import replace
 from duckstring.model.windows import minute_in_words
 from duckstring.ports import (
@@ -206,7 +207,7 @@ def _counted(lines: Sequence[LineStatus]) -> dict[str, int]:
     found = Counter(
         "stale" if line["status"] == IDLE and _is_stale(line) else line["status"] for line in lines
     )
-    return {word: found[word] for word in ORDER if found[word]}
+    return {word: found[word] for word in STATUSES if found[word]}
 
 
 def _is_stale(line: LineStatus) -> bool:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import Literal
 
 from duckstring.engine.state import PondState
+from duckstring.model.statuses import Unrest
 
 Word = Literal["failed", "killed", "running", "blocked", "waiting", "idle"]
-Unrest = Literal["failed", "killed", "stale", "running", "blocked", "waiting"]
-UNREST: tuple[Unrest, ...] = ("failed", "killed", "stale", "running", "blocked", "waiting")
-"""Those that need somebody first, then those that take care of themselves."""
 
 
 def word_of(state: PondState) -> Word:

@@ -21,10 +21,11 @@ from botocore.exceptions import ClientError
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.items import code_of, to_item
-from duckstring.engine.rest import UNREST, Unrest, unrest
+from duckstring.engine.rest import unrest
 from duckstring.engine.state import PondState
 from duckstring.model.instants import Instant, from_text, to_text
 from duckstring.model.names import Line
+from duckstring.model.statuses import UNREST, Unrest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
