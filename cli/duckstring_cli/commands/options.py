@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +65,8 @@ RowsInParquet = Annotated[
 
 _DIGITS = 11
 """A major, and a number of a run, have fewer."""
+_LINE: ContextVar[tuple[str, int] | None] = ContextVar("line", default=None)
+"""The line that POND of this command names, and its major. None: it names none."""
 
 
 def _short_enough(note: str | None) -> str | None:
@@ -125,13 +128,6 @@ def _named(pond: str) -> str:
     return pond
 
 
-class _Typed:
-    """The line that POND of this command line names, and its major."""
-
-    line: str = ""
-    major: int | None = None
-
-
 def pond_or_line(pond: str | None) -> str | None:
     """The Pond's name, of a name or of a line as messages write it, ``sales@1``: a callback of the
     argument. ``major_of`` gives the line's major.
@@ -139,7 +135,7 @@ def pond_or_line(pond: str | None) -> str | None:
     Raises:
         BadInputError: it is neither.
     """
-    _Typed.line, _Typed.major = "", None
+    _LINE.set(None)
     if pond is None:
         return None
     name, at, digits = pond.partition("@")
@@ -150,7 +146,7 @@ def pond_or_line(pond: str | None) -> str | None:
             f"POND is a Pond's name or its line, found {pond!r}.",
             hint=f"For example {name.strip() or 'sales'}, or {name.strip() or 'sales'}@1.",
         )
-    _Typed.line, _Typed.major = pond, int(digits)
+    _LINE.set((pond, int(digits)))
     return name
 
 
@@ -195,12 +191,15 @@ def major_of(major: int | None, version: str | None) -> int | None:
     Raises:
         BadInputError: the version is none, or two of them disagree.
     """
-    picked = _of_options(major, version)
-    if _Typed.major is None or picked in {None, _Typed.major}:
-        return _Typed.major if picked is None else picked
+    picked, named = _of_options(major, version), _LINE.get()
+    if named is None:
+        return picked
+    line, its_major = named
+    if picked in {None, its_major}:
+        return its_major
     given = f"--major {picked}" if version is None else f"--version {version}"
     raise BadInputError(
-        f"{_Typed.line} and {given} disagree.", hint="Give one of them: the line, or the option."
+        f"{line} and {given} disagree.", hint="Give one of them: the line, or the option."
     )
 
 
