@@ -181,7 +181,7 @@ def test_what_was_asked_for_is_told_in_words_and_text_of_others_is_one_line():
     assert read("trigger", tide) == "trigger tide bound=86400.0"
     assert read("remove", RemoveRequest("sales", table="a\nb", dry=False)) == "remove table=a b"
     window = OPERATIONS["window"].request("sales", "add", window={"name": "early", "x": 1})
-    assert read("window", window) == "window add window=early"
+    assert read("window", window) == "window add early"
     tags = OPERATIONS["tag"].request("sales", put={"team": "sales", "tier": "1"})
     assert read("tag", tags) == "tag put=team=sales,tier=1"
     assert len(read("tag", OPERATIONS["tag"].request("sales", put={"a": "x" * 9_000}))) <= 400
@@ -194,7 +194,7 @@ def test_what_was_asked_for_is_told_in_words_and_text_of_others_is_one_line():
     by_six = OPERATIONS["stale"].request(
         "sales", action="set", bound={"at": "06:00", "tz": "Europe/Berlin"}
     )
-    assert read("stale", by_six) == "stale set at=06:00 tz=Europe/Berlin"
+    assert read("stale", by_six) == "stale set at=06:00,tz=Europe/Berlin"
 
 
 def test_a_deploy_says_which_versions_whatever_the_packages_claim():

@@ -30,7 +30,7 @@ _ELSEWHERE = frozenset({"pond", "major", "ponds", "lines", *_BARE})
 _TAGS = "put"
 """A field whose keys are a person's: a tag may be called ``name``."""
 _BOUND = "bound"
-"""Of staleness: ``within=7200``, or ``at=06:00 tz=Europe/Berlin``."""
+"""Of staleness: ``within=7200``, or ``at=06:00,tz=Europe/Berlin``. Of a Tide it is a number."""
 _WORDS = 400
 
 
@@ -91,25 +91,30 @@ def _who(told: Mapping[str, object], request: Mapping[str, object], ports: ApiPo
 
 def words(operation: str, asked: Struct) -> str:
     """What is asked for, in one line: ``deploy 1.2.0``, ``compute ripple=load on=task``."""
-    told = " ".join([operation, *_arguments(asked)])
-    return within(told.replace(f"{operation} {operation}=", f"{operation} "), _WORDS)
+    return within(" ".join([operation, *_arguments(operation, asked)]), _WORDS)
 
 
-def _arguments(asked: Struct) -> Iterator[str]:
+def _arguments(operation: str, asked: Struct) -> Iterator[str]:
     given = {field.name: getattr(asked, field.name) for field in fields(asked)}
     yield from (str(given[name]) for name in _BARE if given.get(name))
     yield from filter(None, map(_version_of, given.get("ponds") or ()))
     for name, value in given.items():
         if name in _ELSEWHERE or value is None or value is False:
             continue
-        if isinstance(value, Mapping) and name == _BOUND:
-            yield " ".join(f"{key}={one_line(str(one), 80)}" for key, one in value.items())
-        elif isinstance(value, Mapping):
-            yield f"{name}={_pairs(value) if name == _TAGS else _named(value)}"
-        elif isinstance(value, list):
-            yield f"{name}={one_line(','.join(map(str, value)), 200)}"
+        if value is True:
+            yield name
+        elif name == operation or (name == _BOUND and isinstance(value, Mapping)):
+            yield _shown(name, value)
         else:
-            yield name if value is True else f"{name}={one_line(str(value), 80)}"
+            yield f"{name}={_shown(name, value)}"
+
+
+def _shown(name: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        return _pairs(value) if name in {_TAGS, _BOUND} else _named(value)
+    if isinstance(value, list):
+        return one_line(",".join(map(str, value)), 200)
+    return one_line(str(value), 80)
 
 
 def _named(value: Mapping[str, object]) -> str:
