@@ -548,7 +548,7 @@ def _lines(diagnosis: Diagnosis) -> Checked:
 
 def _maintenance(answer: DoctorAnswer) -> Iterator[Finding]:
     """Maintenance is not a fault, but it explains why nothing runs. So it comes first."""
-    from duckstring_cli.board import by_whom
+    from duckstring_cli.line_words import by_whom
 
     if hold := answer.get("maintenance"):
         what = f"No run starts: maintenance is on, {by_whom(hold)}."

@@ -10,7 +10,7 @@ from typing import Literal
 
 from duckstring.model.answers.runs import RunAnswer, RunRow
 from duckstring.model.answers.status import LineStatus, SourceState, StatusAnswer
-from duckstring_cli import board, render
+from duckstring_cli import line_words, render, run_table
 
 Verdict = Literal["going", "done", "down"]
 ReadRun = Callable[[str], RunAnswer]
@@ -180,7 +180,7 @@ class Follower:
         """Nothing moves; or nothing can before a Window opens, perhaps tomorrow."""
         if any(line["runs"] or line["status"] == "running" for line in self.lines):
             return False
-        waiting = [line for line in self.lines if line["status"] in board.MOVING]
+        waiting = [line for line in self.lines if line["status"] in line_words.MOVING]
         return not waiting or (
             any(map(_awaits_opening, waiting)) and all(line["reason"] for line in waiting)
         )
@@ -198,7 +198,7 @@ class Follower:
         target = self.target
         if target is None or self.out_of_reach:
             return True
-        if target["status"] not in board.DOWN:
+        if target["status"] not in line_words.DOWN:
             return False
         return not (self.culprits and all(map(_is_tried_again, self.culprits)))
 
@@ -212,7 +212,7 @@ class Follower:
 
     def _look(self, answer: StatusAnswer) -> None:
         self.now = answer["now"]
-        ordered = board.in_order(answer["lines"])
+        ordered = line_words.in_order(answer["lines"])
         alone = self.goal.after is not None
         self.lines = (
             [line for line in ordered if line["line"] == self.goal.line]
@@ -239,7 +239,12 @@ class Follower:
         yield from self._attempts(line, answer)
         what = "done" if run["status"] == "success" else run["status"]
         yield Event(
-            finished, line, "", what, render.between(run["started"], finished), board.run_error(run)
+            finished,
+            line,
+            "",
+            what,
+            render.between(run["started"], finished),
+            run_table.run_error(run),
         )
 
     def _attempts(self, line: str, answer: RunAnswer) -> Iterator[Event]:
@@ -263,7 +268,7 @@ class Follower:
         """What comes by itself: an opening, a retry, the end of the runs that hold a new version
         back, and all that is wanted with it.
         """
-        if (waits := board.held_back(line)) and self._first(line["line"], "", 0, waits):
+        if (waits := line_words.held_back(line)) and self._first(line["line"], "", 0, waits):
             yield Event(self.now, line["line"], "", "waiting", detail=waits)
         if _awaits_opening(line):
             opens = min(
@@ -297,9 +302,9 @@ class Follower:
                             None,
                             (
                                 again,
-                                board.began(ripple) if ripple["status"] == "running" else "",
+                                line_words.began(ripple) if ripple["status"] == "running" else "",
                                 f"waits for a token of {awaits}" if awaits else "",
-                                retried := board.retried_soon(ripple, self.now),
+                                retried := line_words.retried_soon(ripple, self.now),
                             ),
                         )
                     )
@@ -342,7 +347,7 @@ def _is_tried_again(line: LineStatus) -> bool:
     output. Nobody has to act.
     """
     return line["status"] == "failed" and (
-        line["retry_at"] is not None or board.asks_to_retry(line)
+        line["retry_at"] is not None or line_words.asks_to_retry(line)
     )
 
 

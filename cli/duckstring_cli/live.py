@@ -16,7 +16,7 @@ from rich.text import Text
 
 from duckstring.errors import DuckstringError
 from duckstring.model.answers.status import LineStatus, StatusAnswer
-from duckstring_cli import board, durations, render
+from duckstring_cli import board, durations, line_words, render
 from duckstring_cli.client import Client
 from duckstring_cli.follow import Event, Follower, Goal, Verdict
 from duckstring_cli.screens import Rows
@@ -224,7 +224,7 @@ def _fresh(line: LineStatus, follower: Follower) -> bool:
 
 
 def _row(line: LineStatus, follower: Follower, *, fresh: bool) -> tuple[RenderableType, ...]:
-    name = board.shown_name(line, follower.lines)
+    name = line_words.shown_name(line, follower.lines)
     if line["runs"]:
         run = line["runs"][-1]
         return (
@@ -233,13 +233,13 @@ def _row(line: LineStatus, follower: Follower, *, fresh: bool) -> tuple[Renderab
             durations.brief(render.between(run["started"], follower.now) or 0),
             _chips(line, follower),
         )
-    if line["status"] in board.DOWN:
-        words = board.doing(line, follower.now)
+    if line["status"] in line_words.DOWN:
+        words = line_words.doing(line, follower.now)
         # The error itself stands in the row of the line that failed, if that is shown.
         if line["status"] == "blocked" and any(
             root["status"] == "failed" for root in follower.lines
         ):
-            words = board.blockers(line) or words
+            words = line_words.blockers(line) or words
         return Text("✗", "red"), name, "", Text(words, "red")
     if fresh:
         return Text("✓", "green"), name, _took(line, follower), _finished(line, follower)
@@ -247,7 +247,7 @@ def _row(line: LineStatus, follower: Follower, *, fresh: bool) -> tuple[Renderab
         Text("○", "dim"),
         name,
         "",
-        Text(board.doing(line, follower.now) or line["status"], "dim"),
+        Text(line_words.doing(line, follower.now) or line["status"], "dim"),
     )
 
 
@@ -280,16 +280,16 @@ def _chips(line: LineStatus, follower: Follower) -> Text:
         )
         if ripple["status"] == "running":
             mark, style = "●", "cyan"
-            place = f", {began}" if (began := board.began(ripple)) else ""
+            place = f", {began}" if (began := line_words.began(ripple)) else ""
             lasted = (
                 f" {durations.brief(render.between(ripple['since'], follower.now) or 0)}{place}"
             )
         elif ripple["status"] == "queued":
             awaits = ripple.get("awaits")
             waits = f"waits for {awaits}" if awaits else "queued"
-            lasted = f" {board.retried_soon(ripple, follower.now) or waits}"
+            lasted = f" {line_words.retried_soon(ripple, follower.now) or waits}"
         text.append(" · " if text else "", "dim")
         text.append(f"{mark} {ripple['name']}{lasted}", style)
-    if waits := board.held_back(line):
+    if waits := line_words.held_back(line):
         text.append(f" · {waits}", "yellow")
     return text

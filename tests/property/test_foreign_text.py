@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from duckstring.errors import OperatorError
-from duckstring_cli import board, live, render, screens
+from duckstring_cli import board, live, pond_view, render, run_table, screens
 from duckstring_cli.commands import runs
 from duckstring_cli.commands.logs import _Reader
 from duckstring_cli.errors import CatchmentRefusedError
@@ -85,11 +85,11 @@ def test_views_of_status_and_runs(text: str) -> None:
         printed(board.overview(answer, width=70), board.overview(answer, width=300, height=20))
     )
     for line in answer["lines"]:
-        check_shown(printed(board.detail(answer, line, [])), says=line["status"] != "running")
+        check_shown(printed(pond_view.detail(answer, line, [])), says=line["status"] != "running")
     row: Any = run_row(
         "a@1/1", status="failed", ripple="load", error=text, message=text, version=text
     )
-    check_shown(printed(board.run_table([row], at(60), narrow=False), width=300))
+    check_shown(printed(run_table.run_table([row], at(60), narrow=False), width=300))
     follower: Any = SimpleNamespace(
         lines=answer["lines"],
         now=at(60),

@@ -308,7 +308,7 @@ def compute(
     Ripple runs in the function; one that overran it or wanted more memory goes on as a task, and
     its next runs begin as one while they need it.
     """
-    from duckstring_cli import board
+    from duckstring_cli import compute_view
 
     place = _place(on)
     mib = _memory(memory, on)
@@ -323,7 +323,7 @@ def compute(
         render.print_json(answer)
         return
     if on is None:
-        render.out().print(board.compute_table(answer))
+        render.out().print(compute_view.compute_table(answer))
         return
     chosen = (
         answer["ripples"][0]
@@ -362,14 +362,13 @@ def _memory(text: str | None, on: str | None) -> int | None:
 
 
 def _where(row: ComputeRow) -> str:
-    from duckstring_cli import board
+    from duckstring_cli import compute_view
 
     now = f"{row['name']} runs {render.place(row['task_mib'])} from its next attempt on"
     if row["pin"] is None:
         return f"{now}; the line finds out by itself again"
-    return (
-        f"{now}, until --on auto{'; it fails if that is too small' if board.is_fixed(row) else ''}"
-    )
+    fails = "; it fails if that is too small" if compute_view.is_fixed(row) else ""
+    return f"{now}, until --on auto{fails}"
 
 
 def _send(
@@ -409,7 +408,7 @@ def _send(
 
 def _would(verb: Verb, line: LineStatus) -> str:
     """What a verb does to a line, in a few words."""
-    from duckstring_cli import board
+    from duckstring_cli import line_words
 
     ends = f"ends that it {'was killed' if line['status'] == 'killed' else 'failed'}"
     is_down = line["status"] in _DOWN
@@ -419,7 +418,7 @@ def _would(verb: Verb, line: LineStatus) -> str:
         case "force":
             return f"{ends}, and runs again" if is_down else "runs again, as fresh as it is"
         case "sleep":
-            dropped = [part for part in (board.demand(line), board.trigger(line)) if part]
+            dropped = [part for part in (line_words.demand(line), line_words.trigger(line)) if part]
             return f"forgets {', '.join(dropped)}" if dropped else "nothing is wanted of it"
         case "kill":
             runs = [run["run"] for run in line["runs"]]
@@ -431,12 +430,12 @@ def _would(verb: Verb, line: LineStatus) -> str:
 
 
 def _outcome(verb: Verb, answer: ControlAnswer) -> str:
-    from duckstring_cli import board
+    from duckstring_cli import line_words
 
     held = answer["status"]
     match verb:
         case "wake":
-            if waits := board.held_back(held):
+            if waits := line_words.held_back(held):
                 return f"woken; {waits}, and so does this"
             return _and_why_it_waits("woken", held)
         case "force":

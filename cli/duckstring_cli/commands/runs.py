@@ -115,12 +115,12 @@ def runs(
     elif not rows:
         render.say("No such run." if by is None else _nobody(by))
     else:
-        from duckstring_cli import board
+        from duckstring_cli import run_table
 
         console = render.out()
         narrow = console.width < render.NARROW
         console.print(
-            board.run_table(
+            run_table.run_table(
                 rows, instants.to_text(datetime.now(UTC)), narrow=narrow, asked=by is not None
             )
         )

@@ -119,9 +119,9 @@ def carry_out(client: Client, selection: Selection, act: Act, *, as_json: bool) 
         BadInputError: nobody is there to ask.
         Exit: with 1, if a line refused it or has not received it.
     """
-    from duckstring_cli import board
+    from duckstring_cli import line_words
 
-    lines = board.in_order(client.status(tags=selection.tags)["lines"])
+    lines = line_words.in_order(client.status(tags=selection.tags)["lines"])
     if not lines:
         raise OperatorError(
             f"No Pond has {selection.words}." if selection.tags else "Nothing is deployed yet.",

@@ -172,7 +172,7 @@ def _asked(client: Client, which: Which, *, whole: bool, room: int = _PAGE) -> S
 def _view(client: Client, which: Which, *, whole: bool, named: str) -> RenderableType:
     from rich.text import Text
 
-    from duckstring_cli import board
+    from duckstring_cli import board, pond_view
 
     console = render.out()
     room = _PAGE if whole else min(_PAGE, max(console.height, _LEAST))
@@ -184,7 +184,7 @@ def _view(client: Client, which: Which, *, whole: bool, named: str) -> Renderabl
             answer, width=console.width, height=None if whole else console.height, named=named
         )
     line = _highest(answer)
-    return board.detail(
+    return pond_view.detail(
         answer, line, client.runs(line["pond"], major=line["major"], limit=_LAST_RUNS), named=named
     )
 

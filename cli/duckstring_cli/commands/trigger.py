@@ -210,10 +210,10 @@ def check_output(*, watch: bool, as_json: bool) -> None:
 
 def _would(kind: str) -> Callable[[LineStatus], str]:
     """What a trigger does to a line, in a few words."""
-    from duckstring_cli import board
+    from duckstring_cli import line_words
 
     def would(line: LineStatus) -> str:
-        has = board.trigger(line)
+        has = line_words.trigger(line)
         if kind == "remove":
             return f"loses its {has}" if has else "has no Wave or Tide"
         instead = f", in the place of its {has}" if has and kind in {"wave", "tide"} else ""
@@ -335,7 +335,7 @@ def follow(
 
 
 def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
-    from duckstring_cli import board
+    from duckstring_cli import line_words
 
     target = follower.target
     held = follower.culprits[0] if follower.culprits else target
@@ -358,7 +358,7 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
         killed = held is not None and held["status"] == "killed"
         return OperatorError(
             f"{line} cannot run: {why}.",
-            hint=f"Let it go on: {board.way_out(held, named)}" if held and killed else closer,
+            hint=f"Let it go on: {line_words.way_out(held, named)}" if held and killed else closer,
         )
     failure = held["failure"]
     where = "" if held is target else f"{line} is {target['status'] if target else 'blocked'}: "
@@ -368,4 +368,6 @@ def _out_of_reach(line: str, follower: Follower, named: str) -> OperatorError:
         if failure["run"]
         else f"Look closer: duckstring status {typed(held['line'])}{named}"
     )
-    return OperatorError(f"{where}{held['line']} {board.failed_where(failure)}: {words}", hint=hint)
+    return OperatorError(
+        f"{where}{held['line']} {line_words.failed_where(failure)}: {words}", hint=hint
+    )

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from duckstring.model.answers.status import LineStatus, StatusAnswer
-from duckstring_cli import board, render
+from duckstring_cli import board, line_words, pond_view, render, run_table
 from tests.unit.cli.made_up import at, line_status, run_row, source
 
 WANTS = {"pull": False, "targets": [], "woken": False, "forced": False}
@@ -33,12 +33,16 @@ def test_sources_come_before_their_sinks_and_names_settle_the_rest() -> None:
         line("b@1"),
         line("z@1", sources=[source("absent@1")]),
     ]
-    assert [held["line"] for held in board.in_order(lines)] == ["b@1", "z@1", "a@1"]
+    assert [held["line"] for held in line_words.in_order(lines)] == ["b@1", "z@1", "a@1"]
 
 
 def test_a_name_comes_before_those_that_begin_with_it() -> None:
     lines = [line("s_env2@1"), line("s_env@10"), line("s_env@2")]
-    assert [held["line"] for held in board.in_order(lines)] == ["s_env@2", "s_env@10", "s_env2@1"]
+    assert [held["line"] for held in line_words.in_order(lines)] == [
+        "s_env@2",
+        "s_env@10",
+        "s_env2@1",
+    ]
 
 
 def test_a_cycle_is_shown_rather_than_lost() -> None:
@@ -47,12 +51,16 @@ def test_a_cycle_is_shown_rather_than_lost() -> None:
         line("b@1", sources=[source("a@1")]),
         line("c@1"),
     ]
-    assert {held["line"] for held in board.in_order(lines)} == {"a@1", "b@1", "c@1"}
+    assert {held["line"] for held in line_words.in_order(lines)} == {"a@1", "b@1", "c@1"}
 
 
 def test_the_major_is_named_only_where_a_pond_has_several_lines() -> None:
     lines = [line("sales@1"), line("sales@2"), line("reports@1")]
-    assert [board.shown_name(held, lines) for held in lines] == ["sales@1", "sales@2", "reports"]
+    assert [line_words.shown_name(held, lines) for held in lines] == [
+        "sales@1",
+        "sales@2",
+        "reports",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -64,12 +72,16 @@ def test_the_major_is_named_only_where_a_pond_has_several_lines() -> None:
     ],
 )
 def test_demand_is_told_in_a_word(told: dict[str, Any], expected: str) -> None:
-    assert board.demand(line("a@1", **told)) == expected
+    assert line_words.demand(line("a@1", **told)) == expected
 
 
 def test_a_standing_trigger_is_told_with_its_bound() -> None:
     told = [None, {"kind": "wave"}, {"kind": "tide", "bound": 5400.0}]
-    assert [board.trigger(line("a@1", trigger=held)) for held in told] == ["", "wave", "tide 1h30m"]
+    assert [line_words.trigger(line("a@1", trigger=held)) for held in told] == [
+        "",
+        "wave",
+        "tide 1h30m",
+    ]
 
 
 def test_a_running_line_tells_its_ripples_with_their_times_and_attempts() -> None:
@@ -85,7 +97,7 @@ def test_a_running_line_tells_its_ripples_with_their_times_and_attempts() -> Non
         status="running",
         runs=[{"run": "a@1/1", "f": at(0), "started": at(0), "ripples": ripples}],
     )
-    assert board.doing(held, at(60)) == (
+    assert line_words.doing(held, at(60)) == (
         "join 2.0s (attempt 2) · sum queued · top tried again in 30s (attempt 3) · late queued"
     )
 
@@ -163,7 +175,7 @@ def test_one_pond_closely_has_its_ripples_sources_sinks_budgets_and_runs() -> No
         tables=3,
         rows=1_234_567,
     )
-    text = shown(board.detail(answer(held), held, [cast("Any", run_row("sales@1/3", took=12))]))
+    text = shown(pond_view.detail(answer(held), held, [cast("Any", run_row("sales@1/3", took=12))]))
     for words in (
         "1m old, as of 2030-01-01 12:00:00Z",
         "products@1  optional",
@@ -189,10 +201,10 @@ def test_where_a_ripple_runs_is_told_where_somebody_decided_it() -> None:
         end_f=at(0),
         ripples=[one | {"task_mib": 0, "decided_by": "default"} for one in ripples],
     )
-    assert "RUNS" not in shown(board.detail(answer(plain), plain, []))
+    assert "RUNS" not in shown(pond_view.detail(answer(plain), plain, []))
     task = ripples[1] | {"runs_on": "task", "task_mib": 16_384, "decided_by": "learnt"}
     text = shown(
-        board.detail(
+        pond_view.detail(
             answer(held := line("sales@1", end_f=at(0), ripples=[ripples[0], task])), held, []
         )
     )
@@ -201,7 +213,7 @@ def test_where_a_ripple_runs_is_told_where_somebody_decided_it() -> None:
     going = {"name": "load", "status": "running", "attempt": 2, "since": at(0), "task_mib": 8192}
     run = {"run": "sales@1/4", "f": at(0), "started": at(0), "ripples": [going]}
     assert (
-        board.doing(line("sales@1", status="running", runs=[run]), at(72))
+        line_words.doing(line("sales@1", status="running", runs=[run]), at(72))
         == "load 1m12s (attempt 2, started as a task of 8 GB)"
     )
 
@@ -246,7 +258,8 @@ def in_flight(*ripples: dict[str, Any], **told: Any) -> LineStatus:
 def rows_of(held: LineStatus) -> list[str]:
     """Each with one space between its words."""
     return [
-        " ".join(row.split()) for row in shown(board.detail(answer(held), held, [])).splitlines()
+        " ".join(row.split())
+        for row in shown(pond_view.detail(answer(held), held, [])).splitlines()
     ]
 
 
@@ -313,7 +326,7 @@ def test_of_several_runs_in_flight_a_ripple_is_shown_where_it_is_at_work() -> No
 def test_a_version_that_waits_for_a_run_is_told_wherever_its_line_is() -> None:
     coming = {"version": "1.1.0", "waits_for": ["sales@1/4"]}
     held = in_flight({"name": "load"}, version="1.0.0", next=coming)
-    assert board.doing(held, at(60)) == "load 1m00s · 1.1.0 waits for run sales@1/4"
+    assert line_words.doing(held, at(60)) == "load 1m00s · 1.1.0 waits for run sales@1/4"
     rows = rows_of(held)
     assert "sales@1 1.0.0 pond running" in rows
     assert (
@@ -326,7 +339,7 @@ def test_a_version_that_waits_for_a_run_is_told_wherever_its_line_is() -> None:
         next=coming | {"waits_for": ["sales@1/4", "sales@1/5", "sales@1/6"]},
     )
     assert (
-        board.doing(several, at(60))
+        line_words.doing(several, at(60))
         == "load 1m00s · 1.1.0, deployed again, waits for run sales@1/4 and 2 more"
     )
     failure = {
@@ -338,10 +351,11 @@ def test_a_version_that_waits_for_a_run_is_told_wherever_its_line_is() -> None:
     }
     failed = line("sales@1", status="failed", failure=failure, version="1.0.0", next=coming)
     assert (
-        board.doing(failed, at(60)) == "load: ValueError: no rows · 1.1.0 waits for run sales@1/4"
+        line_words.doing(failed, at(60))
+        == "load: ValueError: no rows · 1.1.0 waits for run sales@1/4"
     )
     soon = line("sales@1", version="1.0.0", next={"version": "1.1.0", "waits_for": []})
-    assert board.doing(soon, at(60)) == ""
+    assert line_words.doing(soon, at(60)) == ""
     assert "deployed 1.1.0, which is about to be taken up" in rows_of(soon)
     assert not any(row.startswith("deployed") for row in rows_of(line("sales@1", next=None)))
 
@@ -356,8 +370,10 @@ def test_runs_show_an_error_column_only_where_something_failed() -> None:
             ),
         )
     ]
-    assert "ERROR" not in shown(board.run_table(good, at(60), narrow=True))
-    assert "load: ValueError: no rows" in shown(board.run_table(good + bad, at(60), narrow=False))
+    assert "ERROR" not in shown(run_table.run_table(good, at(60), narrow=True))
+    assert "load: ValueError: no rows" in shown(
+        run_table.run_table(good + bad, at(60), narrow=False)
+    )
 
 
 def test_what_is_down_says_how_it_goes_on() -> None:
@@ -381,13 +397,13 @@ def test_what_is_down_says_how_it_goes_on() -> None:
     }
     held = line("sales@1", status="failed", failure=failure)
     assert "where the fault lay outside: duckstring control wake sales -m 1 (or clear" in shown(
-        board.detail(answer(held), held, [])
+        pond_view.detail(answer(held), held, [])
     )
 
 
 def test_an_operators_demand_is_told_in_a_word() -> None:
     assert (
-        board.demand(line("a@1", demand=WANTS | {"pull": True, "woken": True, "forced": True}))
+        line_words.demand(line("a@1", demand=WANTS | {"pull": True, "woken": True, "forced": True}))
         == "pull+wake+force"
     )
 
@@ -410,7 +426,7 @@ def test_one_pond_closely_has_its_windows_and_for_how_long_its_demand_has_waited
         reason="waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)",
         windows=[window | {"next": span, "carried_by": "schedule"}],
     )
-    text = shown(board.detail(answer(held), held, []))
+    text = shown(pond_view.detail(answer(held), held, []))
     assert "pull+push x2, asked for 1m ago" in text
     assert "waits for Window nightly, opens 2030-01-01 13:01 UTC (in 1h)" in text
     assert (
@@ -426,7 +442,7 @@ def test_under_a_window_a_ripple_is_as_old_as_its_pond() -> None:
         {"name": "new", "parents": [], "end_f": "", "status": "idle"},
     ]
     held = line("sales@1", end_f=at(0), staleness_seconds=3660.0, ripples=ripples, tables=1, rows=1)
-    rows = [row.split() for row in shown(board.detail(answer(held), held, [])).splitlines()]
+    rows = [row.split() for row in shown(pond_view.detail(answer(held), held, [])).splitlines()]
     assert ["load", "done", "1h01m"] in rows
     assert ["new", "idle", "never"] in rows
     assert ["tables", "1", "published,", "1", "row"] in rows
@@ -473,7 +489,7 @@ def test_a_blocked_line_names_the_command_that_shows_its_root_cause(
     reason: str, shown_command: str | None
 ) -> None:
     held = line("reports@1", status="blocked", reason=reason)
-    rows = shown(board.detail(answer(held), held, [], named=" -c dev")).splitlines()
+    rows = shown(pond_view.detail(answer(held), held, [], named=" -c dev")).splitlines()
     assert [row.strip() for row in rows if "duckstring status" in row] == (
         [shown_command] if shown_command else []
     )
@@ -482,15 +498,15 @@ def test_a_blocked_line_names_the_command_that_shows_its_root_cause(
 def test_a_bound_is_told_and_in_the_overview_only_where_it_has_passed() -> None:
     bound = {"words": "2h", "declared": True, "stale": None, "due": at(60)}
     in_time = line("a@1", bound=bound)
-    assert board.too_old(in_time) == ""
-    assert board.bound_in_words(in_time).startswith("2h (declared), in time until ")
+    assert line_words.too_old(in_time) == ""
+    assert line_words.bound_in_words(in_time).startswith("2h (declared), in time until ")
     late = line("a@1", bound={**bound, "declared": False, "stale": at(0), "due": None})
-    assert "stale: bound 2h" in board.doing(late, at(60))
-    assert board.bound_in_words(late).startswith("2h (by its Tide), stale since ")
-    assert board.bound_in_words(line("a@1", bound={**bound, "due": None})) == (
+    assert "stale: bound 2h" in line_words.doing(late, at(60))
+    assert line_words.bound_in_words(late).startswith("2h (by its Tide), stale since ")
+    assert line_words.bound_in_words(line("a@1", bound={**bound, "due": None})) == (
         "2h (declared), in time"
     )
-    assert board.bound_in_words(line("a@1")) == ""
+    assert line_words.bound_in_words(line("a@1")) == ""
 
 
 def test_a_bound_that_will_pass_is_told_with_the_pond_that_is_slow() -> None:
@@ -503,11 +519,11 @@ def test_a_bound_that_will_pass_is_told_with_the_pond_that_is_slow() -> None:
     }
     bound = {"words": "2h", "declared": True, "stale": None, "due": at(60)}
     held = line("a@1", status="waiting", bound={**bound, "late": late})
-    assert board.too_old(held) == (
+    assert line_words.too_old(held) == (
         f"will be stale (bound 2h) at {at(60)[11:16]}Z: delays@1 takes 4m"
     ), "the view of the Pond has the rest"
-    assert board.too_old(held) in board.doing(held, at(0))
-    detail = " ".join(shown(board.detail(answer(held), held, [], named="")).split())
+    assert line_words.too_old(held) in line_words.doing(held, at(0))
+    detail = " ".join(shown(pond_view.detail(answer(held), held, [], named="")).split())
     assert "It will pass its bound (2h) at 12:01 UTC, because delays@1 takes 4m." in detail
     passed = line("a@1", bound={**bound, "stale": at(0), "late": late})
-    assert board.too_old(passed) == "stale: bound 2h", "what has happened is not foretold"
+    assert line_words.too_old(passed) == "stale: bound 2h", "what has happened is not foretold"

@@ -10,7 +10,7 @@ from rich.text import Text
 from duckstring.model.answers.runs import CheckTold, RunRow, WarningTold
 from duckstring.model.answers.status import LineStatus
 from duckstring.model.checks import CheckResult
-from duckstring_cli import board, checked
+from duckstring_cli import checked, line_words, pond_view, run_table
 from tests.unit.cli.commands_kit import Bench
 from tests.unit.cli.made_up import at, attempt_row, line_status, run_row
 from tests.unit.cli.test_board import answer, shown
@@ -45,14 +45,14 @@ def line(**told: Any) -> LineStatus:
 
 
 def test_a_line_says_which_check_warns_and_how_many_more() -> None:
-    assert board.doing(line(warnings=[LATE, ODD]), at(0)).endswith("warns: late and 1 more")
-    assert "warns" not in board.doing(line(warnings=[]), at(0))
-    assert "warns" not in board.doing(line(), at(0)), "of an older Catchment"
+    assert line_words.doing(line(warnings=[LATE, ODD]), at(0)).endswith("warns: late and 1 more")
+    assert "warns" not in line_words.doing(line(warnings=[]), at(0))
+    assert "warns" not in line_words.doing(line(), at(0)), "of an older Catchment"
 
 
 def test_the_page_of_a_line_has_its_checks_and_each_warning_harmless() -> None:
     held = line(warnings=[LATE, ODD])
-    page = shown(board.detail(answer(held), held, []))
+    page = shown(pond_view.detail(answer(held), held, []))
     assert "checks" in page
     assert "late, odd" in page
     assert "late: 3 rows" in page
@@ -70,7 +70,7 @@ def test_a_run_that_warns_is_marked_in_the_list_of_runs() -> None:
         "success (1 warning)",
         "success",
     ]
-    assert "success (2 warnings)" in shown(board.run_table(rows, at(60), narrow=False))
+    assert "success (2 warnings)" in shown(run_table.run_table(rows, at(60), narrow=False))
 
 
 def test_checks_are_counted_by_how_they_ended() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from duckstring_cli import board, render
+from duckstring_cli import board, pond_view, render
 from duckstring_cli.follow import Follower, Goal
 from tests.unit.cli.commands_kit import Bench
 from tests.unit.cli.made_up import line_status
@@ -210,13 +210,13 @@ def test_the_status_of_one_pond_has_its_limits_and_its_priority(bench: Bench) ->
     assert bench
     line: Any = waiting_line(priority=80)
     answer: Any = {"now": NOW, "lines": [line], "limits": [limit(), limit(name="other")]}
-    said = printed(board.detail(answer, line, []))
+    said = printed(pond_view.detail(answer, line, []))
     assert "databricks: 2 of 2 taken by sales@1, orders@1" in said
     assert "other" not in said
     assert "80 (usually 50; the highest first)" in said
     assert "waits for databricks" in said
     unset: Any = answer | {"limits": [limit(tokens=None)]}
-    said = printed(board.detail(unset, line | {"priority": 50}, []))
+    said = printed(pond_view.detail(unset, line | {"priority": 50}, []))
     assert "databricks: no limit is set, 2 taken by sales@1, orders@1" in said
     assert "priority" not in said
 

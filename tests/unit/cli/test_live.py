@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from duckstring_cli import board, live
+from duckstring_cli import board, line_words, live, pond_view
 from duckstring_cli.commands import trigger
 from duckstring_cli.errors import BrokenOffError
 from duckstring_cli.follow import Follower, Goal
@@ -89,7 +89,8 @@ def test_a_retry_that_is_to_come_is_seen_and_the_error_stands_in_one_row() -> No
         "report@1", status="blocked", reason=reason, sources=[source("sales@1", down=True)]
     )
     assert (
-        board.doing(cast("Any", sales), at(0)) == "tried again in 20s · load: ValueError: it broke"
+        line_words.doing(cast("Any", sales), at(0))
+        == "tried again in 20s · load: ValueError: it broke"
     )
     follower = Follower(Goal("report@1", at(0), ""), cast("Any", None))
     follower.observe(cast("Any", {"now": at(0), "lines": [sales, report]}))
@@ -101,7 +102,7 @@ def test_a_retry_that_is_to_come_is_seen_and_the_error_stands_in_one_row() -> No
 def test_ages_of_one_instant_agree_under_a_window_too() -> None:
     told = {"end_f": at(30), "staleness_seconds": 30.0}
     line = line_status("report@1", sources=[source("sales@1", **told)], **told)
-    shown = board.detail(cast("Any", {"now": at(0), "lines": [line]}), cast("Any", line), [])
+    shown = pond_view.detail(cast("Any", {"now": at(0), "lines": [line]}), cast("Any", line), [])
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(shown)
     text = console.export_text()
@@ -121,7 +122,7 @@ def test_a_run_that_fails_as_a_whole_names_no_ripple() -> None:
         "message": "table 'a' is not written",
     }
     line = line_status("sales@1", status="failed", failure=failure)
-    assert board.doing(cast("Any", line), at(0)) == "ContractError: table 'a' is not written"
+    assert line_words.doing(cast("Any", line), at(0)) == "ContractError: table 'a' is not written"
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(board.overview(cast("Any", {"now": at(0), "lines": [line]}), width=120))
     assert "sales@1 failed when it was to be published: ContractError" in console.export_text()
