@@ -15,7 +15,8 @@ import { MaintenanceDialog } from "./MaintenanceDialog";
 /** Whether new runs are held in the whole Catchment, and the switch for it. */
 export function Maintenance({ graph }: { graph: Graph }) {
   const catchment = useCatchment();
-  const [asking, setAsking] = useState(false);
+  /** What the dialog asks for. It stays the same when somebody else switches meanwhile. */
+  const [asking, setAsking] = useState<"on" | "off" | null>(null);
   const hold = graph.maintenance;
   const may = catchment !== null && !looksOnly(catchment);
   return (
@@ -29,7 +30,7 @@ export function Maintenance({ graph }: { graph: Graph }) {
             className="switch"
             aria-checked={hold !== null}
             aria-labelledby="maintenance"
-            onClick={() => setAsking(true)}
+            onClick={() => setAsking(hold ? "off" : "on")}
           >
             <i aria-hidden="true" /> {hold ? "on" : "off"}
           </button>
@@ -46,13 +47,7 @@ export function Maintenance({ graph }: { graph: Graph }) {
         </p>
       )}
       {!hold && <Unheard graph={graph} />}
-      {asking && (
-        <MaintenanceDialog
-          graph={graph}
-          turn={hold ? "off" : "on"}
-          onClose={() => setAsking(false)}
-        />
-      )}
+      {asking && <MaintenanceDialog graph={graph} turn={asking} onClose={() => setAsking(null)} />}
     </>
   );
 }
