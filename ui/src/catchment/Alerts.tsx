@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { useCatchment } from "../api/catchment";
 import { operating, type AlertTold } from "../api/operating";
 import { useAnswer } from "../api/useAnswer";
@@ -101,13 +101,6 @@ function Row({ alert, may, onRemove }: { alert: AlertTold; may: boolean; onRemov
 /** Sends a page that says that nothing has happened. It takes some seconds. */
 function Test({ name }: { name: string }) {
   const [busy, setBusy] = useState(false);
-  const there = useRef(true);
-  useEffect(() => {
-    there.current = true;
-    return () => {
-      there.current = false;
-    };
-  }, []);
   const send = async (): Promise<void> => {
     if (busy) return;
     setBusy(true);
@@ -119,7 +112,7 @@ function Test({ name }: { name: string }) {
     if (!became.done) tell("refused", became.words, became.hint);
     else if (error) tell("refused", `The test of ${name} was not delivered: ${String(error)}`);
     else tell("done", `A test is on its way to ${name}: nothing came back within 5 s. Look there.`);
-    if (there.current) setBusy(false);
+    setBusy(false);
   };
   return (
     <button
