@@ -12,7 +12,7 @@ import { ahead } from "../src/model/ahead";
 import { find } from "../src/model/find";
 import { bright, chosen } from "../src/model/filters";
 import { outlets, shareWords, stretches, withinBound } from "../src/model/freshness";
-import { holding, shortWho } from "../src/model/holding";
+import { holding } from "../src/model/holding";
 import { limitFault, limitWords, priorityFault, sharesOf, taken } from "../src/model/limits";
 import { graphOf, type Line } from "../src/model/lines";
 import { allTags, edited, hasTags, tagsFrom } from "../src/model/tags";
@@ -42,11 +42,6 @@ describe("maintenance", () => {
     const told = holding(graphOf({ now, lines }, null));
     expect(told.unheard).toEqual(["products@1"]);
     expect(told.kept).toEqual([]);
-  });
-  test("is by a person, not by an ARN", () => {
-    expect(shortWho("arn:aws:iam::123456789012:user/team/alice")).toBe("user/team/alice");
-    expect(shortWho("arn:aws:sts::123456789012:assumed-role/Ops/bob")).toBe("assumed-role/Ops/bob");
-    expect(shortWho("ada@laptop")).toBe("ada@laptop");
   });
 });
 

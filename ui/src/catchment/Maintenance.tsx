@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { looksOnly } from "../model/actions";
-import { holding, shortWho } from "../model/holding";
+import { shortWho } from "../model/audit";
+import { holding } from "../model/holding";
 import type { Graph } from "../model/lines";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";

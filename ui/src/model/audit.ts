@@ -9,18 +9,18 @@ const ARN = /^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:(\S{1,400})$/;
 export const ALL = "*";
 
 /** `user/alice` of an ARN; another name as it is. */
-export const short = (by: string): string => ARN.exec(by)?.[1] ?? by;
+export const shortWho = (by: string): string => ARN.exec(by)?.[1] ?? by;
 
 /** Who, as people read it. */
 export function who(row: Pick<AuditRow, "by" | "via">): string {
-  const name = row.by ? oneLine(short(row.by), 80) : "not known";
+  const name = row.by ? oneLine(shortWho(row.by), 80) : "not known";
   return row.via ? `${name} (page)` : name;
 }
 
 /** Who asked for a run, and why: `user/alice: "new prices"`; null: nothing is known of it. */
 export function askedFor(by: string | null | undefined, note: string | null | undefined) {
   if (!by && !note) return null;
-  return { name: by ? oneLine(short(by), 80) : "not known", note: note ?? "" };
+  return { name: by ? oneLine(shortWho(by), 80) : "not known", note: note ?? "" };
 }
 
 /** The line that a name of the audit means: the Pond's newest; null: there is none any more. */

@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { useGraph } from "../api/status";
 import { looksOnly } from "../model/actions";
-import { holding, shortWho } from "../model/holding";
+import { shortWho } from "../model/audit";
+import { holding } from "../model/holding";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Link } from "../parts/Link";
