@@ -1,8 +1,7 @@
 import { useState } from "react";
-import { useCatchment } from "../api/catchment";
+import { useMayChange } from "../api/catchment";
 import { operating, type AlertTold } from "../api/operating";
 import { useAnswer } from "../api/useAnswer";
-import { looksOnly } from "../model/actions";
 import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
 import { Loading, Refused } from "../parts/Empty";
@@ -13,8 +12,7 @@ import { AddAlert } from "./AddAlert";
 
 /** Who is told of failures and of data that is too old. */
 export function Alerts() {
-  const catchment = useCatchment();
-  const may = catchment !== null && !looksOnly(catchment);
+  const may = useMayChange();
   const { answer, fault, loading, again } = useAnswer("alerts", (signal) =>
     operating.alerts(signal),
   );

@@ -1,6 +1,6 @@
 import { useState } from "react";
+import { useMayChange } from "../api/catchment";
 import { operating } from "../api/operating";
-import { looksOnly } from "../model/actions";
 import { changeOf, kindOf, type BoundForm, type BoundKind } from "../model/bounds";
 import type { Line } from "../model/lines";
 import { exact } from "../model/moments";
@@ -8,18 +8,17 @@ import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
 import { Time } from "../parts/Time";
 import { inDialog } from "./act";
-import { useMay } from "./Actions";
 
 const DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
 /** How old a Pond's data may be before somebody is told. */
 export function Bound({ line }: { line: Line }) {
-  const may = useMay();
+  const may = useMayChange();
   const [editing, setEditing] = useState(false);
   return (
     <>
       <Told line={line} />
-      {!looksOnly({ read_only: may.readOnly, can_act: may.canAct }) && (
+      {may && (
         <button type="button" className="small" onClick={() => setEditing(true)}>
           Set its bound …
         </button>
