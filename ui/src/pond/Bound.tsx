@@ -5,11 +5,10 @@ import { changeOf, kindOf, type BoundForm, type BoundKind } from "../model/bound
 import type { Line } from "../model/lines";
 import { exact } from "../model/moments";
 import { oneLine } from "../model/text";
+import { Days } from "../parts/Days";
 import { Dialog } from "../parts/Dialog";
 import { Time } from "../parts/Time";
 import { inDialog } from "./act";
-
-const DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
 /** How old a Pond's data may be before somebody is told. */
 export function Bound({ line }: { line: Line }) {
@@ -121,8 +120,6 @@ interface ClockProps {
 }
 
 function Clock({ form, change, fault }: ClockProps) {
-  const toggle = (day: string): void =>
-    change({ on: DAYS.filter((each) => form.on.includes(each) !== (each === day)) });
   return (
     <>
       <div className="fields">
@@ -144,15 +141,7 @@ function Clock({ form, change, fault }: ClockProps) {
           />
         </label>
       </div>
-      <fieldset className="days">
-        <legend>Only on (otherwise each day)</legend>
-        {DAYS.map((day) => (
-          <label key={day}>
-            <input type="checkbox" checked={form.on.includes(day)} onChange={() => toggle(day)} />
-            {day}
-          </label>
-        ))}
-      </fieldset>
+      <Days chosen={form.on} onChange={(on) => change({ on })} />
       <p className="hint">By then, its data has to be fresh as of that day.</p>
     </>
   );
