@@ -155,6 +155,9 @@ describe("tags", () => {
     expect(edited("", held).remove).toEqual(["team", "tier"]);
     expect(edited("Team=sales", held).fault).toMatch(/^Team=sales is not a tag/);
     expect(edited("a=b a=c", held).fault).toBe("a has two values.");
+    // A name that each object has.
+    expect(edited("constructor=ada", held).fault).toBe("");
+    expect(edited("", { constructor: "ada" }).remove).toEqual(["constructor"]);
     const many = Array.from({ length: 11 }, (_, at) => `k${at}=v`).join(" ");
     expect(edited(many, held).fault).toMatch(/at most 10/);
   });
