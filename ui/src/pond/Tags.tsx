@@ -44,8 +44,10 @@ export function Tags({ line }: { line: Line }) {
 }
 
 function TagsDialog({ line, onClose }: { line: Line; onClose: () => void }) {
-  const [text, setText] = useState(tagTexts(line.tags).join(" "));
-  const { put, remove, fault } = edited(text, line.tags);
+  // As they were when the text began: a tag that comes meanwhile is not in it, and stays.
+  const [before] = useState(line.tags);
+  const [text, setText] = useState(tagTexts(before).join(" "));
+  const { put, remove, fault } = edited(text, before);
   const changes = [
     ...Object.entries(put).map(([key, value]) => `sets ${key}=${value}`),
     ...remove.map((key) => `removes ${key}`),
