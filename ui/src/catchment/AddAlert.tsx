@@ -24,6 +24,11 @@ export function AddAlert({ onClose }: { onClose: () => void }) {
   const [ponds, setPonds] = useState("");
   const [name, setName] = useState("");
   const mailbox = kind === "email";
+  const choose = (next: AlertKind): void => {
+    // The address of a mailbox is shown: a URL that was typed before must not be.
+    if (next === "email") setTo("");
+    setKind(next);
+  };
   const save = () =>
     inDialog(
       mailbox
@@ -53,7 +58,7 @@ export function AddAlert({ onClose }: { onClose: () => void }) {
     >
       <label>
         Send to
-        <select value={kind} onChange={(event) => setKind(event.target.value as AlertKind)}>
+        <select value={kind} onChange={(event) => choose(event.target.value as AlertKind)}>
           {KINDS.map((each) => (
             <option key={each.kind} value={each.kind}>
               {each.name}
