@@ -48,8 +48,11 @@ export function askedOf(query: URLSearchParams): Asked {
   return { pond, by, since, until };
 }
 
+/** Tells changes apart. */
+export const rowKey = ({ at, request }: AuditRow): string => `${at} ${request}`;
+
 /** The entries, and the next page of older ones: several changes of one instant may come twice. */
 export function withOlder(held: AuditRow[], page: AuditRow[]): AuditRow[] {
-  const known = new Set(held.map((row) => `${row.at} ${row.request}`));
-  return [...held, ...page.filter((row) => !known.has(`${row.at} ${row.request}`))];
+  const known = new Set(held.map(rowKey));
+  return [...held, ...page.filter((row) => !known.has(rowKey(row)))];
 }

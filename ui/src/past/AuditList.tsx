@@ -1,7 +1,7 @@
 import type { AuditRow } from "../answers";
 import { useCatchment } from "../api/catchment";
 import { serverNow, useGraph } from "../api/status";
-import { ALL, lineOf, who } from "../model/audit";
+import { ALL, lineOf, rowKey, who } from "../model/audit";
 import type { Graph } from "../model/lines";
 import { around } from "../model/replay";
 import { oneLine } from "../model/text";
@@ -20,7 +20,7 @@ export function AuditList({ rows }: { rows: AuditRow[] }) {
   return (
     <ul className="changes">
       {rows.map((row) => (
-        <Change key={`${row.at} ${row.request}`} row={row} graph={graph} proves={proves} />
+        <Change key={rowKey(row)} row={row} graph={graph} proves={proves} />
       ))}
     </ul>
   );

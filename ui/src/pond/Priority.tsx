@@ -56,7 +56,7 @@ function Row({ share }: { share: Share }) {
   return (
     <li>
       <span className="grow">
-        <Link to="/catchment">{oneLine(share.limit, 60)}</Link>
+        <Link to="/catchment#limits">{oneLine(share.limit, 60)}</Link>
         <span className="under">
           {[share.told ? limitWords(share.told) : "no number is set", ...own].join("; ")}
         </span>
