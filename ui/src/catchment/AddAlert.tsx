@@ -11,10 +11,10 @@ const KINDS: { kind: AlertKind; name: string; to: string }[] = [
 const ON: { on: AlertOn; name: string }[] = [
   { on: "failed", name: "what failed" },
   { on: "stale", name: "data past its bound" },
-  { on: "recovered", name: "what is over" },
+  { on: "recovered", name: "what has recovered" },
 ];
 
-/** Asks where pages go, and which. A URL may be a password, so it is not shown while it is typed. */
+/** Asks where alerts go, and of what. A URL may be a password: it is typed unseen. */
 export function AddAlert({ onClose }: { onClose: () => void }) {
   const [kind, setKind] = useState<AlertKind>("slack");
   const [to, setTo] = useState("");
@@ -134,8 +134,8 @@ export function AddAlert({ onClose }: { onClose: () => void }) {
         </label>
       </div>
       <p className="hint">
-        Which Ponds: also what blocks them counts. The address is kept in the Catchment, and only
-        its host is shown again.
+        Of chosen Ponds, you are told as well what fails further up and blocks them. The address is
+        kept in the Catchment, and only its host is shown again.
       </p>
     </Dialog>
   );

@@ -96,7 +96,7 @@ function Row({ alert, may, onRemove }: { alert: AlertTold; may: boolean; onRemov
   );
 }
 
-/** Sends a page that says that nothing has happened. It takes some seconds. */
+/** Sends an alert that says that nothing has happened. It takes some seconds. */
 function Test({ name }: { name: string }) {
   const [busy, setBusy] = useState(false);
   const send = async (): Promise<void> => {
@@ -148,7 +148,7 @@ function RemoveDialog({ alert, onClose }: { alert: AlertTold; onClose: () => voi
       }
     >
       <p>
-        {oneLine(alert.kind, 20)} {oneLine(alert.to, 120)} gets no pages any more.
+        {oneLine(alert.kind, 20)} {oneLine(alert.to, 120)} gets no alerts any more.
       </p>
     </Dialog>
   );

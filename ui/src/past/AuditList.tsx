@@ -36,7 +36,7 @@ function Change({ row, graph, proves }: { row: AuditRow; graph: Graph | null; pr
       </span>
       <span className="change-who" title={row.by ? oneLine(row.by) : undefined}>
         {who(row)}
-        {proves && row.by && !row.proven && <small> not proven</small>}
+        {proves && row.by && !row.proven && <small> not confirmed</small>}
       </span>
       <span className="change-what">
         <strong>{oneLine(row.what, 400)}</strong> <Ponds lines={lines} />

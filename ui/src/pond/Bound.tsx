@@ -28,9 +28,9 @@ export function Bound({ line }: { line: Line }) {
 }
 
 function Told({ line: { bound } }: { line: Line }) {
-  if (!bound) return <p>None, and no Tide: nobody is told how old its data is.</p>;
+  if (!bound) return <p>None, and no Tide: nobody is told when its data gets old.</p>;
   if (kindOf(bound) === "none")
-    return <p>None, as declared: nobody is told how old its data is.</p>;
+    return <p>None, as declared: nobody is told when its data gets old.</p>;
   return (
     <p>
       {oneLine(bound.words, 120)} ({bound.declared ? "declared" : "by its Tide"}),{" "}
@@ -65,9 +65,11 @@ function BoundDialog({ line, onClose }: { line: Line; onClose: () => void }) {
   const save = (note: string) =>
     asked
       ? inDialog(
-          asked.action === "tide"
-            ? `The bound of ${line.line} is that of its Tide.`
-            : `The bound of ${line.line} is set.`,
+          asked.action === "set"
+            ? `The bound of ${line.line} is set.`
+            : line.trigger?.bound === undefined
+              ? `No bound of ${line.line} is declared any more.`
+              : `The bound of ${line.line} is that of its Tide.`,
           () => operating.bound(line.line, asked, note),
           onClose,
         )
@@ -80,7 +82,7 @@ function BoundDialog({ line, onClose }: { line: Line; onClose: () => void }) {
       onClose={onClose}
       onDone={save}
     >
-      <p>Once its data is older, a page goes to who wants to be told. It makes no run start.</p>
+      <p>Once its data is older, alerts tell of it. No run starts because of that.</p>
       <label>
         Bound
         <select
