@@ -269,7 +269,9 @@ describe("replay", () => {
   test("milliseconds count", () => {
     expect(exactUtc("2030-01-01T10:42:01.234567Z")).toBe("2030-01-01 10:42:01.234 UTC");
     expect(exactUtc("2030-01-01T10:42:01Z")).toBe("2030-01-01 10:42:01 UTC");
-    expect(localSecond(NOW)).toMatch(/^2030-01-0[123]T\d\d:\d\d:00$/);
+    // Without a zone, it is the reader's.
+    expect(localSecond(NOW + 7999)).toMatch(/^[^Z+]*:07$/);
+    expect(Date.parse(localSecond(NOW))).toBe(NOW);
   });
 });
 
