@@ -82,7 +82,7 @@ function followedPath(line: string, at: string): string {
 function Ponds({ lines }: { lines: { name: string; line: string | null }[] }) {
   const more = lines.length - MOST_PONDS;
   return (
-    <span className="change-ponds">
+    <>
       {lines.slice(0, MOST_PONDS).map(({ name, line }, at) => (
         <span key={name}>
           {at > 0 && ", "}
@@ -96,6 +96,6 @@ function Ponds({ lines }: { lines: { name: string; line: string | null }[] }) {
         </span>
       ))}
       {more > 0 && ` and ${more} more`}
-    </span>
+    </>
   );
 }

@@ -1,4 +1,5 @@
 import { useRef, useState } from "react";
+import { useMayChange } from "../api/catchment";
 import { BATCH_VERBS, planned, summary, type Planned, type Result } from "../model/batch";
 import type { Verb } from "../model/actions";
 import type { Line } from "../model/lines";
@@ -12,9 +13,9 @@ import { attemptVerb, useMay } from "../pond/Actions";
 
 /** One action for all Ponds that a lineage or tags have left, after a look at what it will do. */
 export function BatchOf({ lines }: { lines: Line[] }) {
-  const may = useMay();
+  const may = useMayChange();
   const [open, setOpen] = useState(false);
-  if (!lines.length || !may.canAct || may.readOnly) return null;
+  if (!lines.length || !may) return null;
   return (
     <>
       <button type="button" className="small" onClick={() => setOpen(true)}>
