@@ -10,6 +10,9 @@ import { Dialog } from "../parts/Dialog";
 import { Time } from "../parts/Time";
 import { inDialog } from "./act";
 
+/** In seconds: proposed where no age counts yet. */
+const A_DAY = 86_400;
+
 /** How old a Pond's data may be before somebody is told. */
 export function Bound({ line }: { line: Line }) {
   const may = useMayChange();
@@ -55,9 +58,9 @@ function BoundDialog({ line, onClose }: { line: Line; onClose: () => void }) {
   const declared = bound?.declared ? bound : null;
   const [form, setForm] = useState<BoundForm>({
     kind: declared ? kindOf(bound) : "within",
-    within: exact(declared?.within ?? (line.trigger?.bound ?? 86_400) * 1.5),
+    within: exact(bound?.within ?? A_DAY),
     at: declared?.at ?? "06:00",
-    tz: declared ? (declared.tz ?? "") : Intl.DateTimeFormat().resolvedOptions().timeZone,
+    tz: declared?.at ? (declared.tz ?? "") : Intl.DateTimeFormat().resolvedOptions().timeZone,
     on: declared?.on ?? [],
   });
   const change = (some: Partial<BoundForm>): void => setForm((old) => ({ ...old, ...some }));
