@@ -12,7 +12,7 @@ import { ahead } from "../src/model/ahead";
 import { find } from "../src/model/find";
 import { bright, chosen } from "../src/model/filters";
 import { outlets, shareWords, stretches, withinBound } from "../src/model/freshness";
-import { holding, shortWho } from "../src/model/holding";
+import { holding } from "../src/model/holding";
 import { limitFault, limitWords, priorityFault, sharesOf, taken } from "../src/model/limits";
 import { graphOf, type Line } from "../src/model/lines";
 import { allTags, edited, hasTags, tagsFrom } from "../src/model/tags";
@@ -42,11 +42,6 @@ describe("maintenance", () => {
     const told = holding(graphOf({ now, lines }, null));
     expect(told.unheard).toEqual(["products@1"]);
     expect(told.kept).toEqual([]);
-  });
-  test("is by a person, not by an ARN", () => {
-    expect(shortWho("arn:aws:iam::123456789012:user/team/alice")).toBe("user/team/alice");
-    expect(shortWho("arn:aws:sts::123456789012:assumed-role/Ops/bob")).toBe("assumed-role/Ops/bob");
-    expect(shortWho("ada@laptop")).toBe("ada@laptop");
   });
 });
 
@@ -160,6 +155,9 @@ describe("tags", () => {
     expect(edited("", held).remove).toEqual(["team", "tier"]);
     expect(edited("Team=sales", held).fault).toMatch(/^Team=sales is not a tag/);
     expect(edited("a=b a=c", held).fault).toBe("a has two values.");
+    // A name that each object has.
+    expect(edited("constructor=ada", held).fault).toBe("");
+    expect(edited("", { constructor: "ada" }).remove).toEqual(["constructor"]);
     const many = Array.from({ length: 11 }, (_, at) => `k${at}=v`).join(" ");
     expect(edited(many, held).fault).toMatch(/at most 10/);
   });

@@ -25,13 +25,13 @@ class Known:
         self._order: list[str] = []
         self._lines: dict[str, tuple[LineStatus, str]] = {}
         """With the instant of its last look, the longest ago first."""
-        self._held: object = None
-        self._is_new = False
-        """Whether maintenance was switched: then every line hears something."""
+        self._maintenance: object = None
+        self._is_switched = False
+        """Whether maintenance was switched just now: then every line hears something."""
 
     def next_look(self, now: str, acted_on: Collection[str] = ()) -> list[str] | None:
         """The lines to read next; None: all of them. ``acted_on``: these may just have changed."""
-        if self._is_new or len(self._order) <= MOST:
+        if self._is_switched or len(self._order) <= MOST:
             return None
         unknown = [name for name in self._order if name not in self._lines]
         if len(unknown) > _IN_TURN:
@@ -58,7 +58,7 @@ class Known:
         for gone in self._lines.keys() - set(self._order):
             del self._lines[gone]
         held = answer.get("maintenance")
-        self._is_new, self._held = held != self._held, held
+        self._is_switched, self._maintenance = held != self._maintenance, held
         told = [_as_of(now, *self._lines[name]) for name in self._order if name in self._lines]
         return {
             "now": now,

@@ -135,7 +135,7 @@ export interface AuditAsked {
   limit?: number;
 }
 
-const part = encodeURIComponent;
+export const part = encodeURIComponent;
 
 function query(values: Record<string, string | number | undefined>): string {
   const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== "");

@@ -8,7 +8,7 @@ import type {
   TagAnswer,
   WaitingObject,
 } from "../answers";
-import { get, post } from "./client";
+import { get, part, post } from "./client";
 
 /** How many objects wait for a line's Ripples, and the oldest of them. */
 export interface BacklogTold {
@@ -56,8 +56,6 @@ export interface TagChange {
   put: Record<string, string>;
   remove: string[];
 }
-
-const part = encodeURIComponent;
 
 export const operating = {
   maintenance: (action: "on" | "off", note: string) =>

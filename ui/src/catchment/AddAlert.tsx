@@ -11,10 +11,10 @@ const KINDS: { kind: AlertKind; name: string; to: string }[] = [
 const ON: { on: AlertOn; name: string }[] = [
   { on: "failed", name: "what failed" },
   { on: "stale", name: "data past its bound" },
-  { on: "recovered", name: "what is over" },
+  { on: "recovered", name: "what has recovered" },
 ];
 
-/** Asks where pages go, and which. A URL may be a password, so it is not shown while it is typed. */
+/** Asks where alerts go, and of what. A URL may be a password: it is typed unseen. */
 export function AddAlert({ onClose }: { onClose: () => void }) {
   const [kind, setKind] = useState<AlertKind>("slack");
   const [to, setTo] = useState("");
@@ -24,6 +24,11 @@ export function AddAlert({ onClose }: { onClose: () => void }) {
   const [ponds, setPonds] = useState("");
   const [name, setName] = useState("");
   const mailbox = kind === "email";
+  const choose = (next: AlertKind): void => {
+    // The address of a mailbox is shown: a URL that was typed before must not be.
+    if (next === "email") setTo("");
+    setKind(next);
+  };
   const save = () =>
     inDialog(
       mailbox
@@ -53,7 +58,7 @@ export function AddAlert({ onClose }: { onClose: () => void }) {
     >
       <label>
         Send to
-        <select value={kind} onChange={(event) => setKind(event.target.value as AlertKind)}>
+        <select value={kind} onChange={(event) => choose(event.target.value as AlertKind)}>
           {KINDS.map((each) => (
             <option key={each.kind} value={each.kind}>
               {each.name}
@@ -129,8 +134,8 @@ export function AddAlert({ onClose }: { onClose: () => void }) {
         </label>
       </div>
       <p className="hint">
-        Which Ponds: also what blocks them counts. The address is kept in the Catchment, and only
-        its host is shown again.
+        Of chosen Ponds, you are told as well what fails further up and blocks them. The address is
+        kept in the Catchment, and only its host is shown again.
       </p>
     </Dialog>
   );

@@ -1,8 +1,7 @@
-import { useEffect, useRef, useState } from "react";
-import { useCatchment } from "../api/catchment";
+import { useState } from "react";
+import { useMayChange } from "../api/catchment";
 import { operating, type AlertTold } from "../api/operating";
 import { useAnswer } from "../api/useAnswer";
-import { looksOnly } from "../model/actions";
 import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
 import { Loading, Refused } from "../parts/Empty";
@@ -13,8 +12,7 @@ import { AddAlert } from "./AddAlert";
 
 /** Who is told of failures and of data that is too old. */
 export function Alerts() {
-  const catchment = useCatchment();
-  const may = catchment !== null && !looksOnly(catchment);
+  const may = useMayChange();
   const { answer, fault, loading, again } = useAnswer("alerts", (signal) =>
     operating.alerts(signal),
   );
@@ -98,16 +96,9 @@ function Row({ alert, may, onRemove }: { alert: AlertTold; may: boolean; onRemov
   );
 }
 
-/** Sends a page that says that nothing has happened. It takes some seconds. */
+/** Sends an alert that says that nothing has happened. It takes some seconds. */
 function Test({ name }: { name: string }) {
   const [busy, setBusy] = useState(false);
-  const there = useRef(true);
-  useEffect(() => {
-    there.current = true;
-    return () => {
-      there.current = false;
-    };
-  }, []);
   const send = async (): Promise<void> => {
     if (busy) return;
     setBusy(true);
@@ -119,7 +110,7 @@ function Test({ name }: { name: string }) {
     if (!became.done) tell("refused", became.words, became.hint);
     else if (error) tell("refused", `The test of ${name} was not delivered: ${String(error)}`);
     else tell("done", `A test is on its way to ${name}: nothing came back within 5 s. Look there.`);
-    if (there.current) setBusy(false);
+    setBusy(false);
   };
   return (
     <button
@@ -157,7 +148,7 @@ function RemoveDialog({ alert, onClose }: { alert: AlertTold; onClose: () => voi
       }
     >
       <p>
-        {oneLine(alert.kind, 20)} {oneLine(alert.to, 120)} gets no pages any more.
+        {oneLine(alert.kind, 20)} {oneLine(alert.to, 120)} gets no alerts any more.
       </p>
     </Dialog>
   );

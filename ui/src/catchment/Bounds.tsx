@@ -72,7 +72,7 @@ function rowsOf(line: Line, now: number): Row[] {
 }
 
 /** When its bound passes, as things are. */
-export function Passes({ bound }: { bound: BoundTold }) {
+function Passes({ bound }: { bound: BoundTold }) {
   return (
     <span className={`under ${bound.stale ? "older" : ""}`}>
       {bound.stale ? (

@@ -1,11 +1,10 @@
 import { useEffect, useState } from "react";
 import type { LimitTold, TokenTold } from "../answers";
 import { operating } from "../api/operating";
-import { looksOnly } from "../model/actions";
 import { limitFault, limitWords, taken, USUAL_PRIORITY } from "../model/limits";
 import type { Graph } from "../model/lines";
 import { oneLine } from "../model/text";
-import { useCatchment } from "../api/catchment";
+import { useMayChange } from "../api/catchment";
 import { Dialog } from "../parts/Dialog";
 import { focusSoon } from "../parts/focus";
 import { Link } from "../parts/Link";
@@ -20,8 +19,7 @@ const MOST = 8;
 
 /** Each limit: its number, who has its tokens, and who waits. */
 export function Limits({ graph }: { graph: Graph }) {
-  const catchment = useCatchment();
-  const may = catchment !== null && !looksOnly(catchment);
+  const may = useMayChange();
   const [setting, setSetting] = useState<LimitTold | "new" | null>(null);
   const [removing, setRemoving] = useState<LimitTold | null>(null);
   useEffect(() => {

@@ -1,10 +1,10 @@
 import { useState } from "react";
-import { looksOnly } from "../model/actions";
-import { holding, shortWho } from "../model/holding";
+import { shortWho } from "../model/audit";
+import { holding } from "../model/holding";
 import type { Graph } from "../model/lines";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
-import { useCatchment } from "../api/catchment";
+import { useMayChange } from "../api/catchment";
 import { PondLinks } from "../parts/PondLinks";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
@@ -14,10 +14,10 @@ import { MaintenanceDialog } from "./MaintenanceDialog";
 
 /** Whether new runs are held in the whole Catchment, and the switch for it. */
 export function Maintenance({ graph }: { graph: Graph }) {
-  const catchment = useCatchment();
-  const [asking, setAsking] = useState(false);
+  /** What the dialog asks for. It stays the same when somebody else switches meanwhile. */
+  const [asking, setAsking] = useState<"on" | "off" | null>(null);
   const hold = graph.maintenance;
-  const may = catchment !== null && !looksOnly(catchment);
+  const may = useMayChange();
   return (
     <>
       <div className="part-head">
@@ -29,7 +29,7 @@ export function Maintenance({ graph }: { graph: Graph }) {
             className="switch"
             aria-checked={hold !== null}
             aria-labelledby="maintenance"
-            onClick={() => setAsking(true)}
+            onClick={() => setAsking(hold ? "off" : "on")}
           >
             <i aria-hidden="true" /> {hold ? "on" : "off"}
           </button>
@@ -46,13 +46,7 @@ export function Maintenance({ graph }: { graph: Graph }) {
         </p>
       )}
       {!hold && <Unheard graph={graph} />}
-      {asking && (
-        <MaintenanceDialog
-          graph={graph}
-          turn={hold ? "off" : "on"}
-          onClose={() => setAsking(false)}
-        />
-      )}
+      {asking && <MaintenanceDialog graph={graph} turn={asking} onClose={() => setAsking(null)} />}
     </>
   );
 }

@@ -1,8 +1,8 @@
 import { useState } from "react";
 import type { KeptSnapshot, PublishAnswer, RetentionRow } from "../answers";
+import { useMayChange } from "../api/catchment";
 import { api } from "../api/client";
 import { useAnswer } from "../api/useAnswer";
-import { looksOnly } from "../model/actions";
 import type { Line } from "../model/lines";
 import { count, plural, size } from "../model/numbers";
 import { keeps, keptFor, publishedKey } from "../model/published";
@@ -13,19 +13,18 @@ import { Link } from "../parts/Link";
 import { Named } from "../parts/Named";
 import { Time } from "../parts/Time";
 import { act } from "../pond/act";
-import { useMay } from "../pond/Actions";
 import { dataPath, go, runPath, withQuery } from "../router";
 
 const MOST_NAMED = 6;
 
 /** The snapshots of a line that are kept, newest first. `shown`: the one that is looked at. */
 export function Snapshots({ line, shown }: { line: Line; shown: number | null }) {
-  const may = useMay();
+  const may = useMayChange();
   const [older, setOlder] = useState<number[]>([]);
   const [chosen, setChosen] = useState<KeptSnapshot | null>(null);
   const key = `${line.line} ${publishedKey(line)}`;
   const first = useAnswer(`kept ${key}`, (signal) => api.kept(line.line, undefined, signal));
-  const publish = looksOnly({ read_only: may.readOnly, can_act: may.canAct }) ? null : setChosen;
+  const publish = may ? setChosen : null;
   return (
     <section className="part" aria-label="Snapshots">
       <h2>Snapshots</h2>

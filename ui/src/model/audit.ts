@@ -9,18 +9,18 @@ const ARN = /^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:(\S{1,400})$/;
 export const ALL = "*";
 
 /** `user/alice` of an ARN; another name as it is. */
-export const short = (by: string): string => ARN.exec(by)?.[1] ?? by;
+export const shortWho = (by: string): string => ARN.exec(by)?.[1] ?? by;
 
 /** Who, as people read it. */
 export function who(row: Pick<AuditRow, "by" | "via">): string {
-  const name = row.by ? oneLine(short(row.by), 80) : "not known";
+  const name = row.by ? oneLine(shortWho(row.by), 80) : "not known";
   return row.via ? `${name} (page)` : name;
 }
 
 /** Who asked for a run, and why: `user/alice: "new prices"`; null: nothing is known of it. */
 export function askedFor(by: string | null | undefined, note: string | null | undefined) {
   if (!by && !note) return null;
-  return { name: by ? oneLine(short(by), 80) : "not known", note: note ?? "" };
+  return { name: by ? oneLine(shortWho(by), 80) : "not known", note: note ?? "" };
 }
 
 /** The line that a name of the audit means: the Pond's newest; null: there is none any more. */
@@ -48,8 +48,11 @@ export function askedOf(query: URLSearchParams): Asked {
   return { pond, by, since, until };
 }
 
+/** Tells changes apart. */
+export const rowKey = ({ at, request }: AuditRow): string => `${at} ${request}`;
+
 /** The entries, and the next page of older ones: several changes of one instant may come twice. */
 export function withOlder(held: AuditRow[], page: AuditRow[]): AuditRow[] {
-  const known = new Set(held.map((row) => `${row.at} ${row.request}`));
-  return [...held, ...page.filter((row) => !known.has(`${row.at} ${row.request}`))];
+  const known = new Set(held.map(rowKey));
+  return [...held, ...page.filter((row) => !known.has(rowKey(row)))];
 }

@@ -197,7 +197,7 @@ export function outlets(graph: Graph): Line[] {
 }
 
 /** An operator has declared how old it may be. `none` is no bound. */
-export const hasBound = ({ bound }: Line): boolean =>
+const hasBound = ({ bound }: Line): boolean =>
   !!bound?.declared && (bound.within !== null || bound.at !== null);
 
 /** By a Tide, or by what an operator has declared. */

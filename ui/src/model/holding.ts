@@ -27,8 +27,3 @@ export function holding(graph: Graph): Holding {
 function isWanted({ demand }: Line): boolean {
   return demand.pull || demand.targets.length > 0 || demand.woken || demand.forced;
 }
-
-const ARN = /^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:(\S{1,400})$/;
-
-/** Who, as people read it: of `arn:aws:iam::123456789012:user/alice` the last part. */
-export const shortWho = (by: string): string => ARN.exec(by)?.[1] ?? by;

@@ -26,7 +26,6 @@ export function placeOf(command: string): Place | null {
     case "status":
       return inPanel(verb, major);
     case "trigger":
-      return inPanel(name, major);
     case "control":
       return inPanel(name, major);
     case "limit":

@@ -59,7 +59,7 @@ export function edited(text: string, before: Tags | undefined): Edited {
   for (const word of words) {
     const [, key, value] = TAG.exec(word) ?? [];
     if (!key || !value) return refused(`${word} is not a tag. ${RULE}`);
-    if (key in after) return refused(`${key} has two values.`);
+    if (Object.hasOwn(after, key)) return refused(`${key} has two values.`);
     after[key] = value;
   }
   if (Object.keys(after).length > MOST) return refused(`A Pond has at most ${MOST} tags.`);
@@ -67,7 +67,7 @@ export function edited(text: string, before: Tags | undefined): Edited {
   const put = Object.fromEntries(
     Object.entries(after).filter(([key, value]) => held[key] !== value),
   );
-  return { put, remove: Object.keys(held).filter((key) => !(key in after)), fault: "" };
+  return { put, remove: Object.keys(held).filter((key) => !Object.hasOwn(after, key)), fault: "" };
 }
 
 const RULE = "Write key=value in lower case, such as team=sales.";

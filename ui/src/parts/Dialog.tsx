@@ -1,4 +1,5 @@
 import { useId, useLayoutEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
+import { tell } from "./live";
 import { NoteField } from "./NoteField";
 import { Linked } from "./Text";
 
@@ -19,7 +20,8 @@ interface Props {
   leave?: string;
   /** What the note begins with. Null: nobody writes down who does this, so there is no note. */
   note?: string | null;
-  /** What is given back, is shown: a message elsewhere would lie behind the dialog. */
+  /** What is given back, is shown: a message elsewhere would lie behind the dialog. Of one that is
+   * closed meanwhile it is told as a message. */
   onDone: (note: string) => void | Promise<Unwilling | null | void>;
   onClose: () => void;
 }
@@ -56,6 +58,7 @@ export function Dialog({
     setBusy(true);
     setRefused(null);
     const found = await onDone(why.trim());
+    if (found && !element.current) tell("refused", found.words, found.hint);
     setBusy(false);
     setRefused(found ?? null);
   };

@@ -1,7 +1,7 @@
 import type { AuditRow } from "../answers";
 import { useCatchment } from "../api/catchment";
 import { serverNow, useGraph } from "../api/status";
-import { ALL, lineOf, who } from "../model/audit";
+import { ALL, lineOf, rowKey, who } from "../model/audit";
 import type { Graph } from "../model/lines";
 import { around } from "../model/replay";
 import { oneLine } from "../model/text";
@@ -20,7 +20,7 @@ export function AuditList({ rows }: { rows: AuditRow[] }) {
   return (
     <ul className="changes">
       {rows.map((row) => (
-        <Change key={`${row.at} ${row.request}`} row={row} graph={graph} proves={proves} />
+        <Change key={rowKey(row)} row={row} graph={graph} proves={proves} />
       ))}
     </ul>
   );
@@ -36,7 +36,7 @@ function Change({ row, graph, proves }: { row: AuditRow; graph: Graph | null; pr
       </span>
       <span className="change-who" title={row.by ? oneLine(row.by) : undefined}>
         {who(row)}
-        {proves && row.by && !row.proven && <small> not proven</small>}
+        {proves && row.by && !row.proven && <small> not confirmed</small>}
       </span>
       <span className="change-what">
         <strong>{oneLine(row.what, 400)}</strong> <Ponds lines={lines} />
@@ -82,7 +82,7 @@ function followedPath(line: string, at: string): string {
 function Ponds({ lines }: { lines: { name: string; line: string | null }[] }) {
   const more = lines.length - MOST_PONDS;
   return (
-    <span className="change-ponds">
+    <>
       {lines.slice(0, MOST_PONDS).map(({ name, line }, at) => (
         <span key={name}>
           {at > 0 && ", "}
@@ -96,6 +96,6 @@ function Ponds({ lines }: { lines: { name: string; line: string | null }[] }) {
         </span>
       ))}
       {more > 0 && ` and ${more} more`}
-    </span>
+    </>
   );
 }

@@ -14,12 +14,9 @@ interface Props {
 export function Between({ since, until, action, onPick, children }: Props) {
   const [from, setFrom] = useState(asField(since));
   const [to, setTo] = useState(asField(until));
-  // A field that was not touched keeps its moment to the millisecond.
-  const exact = (text: string, held: string): string =>
-    text === asField(held) ? held : asInstant(text);
   const pick = (event: FormEvent): void => {
     event.preventDefault();
-    onPick(exact(from, since), exact(to, until));
+    onPick(asInstant(from, since), asInstant(to, until));
   };
   return (
     <form className="moment" onSubmit={pick}>

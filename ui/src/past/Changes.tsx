@@ -1,4 +1,4 @@
-import { useEffect, useState, type FormEvent } from "react";
+import { useState, type FormEvent } from "react";
 import type { AuditAnswer } from "../answers";
 import { api } from "../api/client";
 import { serverNow, useGraph } from "../api/status";
@@ -32,9 +32,9 @@ export default function Changes({ query }: { query: URLSearchParams }) {
   const first = useAnswer(`changes ${key}`, (signal) =>
     api.audit({ ...only, before: until }, signal),
   );
-  const [older, setOlder] = useState<AuditAnswer | null>(null);
-  useEffect(() => setOlder(null), [key, first.answer]);
-  const held = older ?? first.answer;
+  // Older ones follow the answer that they were asked for with, and no other.
+  const [older, setOlder] = useState<{ after: AuditAnswer | null; held: AuditAnswer } | null>(null);
+  const held = older?.after === first.answer ? older.held : first.answer;
   const filtered = Object.values(asked).some(Boolean);
   return (
     <div className="page">
@@ -58,7 +58,12 @@ export default function Changes({ query }: { query: URLSearchParams }) {
       {held && held.entries.length > 0 && (
         <>
           <AuditList rows={held.entries} />
-          <Older held={held} only={only} onHeld={setOlder} again={first.again} />
+          <Older
+            held={held}
+            only={only}
+            onHeld={(all) => setOlder({ after: first.answer, held: all })}
+            again={first.again}
+          />
         </>
       )}
     </div>

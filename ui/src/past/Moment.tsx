@@ -21,7 +21,8 @@ export function Moment({ at, onPick }: Props) {
   const [text, setText] = useState(asField(at));
   const pick = (event: FormEvent): void => {
     event.preventDefault();
-    if (asInstant(text)) onPick(asInstant(text));
+    const to = asInstant(text, at);
+    if (to) onPick(to);
   };
   const move = (by: number): void => {
     const to = (held ?? serverNow()) + by;

@@ -29,8 +29,10 @@ export function asField(text: string | null | undefined): string {
   return at === null ? "" : localSecond(at);
 }
 
-/** What the field has as an instant; empty: nothing. */
-export function asInstant(value: string): string {
+/** What the field has as an instant; empty: nothing. `held`, if it was not touched, to the
+ * millisecond. */
+export function asInstant(value: string, held: string | null = null): string {
+  if (held && value && value === asField(held)) return held;
   const at = Date.parse(value);
   return Number.isNaN(at) ? "" : new Date(at).toISOString();
 }

@@ -15,6 +15,7 @@ import {
 import { oneLine } from "../model/text";
 import type { ReplayStep } from "../answers";
 import { Empty, Loading, Refused } from "../parts/Empty";
+import { useGone } from "../parts/gone";
 import { Link } from "../parts/Link";
 import { StateIcon } from "../parts/State";
 import { Time } from "../parts/Time";
@@ -250,10 +251,12 @@ function Nothing({ line, held }: { line: string; held: Held }) {
 /** Its last run is where something happened. It is looked for only by a click. */
 function Earlier({ line, held }: { line: string; held: Held }) {
   const [word, setWord] = useState("");
+  const gone = useGone();
   const find = async (): Promise<void> => {
     setWord("Looking …");
     try {
       const { runs } = await api.runs({ pond: line, until: held.since, limit: 1 });
+      if (gone.current) return; // its reader has gone on, and stays there
       const span = around(runs[0]?.started ?? null, serverNow(), { after: 30 });
       if (span) go(replayPath(line, span));
       else setWord("There is no run before.");

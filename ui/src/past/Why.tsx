@@ -78,9 +78,9 @@ function Asked({
 }) {
   const now = useGraph();
   if (isPast(told)) return null;
-  const changed = told.chain.some(
-    ({ line }) => graph?.byName.get(line) !== now?.byName.get(line) && graph !== null,
-  );
+  const changed =
+    graph !== null &&
+    told.chain.some(({ line }) => graph.byName.get(line) !== now?.byName.get(line));
   return (
     <span className="asked" role="status">
       {changed ? "It has changed since " : "Asked at "}

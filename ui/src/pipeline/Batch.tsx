@@ -1,19 +1,21 @@
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
+import { useMayChange } from "../api/catchment";
 import { BATCH_VERBS, planned, summary, type Planned, type Result } from "../model/batch";
 import type { Verb } from "../model/actions";
 import type { Line } from "../model/lines";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
+import { useGone } from "../parts/gone";
 import { StateIcon } from "../parts/State";
 import { tell } from "../parts/live";
 import { attemptVerb, useMay } from "../pond/Actions";
 
 /** One action for all Ponds that a lineage or tags have left, after a look at what it will do. */
 export function BatchOf({ lines }: { lines: Line[] }) {
-  const may = useMay();
+  const may = useMayChange();
   const [open, setOpen] = useState(false);
-  if (!lines.length || !may.canAct || may.readOnly) return null;
+  if (!lines.length || !may) return null;
   return (
     <>
       <button type="button" className="small" onClick={() => setOpen(true)}>
@@ -36,7 +38,8 @@ export function BatchDialog({ lines, first, onClose }: Props) {
   const [verb, setVerb] = useState(first);
   const [began, setBegan] = useState<Planned[] | null>(null);
   const [results, setResults] = useState<ReadonlyMap<string, Result>>(new Map());
-  const closed = useClosed();
+  // What was not asked for when the dialog is closed, is not asked for.
+  const closed = useGone();
   const list = useRef<HTMLUListElement>(null);
   const chosen = BATCH_VERBS.find((each) => each.verb === verb) ?? BATCH_VERBS[0]!;
   const plan = began ?? planned(verb, lines, may);
@@ -112,18 +115,6 @@ export function BatchDialog({ lines, first, onClose }: Props) {
       </ul>
     </Dialog>
   );
-}
-
-/** What was not asked for when the dialog is closed, is not asked for. */
-function useClosed() {
-  const closed = useRef(false);
-  useEffect(() => {
-    closed.current = false;
-    return () => {
-      closed.current = true;
-    };
-  }, []);
-  return closed;
 }
 
 async function resultOf(verb: Verb, line: Line, note: string): Promise<Result> {

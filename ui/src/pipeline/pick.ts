@@ -2,9 +2,9 @@
 
 import { SelectionMode, type NodeChange } from "@xyflow/react";
 import { useEffect, useMemo, useRef, type KeyboardEvent, type MouseEvent } from "react";
+import { useMayChange } from "../api/catchment";
 import type { Graph } from "../model/lines";
 import { inRectangle, stillThere, type Picked } from "../model/selection";
-import { useMay } from "../pond/Actions";
 import type { PondNode } from "./nodes";
 import { pickedNow, pickNone, setView, togglePicked } from "./view";
 
@@ -17,10 +17,7 @@ export const withModifier = (event: { ctrlKey: boolean; metaKey: boolean }): boo
   APPLE ? event.metaKey : event.ctrlKey;
 
 /** Whether anything may be done with what is picked. */
-export function usePickable(): boolean {
-  const may = useMay();
-  return may.canAct && !may.readOnly;
-}
+export const usePickable = useMayChange;
 
 /** For the link with a Pond's name: otherwise the click would open a new tab. */
 export const pickBy = (line: string) => ({

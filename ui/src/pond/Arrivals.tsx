@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { ArrivalRow } from "../answers";
 import { operating } from "../api/operating";
 import { useAnswer } from "../api/useAnswer";
@@ -44,12 +44,15 @@ export function Arrivals({ line, rules }: { line: Line; rules: ArrivalRow[] }) {
 
 function Backlog({ line, waiting }: { line: Line; waiting: number }) {
   const settled = useSettled(waiting);
-  const { answer, fault, again } = useAnswer(
-    `${line.line} ${settled} ${line.last_run?.run ?? ""}`,
-    (signal) => operating.backlog(line.line, signal),
+  const asked = useAnswer(`${line.line} ${settled} ${line.last_run?.run ?? ""}`, (signal) =>
+    operating.backlog(line.line, signal),
   );
   const [all, setAll] = useState(false);
-  if (fault) return <Refused fault={fault} again={again} />;
+  // What was known stays until more is: otherwise the list would go and come while objects arrive.
+  const known = useRef(asked.answer);
+  if (asked.answer) known.current = asked.answer;
+  const answer = known.current;
+  if (asked.fault) return <Refused fault={asked.fault} again={asked.again} />;
   if (!answer) return <Loading what="what waits" />;
   const [oldest] = answer.objects;
   const shown = all ? answer.objects : answer.objects.slice(0, FIRST);

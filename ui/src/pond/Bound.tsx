@@ -1,25 +1,26 @@
 import { useState } from "react";
+import { useMayChange } from "../api/catchment";
 import { operating } from "../api/operating";
-import { looksOnly } from "../model/actions";
 import { changeOf, kindOf, type BoundForm, type BoundKind } from "../model/bounds";
 import type { Line } from "../model/lines";
 import { exact } from "../model/moments";
 import { oneLine } from "../model/text";
+import { Days } from "../parts/Days";
 import { Dialog } from "../parts/Dialog";
 import { Time } from "../parts/Time";
 import { inDialog } from "./act";
-import { useMay } from "./Actions";
 
-const DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
+/** In seconds: proposed where no age counts yet. */
+const A_DAY = 86_400;
 
 /** How old a Pond's data may be before somebody is told. */
 export function Bound({ line }: { line: Line }) {
-  const may = useMay();
+  const may = useMayChange();
   const [editing, setEditing] = useState(false);
   return (
     <>
       <Told line={line} />
-      {!looksOnly({ read_only: may.readOnly, can_act: may.canAct }) && (
+      {may && (
         <button type="button" className="small" onClick={() => setEditing(true)}>
           Set its bound …
         </button>
@@ -30,9 +31,9 @@ export function Bound({ line }: { line: Line }) {
 }
 
 function Told({ line: { bound } }: { line: Line }) {
-  if (!bound) return <p>None, and no Tide: nobody is told how old its data is.</p>;
+  if (!bound) return <p>None, and no Tide: nobody is told when its data gets old.</p>;
   if (kindOf(bound) === "none")
-    return <p>None, as declared: nobody is told how old its data is.</p>;
+    return <p>None, as declared: nobody is told when its data gets old.</p>;
   return (
     <p>
       {oneLine(bound.words, 120)} ({bound.declared ? "declared" : "by its Tide"}),{" "}
@@ -57,9 +58,9 @@ function BoundDialog({ line, onClose }: { line: Line; onClose: () => void }) {
   const declared = bound?.declared ? bound : null;
   const [form, setForm] = useState<BoundForm>({
     kind: declared ? kindOf(bound) : "within",
-    within: exact(declared?.within ?? (line.trigger?.bound ?? 86_400) * 1.5),
+    within: exact(bound?.within ?? A_DAY),
     at: declared?.at ?? "06:00",
-    tz: declared ? (declared.tz ?? "") : Intl.DateTimeFormat().resolvedOptions().timeZone,
+    tz: declared?.at ? (declared.tz ?? "") : Intl.DateTimeFormat().resolvedOptions().timeZone,
     on: declared?.on ?? [],
   });
   const change = (some: Partial<BoundForm>): void => setForm((old) => ({ ...old, ...some }));
@@ -67,9 +68,11 @@ function BoundDialog({ line, onClose }: { line: Line; onClose: () => void }) {
   const save = (note: string) =>
     asked
       ? inDialog(
-          asked.action === "tide"
-            ? `The bound of ${line.line} is that of its Tide.`
-            : `The bound of ${line.line} is set.`,
+          asked.action === "set"
+            ? `The bound of ${line.line} is set.`
+            : line.trigger?.bound === undefined
+              ? `No bound of ${line.line} is declared any more.`
+              : `The bound of ${line.line} is that of its Tide.`,
           () => operating.bound(line.line, asked, note),
           onClose,
         )
@@ -82,7 +85,7 @@ function BoundDialog({ line, onClose }: { line: Line; onClose: () => void }) {
       onClose={onClose}
       onDone={save}
     >
-      <p>Once its data is older, a page goes to who wants to be told. It makes no run start.</p>
+      <p>Once its data is older, alerts tell of it. No run starts because of that.</p>
       <label>
         Bound
         <select
@@ -122,8 +125,6 @@ interface ClockProps {
 }
 
 function Clock({ form, change, fault }: ClockProps) {
-  const toggle = (day: string): void =>
-    change({ on: DAYS.filter((each) => form.on.includes(each) !== (each === day)) });
   return (
     <>
       <div className="fields">
@@ -145,15 +146,7 @@ function Clock({ form, change, fault }: ClockProps) {
           />
         </label>
       </div>
-      <fieldset className="days">
-        <legend>Only on (otherwise each day)</legend>
-        {DAYS.map((day) => (
-          <label key={day}>
-            <input type="checkbox" checked={form.on.includes(day)} onChange={() => toggle(day)} />
-            {day}
-          </label>
-        ))}
-      </fieldset>
+      <Days chosen={form.on} onChange={(on) => change({ on })} />
       <p className="hint">By then, its data has to be fresh as of that day.</p>
     </>
   );

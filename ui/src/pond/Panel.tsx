@@ -152,12 +152,10 @@ function Body({ line }: { line: Line }) {
           <Part title="Tags">
             <Tags line={line} />
           </Part>
+          <Part title="Cost">
+            <Cost line={line.line} />
+          </Part>
         </>
-      )}
-      {line.status !== "undeployed" && (
-        <Part title="Cost">
-          <Cost line={line.line} />
-        </Part>
       )}
       <Part title="Changes">
         <PondChanges pond={line.pond} />

@@ -1,7 +1,7 @@
 import { useState } from "react";
+import { useMayChange } from "../api/catchment";
 import { operating } from "../api/operating";
 import { useGraph } from "../api/status";
-import { looksOnly } from "../model/actions";
 import {
   limitWords,
   MOST_PRIORITY,
@@ -16,11 +16,10 @@ import { oneLine } from "../model/text";
 import { Dialog } from "../parts/Dialog";
 import { Link } from "../parts/Link";
 import { inDialog } from "./act";
-import { useMay } from "./Actions";
 
 /** The limits that a Pond's Ripples use, and which Pond gets a token first. */
 export function Priority({ line }: { line: Line }) {
-  const may = useMay();
+  const may = useMayChange();
   const graph = useGraph();
   const [editing, setEditing] = useState(false);
   const shares = graph ? sharesOf(graph, line) : [];
@@ -39,7 +38,7 @@ export function Priority({ line }: { line: Line }) {
         {priority === USUAL_PRIORITY ? ", the usual one" : ` (usually ${USUAL_PRIORITY})`}.
         {!shares.length && " None of its Ripples uses a limit."}
       </p>
-      {!looksOnly({ read_only: may.readOnly, can_act: may.canAct }) && (
+      {may && (
         <button type="button" className="small" onClick={() => setEditing(true)}>
           Set its priority …
         </button>
@@ -57,7 +56,7 @@ function Row({ share }: { share: Share }) {
   return (
     <li>
       <span className="grow">
-        <Link to="/catchment">{oneLine(share.limit, 60)}</Link>
+        <Link to="/catchment#limits">{oneLine(share.limit, 60)}</Link>
         <span className="under">
           {[share.told ? limitWords(share.told) : "no number is set", ...own].join("; ")}
         </span>

@@ -1,6 +1,6 @@
 import { useState } from "react";
+import { useMayChange } from "../api/catchment";
 import { operating } from "../api/operating";
-import { looksOnly } from "../model/actions";
 import type { Line } from "../model/lines";
 import { edited, tagTexts } from "../model/tags";
 import { oneLine } from "../model/text";
@@ -8,11 +8,10 @@ import { Dialog } from "../parts/Dialog";
 import { Link } from "../parts/Link";
 import { tagPath } from "../router";
 import { inDialog } from "./act";
-import { useMay } from "./Actions";
 
 /** The tags of a Pond, by which Ponds are found and acted on together. */
 export function Tags({ line }: { line: Line }) {
-  const may = useMay();
+  const may = useMayChange();
   const [editing, setEditing] = useState(false);
   const tags = tagTexts(line.tags);
   return (
@@ -34,7 +33,7 @@ export function Tags({ line }: { line: Line }) {
       ) : (
         <p>None.</p>
       )}
-      {!looksOnly({ read_only: may.readOnly, can_act: may.canAct }) && (
+      {may && (
         <button type="button" className="small" onClick={() => setEditing(true)}>
           Edit its tags …
         </button>
@@ -45,8 +44,10 @@ export function Tags({ line }: { line: Line }) {
 }
 
 function TagsDialog({ line, onClose }: { line: Line; onClose: () => void }) {
-  const [text, setText] = useState(tagTexts(line.tags).join(" "));
-  const { put, remove, fault } = edited(text, line.tags);
+  // As they were when the text began: a tag that comes meanwhile is not in it, and stays.
+  const [before] = useState(line.tags);
+  const [text, setText] = useState(tagTexts(before).join(" "));
+  const { put, remove, fault } = edited(text, before);
   const changes = [
     ...Object.entries(put).map(([key, value]) => `sets ${key}=${value}`),
     ...remove.map((key) => `removes ${key}`),

@@ -5,13 +5,12 @@ import { refusal } from "../model/actions";
 import type { Line } from "../model/lines";
 import { duration, exact, instant } from "../model/moments";
 import { localStart, openings } from "../model/windows";
+import { Days } from "../parts/Days";
 import { Dialog } from "../parts/Dialog";
 import { Words } from "../parts/Text";
 import { Countdown, Time } from "../parts/Time";
 import { inDialog } from "./act";
 import { useMay } from "./Actions";
-
-const DAYS = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
 /** The Windows of an Inlet, with their next openings. */
 export function Windows({ line }: { line: Line }) {
@@ -205,27 +204,7 @@ function Adding({ line, onClose }: { line: Line; onClose: () => void }) {
           />
         </label>
       </div>
-      {!byCron && (
-        <fieldset className="days">
-          <legend>Only on (otherwise each day)</legend>
-          {DAYS.map((day) => (
-            <label key={day}>
-              <input
-                type="checkbox"
-                checked={on.includes(day)}
-                onChange={() =>
-                  setOn((held) =>
-                    held.includes(day)
-                      ? held.filter((each) => each !== day)
-                      : DAYS.filter((each) => each === day || held.includes(each)),
-                  )
-                }
-              />
-              {day}
-            </label>
-          ))}
-        </fieldset>
-      )}
+      {!byCron && <Days chosen={on} onChange={setOn} />}
       {fault && <p className="hint">{fault}</p>}
     </Dialog>
   );

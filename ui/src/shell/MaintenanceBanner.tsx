@@ -1,12 +1,12 @@
 import { useState } from "react";
 import { useGraph } from "../api/status";
-import { looksOnly } from "../model/actions";
-import { holding, shortWho } from "../model/holding";
+import { shortWho } from "../model/audit";
+import { holding } from "../model/holding";
 import { plural } from "../model/numbers";
 import { oneLine } from "../model/text";
 import { Link } from "../parts/Link";
 import { Time } from "../parts/Time";
-import { useCatchment } from "../api/catchment";
+import { useMayChange } from "../api/catchment";
 import { MaintenanceDialog } from "../catchment/MaintenanceDialog";
 import { runPath } from "../router";
 
@@ -15,12 +15,11 @@ const MOST = 3;
 /** In the head of all views, while no run starts: who holds them, why, and what is waited for. */
 export function MaintenanceBanner() {
   const graph = useGraph();
-  const catchment = useCatchment();
   const [asking, setAsking] = useState(false);
   const hold = graph?.maintenance;
   if (!graph || !hold) return null;
   const { runs, unheard } = holding(graph);
-  const may = catchment !== null && !looksOnly(catchment);
+  const may = useMayChange();
   return (
     <section className="hold" aria-label="Maintenance is on">
       <p className="grow">
