@@ -27,10 +27,9 @@ from moto.dynamodb.models.table import Table
 from typing_extensions import override
 
 from bench.table import Figure
-from duckstring.adapters.aws import history as limits_of_history
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
+from duckstring.adapters.aws.history import MOST_LOOKED, DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.limits import DynamoLimits
 from duckstring.adapters.aws.operated import DynamoOperated
 from duckstring.adapters.aws.reader import DynamoStateReader
@@ -239,7 +238,7 @@ def of_history(here: Catchment, runs: int = RUNS) -> list[Figure]:
         *look("runs --by alice of one day", clients, listed(by="alice", **span)),
         *look("runs --by ci --status failed", clients, listed(by="ci", status="failed")),
         *look(
-            f"runs --by ci, a tag without runs (looks at {limits_of_history.MOST_LOOKED:,})",
+            f"runs --by ci, a tag without runs (looks at {MOST_LOOKED:,})",
             clients,
             listed(by="ci", ponds=frozenset()),
         ),
