@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import ceil
 from threading import local
 from types import SimpleNamespace
@@ -22,12 +23,13 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
+from typing_extensions import override
 
 from bench.table import Figure
-from duckstring.adapters.aws import history as limits_of_history
 from duckstring.adapters.aws.catalog import DynamoCatalog
 from duckstring.adapters.aws.clients import Clients
-from duckstring.adapters.aws.history import DynamoHistory, DynamoHistoryReader
+from duckstring.adapters.aws.history import MOST_LOOKED, DynamoHistory, DynamoHistoryReader
 from duckstring.adapters.aws.limits import DynamoLimits
 from duckstring.adapters.aws.operated import DynamoOperated
 from duckstring.adapters.aws.reader import DynamoStateReader
@@ -58,59 +60,59 @@ FAILURE = Failure("load", 1, "ValueError", "no such rate")
 _KIB_4 = 4096
 
 
-class Filler:
-    """What adapters write, put into moto's table at once: 100,000 requests would take an hour.
-
-    For each query moto compares and sorts all items. Here it finds those of the partition.
+class PartitionedTable(Table):
+    """moto's table, which compares and sorts all items for each query. Here it takes those of the
+    partition.
     """
 
-    def __init__(self) -> None:
-        self._table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[TABLE]
-        self._items = self._table.items
+    def __init__(self, plain: Table) -> None:
+        vars(self).update(vars(plain))
         self._of: dict[str, dict[tuple[str, str], Item]] = {}
-        self._here, self._query = local(), self._table.query
-        self._table.query = self._asked  # type: ignore[method-assign]
-        self._table.all_items = self._candidates  # type: ignore[method-assign]
-        self.dynamodb = SimpleNamespace(put_item=self.put_item, update_item=self.update_item)
+        self._here = local()
 
-    def put_item(self, *, Item: Mapping[str, Any], **_: object) -> None:  # noqa: N803
-        self._keep(Item)
-
-    def update_item(
-        self,
-        *,
-        Key: Mapping[str, Any],  # noqa: N803
-        UpdateExpression: str,  # noqa: N803
-        ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
-        ExpressionAttributeValues: Mapping[str, Any],  # noqa: N803
-        **_: object,
-    ) -> None:
-        """``SET #a = :a, ...``, of a row of history."""
-        held = self._items[DynamoType(Key["pk"])].get(DynamoType(Key["sk"]))
-        item = {
-            **Key,
-            **({name: one.to_json() for name, one in held.attrs.items()} if held else {}),
-        }
-        for part in UpdateExpression.removeprefix("SET ").split(", "):
-            name, _, value = part.partition(" = ")
-            item[ExpressionAttributeNames[name]] = ExpressionAttributeValues[value]
-        self._keep(item)
-
-    def _keep(self, item: Mapping[str, Any]) -> None:
+    def keep(self, item: Mapping[str, Any]) -> None:
         pk, sk = DynamoType(item["pk"]), DynamoType(item["sk"])
-        made = self._items[pk][sk] = Item(pk, sk, dict(item))
+        made = self.items[pk][sk] = Item(pk, sk, dict(item))
         for name in ("pk", "gsi1pk", "gsi2pk"):
             if name in item:
                 partition = self._of.setdefault(item[name]["S"], {})
                 partition[item["pk"]["S"], item["sk"]["S"]] = made
 
-    def _asked(self, hash_key: Any, *given: Any, **named: Any) -> Any:
+    @override
+    def query(self, hash_key: Any, *given: Any, **named: Any) -> Any:
         conditions = named.get("hash_key_conditions") or [("", hash_key)]
         self._here.partition = conditions[0][1].value
-        return self._query(hash_key, *given, **named)
+        return super().query(hash_key, *given, **named)
 
-    def _candidates(self) -> list[Item]:
+    @override
+    def all_items(self) -> list[Item]:
         return [*self._of.get(self._here.partition, {}).values()]
+
+
+class Filler:
+    """What adapters write, put into moto's table at once: 100,000 requests would take an hour."""
+
+    def __init__(self) -> None:
+        tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
+        self._table = tables[TABLE] = PartitionedTable(tables[TABLE])
+        self.dynamodb = SimpleNamespace(put_item=self.put_item, update_item=self.update_item)
+
+    def put_item(self, **given: Any) -> None:
+        self._table.keep(given["Item"])
+
+    def update_item(self, **given: Any) -> None:
+        """``SET #a = :a, ...``, of a row of history."""
+        key = given["Key"]
+        held = self._table.items[DynamoType(key["pk"])].get(DynamoType(key["sk"]))
+        item = {
+            **key,
+            **({name: one.to_json() for name, one in held.attrs.items()} if held else {}),
+        }
+        names, values = given["ExpressionAttributeNames"], given["ExpressionAttributeValues"]
+        for part in given["UpdateExpression"].removeprefix("SET ").split(", "):
+            name, _, value = part.partition(" = ")
+            item[names[name]] = values[value]
+        self._table.keep(item)
 
 
 @dataclass
@@ -204,9 +206,9 @@ def fill_history(filler: Filler, runs: int) -> None:
             asked=(began,),
         )
         write.record_run(line, row)
-        status_ = "failed" if number % 500 == 0 else "pass" if number % 7 == 0 else "success"
-        ended = replace(row, status=status_, finished=began + timedelta(seconds=9), said=None)
-        if status_ == "failed":
+        word = "failed" if number % 500 == 0 else "pass" if number % 7 == 0 else "success"
+        ended = replace(row, status=word, finished=began + timedelta(seconds=9), said=None)
+        if word == "failed":
             ended = replace(ended, failure=FAILURE)
         write.record_run(
             line, replace(ended, used={"lambda_invocations": 4.0, "lambda_gb_seconds": 0.21})
@@ -236,7 +238,7 @@ def of_history(here: Catchment, runs: int = RUNS) -> list[Figure]:
         *look("runs --by alice of one day", clients, listed(by="alice", **span)),
         *look("runs --by ci --status failed", clients, listed(by="ci", status="failed")),
         *look(
-            f"runs --by ci, a tag without runs (looks at {limits_of_history.MOST_LOOKED:,})",
+            f"runs --by ci, a tag without runs (looks at {MOST_LOOKED:,})",
             clients,
             listed(by="ci", ponds=frozenset()),
         ),
@@ -305,9 +307,9 @@ def of_status(here: Catchment, lines: int) -> list[Figure]:
 
 def measure() -> list[Figure]:
     figures: list[Figure] = []
-    tries: list[Callable[[Catchment], list[Figure]]] = [of_history]
-    tries += [lambda here, lines=lines: of_status(here, lines) for lines in IDLE]  # type: ignore[misc]
-    for each in tries:
+    parts: list[Callable[[Catchment], list[Figure]]] = [of_history]
+    parts += [partial(of_status, lines=lines) for lines in IDLE]
+    for each in parts:
         patch = pytest.MonkeyPatch()
         try:
             with catchment(patch) as here:

@@ -146,7 +146,7 @@ def take_what_is_well(camera: Camera) -> None:
 
 
 def take_what_is_wrong(camera: Camera, catchment: str) -> None:
-    """The views of whoever is on call."""
+    """The views for people on call."""
     runs = json.loads(command("runs", "weather", "-n", "1", "--json", "-c", catchment))
     camera.take("runs", "/runs", "What happened")
     camera.take("panel", "/pond/reports@1", "Go to the root cause")

@@ -50,12 +50,12 @@ def _begin(one: Place, faults: list[Fault]) -> None:
     one.make()
     one.settle(ROUNDS)
     one.note(faults=[fault.name for fault in faults])
-    told = []
+    symptoms = []
     for number, fault in enumerate(faults, 1):
         one.say(f"Something happens, {number} of {len(faults)}")
         fault.plant(one)
-        told.append(symptom(one, fault))
-    one.note(symptoms=told)
+        symptoms.append(symptom(one, fault))
+    one.note(symptoms=symptoms)
     _tell(one)
 
 
@@ -74,11 +74,10 @@ def _planted(one: Place) -> list[Fault]:
 
 def _tell(one: Place) -> None:
     _planted(one)
-    told = one.noted().get("symptoms")
-    reports = told if isinstance(told, list) else []
+    symptoms = one.noted().get("symptoms")
     print("\nPeople report:\n")
-    for said in reports:
-        print(f"  - {said}")
+    for each in symptoms if isinstance(symptoms, list) else ():
+        print(f"  - {each}")
     print(
         f"\nFind the causes. Reach the Catchment with:\n\n  export DUCKSTRING_HOME={one.home}\n"
         "  duckstring status      the Ponds of shop, money and freight\n"

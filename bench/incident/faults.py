@@ -50,7 +50,7 @@ class Fault:
     name: str
     outlet: str
     symptom: str
-    """What somebody reports. ``{outlet}`` and ``{since}`` are filled in."""
+    """What somebody reports. ``{since}`` is filled in."""
     cause: str
     evidence: tuple[str, ...]
     """Commands that show it."""
@@ -58,21 +58,43 @@ class Fault:
     plant: Callable[[Place], None]
 
 
-def _renamed(place: Place) -> None:
-    place.redeploy(
-        "shop_products", "AS price", "AS list_price", note="names as in the new catalogue"
-    )
-    place.wait(lambda: place.status("shop_products") == "failed", "shop_products fails")
+def _wait_for_failure(place: Place, pond: str) -> None:
+    place.wait(lambda: place.status(pond) == "failed", f"{pond} fails")
 
 
-def _ambiguous(place: Place) -> None:
-    place.redeploy(
-        "money_rates",
-        "AS rate",
-        "AS rate, n + 1 AS weight",
-        note="weights of the basket, for audit",
-    )
-    place.wait(lambda: place.status("freight_costs") == "failed", "freight_costs fails")
+def _breaking_deploy(
+    pond: str, old: str, new: str, *, note: str, failing: str
+) -> Callable[[Place], None]:
+    """A change of one Pond's code, by which that Pond or a reader of it fails."""
+
+    def plant(place: Place) -> None:
+        place.redeploy(pond, old, new, note=note)
+        _wait_for_failure(place, failing)
+
+    return plant
+
+
+_renamed = _breaking_deploy(
+    "shop_products",
+    "AS price",
+    "AS list_price",
+    note="names as in the new catalogue",
+    failing="shop_products",
+)
+_ambiguous = _breaking_deploy(
+    "money_rates",
+    "AS rate",
+    "AS rate, n + 1 AS weight",
+    note="weights of the basket, for audit",
+    failing="freight_costs",
+)
+_check = _breaking_deploy(
+    "shop_orders",
+    "10 + n % 90 AS amount",
+    "n % 90 - 2 AS amount",
+    note="with refunds",
+    failing="money_invoices",
+)
 
 
 def _hangs(place: Place) -> None:
@@ -112,13 +134,6 @@ def _asleep(place: Place) -> None:
     )
 
 
-def _check(place: Place) -> None:
-    place.redeploy(
-        "shop_orders", "10 + n % 90 AS amount", "n % 90 - 2 AS amount", note="with refunds"
-    )
-    place.wait(lambda: place.status("money_invoices") == "failed", "money_invoices fails")
-
-
 def _slow(place: Place) -> None:
     place.redeploy(
         "freight_delays",
@@ -131,7 +146,7 @@ def _slow(place: Place) -> None:
 
 def _budget(place: Place) -> None:
     place.configure("products", fail_next=2, message="No capacity in this region. ")
-    place.wait(lambda: place.status("shop_campaigns") == "failed", "shop_campaigns fails")
+    _wait_for_failure(place, "shop_campaigns")
 
 
 def _maintenance(place: Place) -> None:

@@ -15,8 +15,11 @@ from tests.e2e.browsing import at, browsing
 from tests.e2e.conftest import LANDING
 from tests.e2e.drive import Driver
 from tests.e2e.serving import served
-from tests.e2e.test_alerts import Endpoint
+from tests.e2e.test_alerts import endpoint
 from tests.e2e.test_page_for_everybody import AXE, RUNS_AXE, spilt
+from tests.e2e.test_page_in_browser import panel
+
+__all__ = ["endpoint"]
 
 USES = """
 @ripple(uses="operated_shop")
@@ -74,10 +77,6 @@ def as_before(driver):
         if driver.line(pond)["tags"]:
             driver.run.done("tag", pond, "team=")
         (driver.ledger / f"{pond}.go").unlink(missing_ok=True)
-
-
-def panel(tab: Page, pond: str) -> Locator:
-    return tab.get_by_role("complementary", name=f"Pond {pond}@1", exact=True)
 
 
 def dialog(tab: Page) -> Locator:
@@ -308,13 +307,6 @@ def test_ponds_of_a_tag_are_kept_in_the_address_and_acted_on_together(driver, ta
 
     clear.click()
     expect(tab).to_have_url(re.compile(r"/$"))
-
-
-@pytest.fixture
-def endpoint():
-    made = Endpoint()
-    yield made
-    made.close()
 
 
 def test_an_alert_is_added_tested_and_removed_and_its_url_is_not_shown(

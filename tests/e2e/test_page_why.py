@@ -1,4 +1,4 @@
-"""The page for whoever is on call: why, the past letter by letter, and who changed what."""
+"""The page for people on call: why, the past letter by letter, and who changed what."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def whole_second(driver, pond):
 
 
 def broken(driver, prefix):
-    """An Outlet that is blocked by its Inlet; and a moment of that."""
+    """A line whose Outlet is blocked, because its Inlet has failed."""
     line = Line(driver, prefix).deploy().let_all()
     (driver.ledger / f"{line.inlet}.broken").touch()
     driver.pulse(line.outlet)

@@ -14,7 +14,7 @@ from duckstring.model.names import Line
 from duckstring.model.staleness import StaleBound, Watch
 from duckstring.ports import Seen
 from duckstring.sweep.bounds import look
-from tests.infra.test_stack import of_type
+from tests.infra.template_kit import FUNCTIONS, of_type
 from tests.unit.api.world import release
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -49,8 +49,9 @@ def test_queries_of_bounds_read_what_the_sweep_logs(widgets):
         titled(widgets, "Outlets whose data has passed")["query"],
         titled(widgets, "Outlets: age against bound")["query"],
     ]
+    assert {"outlets", "left_seconds"} <= logged
     for query in queries:
-        assert re.match(r"SOURCE \'[^\']*Sweep[^\']*\'", query), query
+        assert re.match(r"SOURCE '[^']*Sweep[^']*'", query), query
         assert 'message = "bound"' in query
     for field in logged:
         assert any(re.search(rf"\b{field}\b", query) for query in queries), field
@@ -65,5 +66,6 @@ def test_the_age_of_both_queues_and_all_dead_letters_are_shown(widgets):
     assert not ages & dead
 
 
-def test_errors_are_shown(widgets):
-    assert titled(widgets, "Functions: errors")["metrics"]
+def test_errors_of_every_function_are_shown(widgets):
+    labels = {metric[-1]["label"] for metric in titled(widgets, "Functions: errors")["metrics"]}
+    assert {f"{name} errors" for name in FUNCTIONS} <= labels

@@ -8,9 +8,7 @@ import pytest
 
 from duckstring.adapters.aws.clients import Clients
 from duckstring.adapters.aws.executions import TokenGates
-from duckstring.engine.effects import (
-    AnswerGate,
-)
+from duckstring.engine.effects import AnswerGate
 from duckstring.engine.signals import GateReached
 from duckstring.model.failures import Failure
 from duckstring.model.permits import AttemptName
@@ -18,15 +16,34 @@ from tests.integration.adapters_kit import SALES, code_of
 from tests.integration.aws import PERMITS
 
 
+@pytest.fixture
+def gates(aws: Clients, table: str) -> TokenGates:
+    return TokenGates(aws, table, PERMITS)
+
+
+Sent = list[dict[str, str]]
+
+
+def sent_by(call: str, aws: Clients, monkeypatch: pytest.MonkeyPatch) -> Sent:
+    sent: Sent = []
+    monkeypatch.setattr(aws.stepfunctions, call, lambda **given: sent.append(given))
+    return sent
+
+
+@pytest.fixture
+def succeeded(aws: Clients, monkeypatch: pytest.MonkeyPatch) -> Sent:
+    return sent_by("send_task_success", aws, monkeypatch)
+
+
+@pytest.fixture
+def failed(aws: Clients, monkeypatch: pytest.MonkeyPatch) -> Sent:
+    return sent_by("send_task_failure", aws, monkeypatch)
+
+
 class TestGates:
     def test_an_answer_goes_to_every_token_of_the_attempt_once(
-        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+        self, gates: TokenGates, failed: Sent
     ) -> None:
-        said: list[dict[str, str]] = []
-        monkeypatch.setattr(
-            aws.stepfunctions, "send_task_failure", lambda **given: said.append(given)
-        )
-        gates = TokenGates(aws, table, PERMITS)
         for token in ("a", "b", "a", "b"):
             gates.keep(SALES, GateReached(1, 1, "load"), token=token)
         answer = AnswerGate(
@@ -34,11 +51,11 @@ class TestGates:
         )
         gates.answer(SALES, answer)
         gates.answer(SALES, answer)
-        assert [(s["taskToken"], s["error"]) for s in said] == [
+        assert [(s["taskToken"], s["error"]) for s in failed] == [
             ("a", "Duckstring.Cancelled"),
             ("b", "Duckstring.Cancelled"),
         ]
-        assert json.loads(said[0]["cause"]) == {
+        assert json.loads(failed[0]["cause"]) == {
             "ripple": "clean",
             "attempt": 2,
             "error": "ValueError",
@@ -46,7 +63,7 @@ class TestGates:
         }
 
     def test_a_gate_succeeds_with_an_attempt_to_run_and_with_nothing_else(
-        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+        self, aws: Clients, gates: TokenGates, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         said: list[object] = []
         monkeypatch.setattr(
@@ -59,7 +76,6 @@ class TestGates:
             "send_task_failure",
             lambda **given: said.append((given["error"], given["cause"])),
         )
-        gates = TokenGates(aws, table, PERMITS)
         task = AnswerGate(1, 1, "load", "task", 3, memory_mib=16_384)
         for answer in (
             AnswerGate(1, 1, "load", "lambda", 2),
@@ -79,13 +95,8 @@ class TestGates:
         ]
 
     def test_an_answer_said_again_is_not_heard_by_the_branch_that_came_back_from_it(
-        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+        self, gates: TokenGates, succeeded: Sent
     ) -> None:
-        said: list[dict[str, str]] = []
-        monkeypatch.setattr(
-            aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
-        )
-        gates = TokenGates(aws, table, PERMITS)
         gates.keep(
             SALES,
             GateReached(1, 1, "load", 2, "failed", Failure("load", 2, "ValueError", "no rows")),
@@ -93,38 +104,32 @@ class TestGates:
         )
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 2))
         gates.answer(SALES, AnswerGate(1, 1, "load", "task", 2, memory_mib=8192))
-        assert said == []
+        assert succeeded == []
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 3))
-        assert [s["taskToken"] for s in said] == ["t"]
+        assert [s["taskToken"] for s in succeeded] == ["t"]
 
     def test_the_tokens_of_one_wait_are_limited_and_the_first_ones_stay(
-        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+        self, gates: TokenGates, succeeded: Sent
     ) -> None:
-        said: list[dict[str, str]] = []
-        monkeypatch.setattr(
-            aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
-        )
-        gates = TokenGates(aws, table, PERMITS)
         for number in range(30):
             gates.keep(SALES, GateReached(1, 1, "load"), token=f"t{number:02d}")
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 1))
-        assert [s["taskToken"] for s in said] == [f"t{number:02d}" for number in range(16)]
+        assert [s["taskToken"] for s in succeeded] == [f"t{number:02d}" for number in range(16)]
 
     @pytest.mark.parametrize(
         "code", ["AccessDeniedException", "ValidationException", "InvalidToken"]
     )
     def test_a_token_that_step_functions_refuses_keeps_nobody_waiting(
-        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str
+        self, aws: Clients, gates: TokenGates, monkeypatch: pytest.MonkeyPatch, code: str
     ) -> None:
         said: list[str] = []
 
-        def tell(*, taskToken: str, **_: str) -> None:  # noqa: N803 - botocore's word
-            if taskToken == "forged":
+        def tell(**given: str) -> None:
+            if given["taskToken"] == "forged":
                 raise code_of(code)
-            said.append(taskToken)
+            said.append(given["taskToken"])
 
         monkeypatch.setattr(aws.stepfunctions, "send_task_success", tell)
-        gates = TokenGates(aws, table, PERMITS)
         for token in ("forged", "true"):
             gates.keep(SALES, GateReached(1, 1, "load"), token=token)
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 1))
@@ -132,21 +137,21 @@ class TestGates:
         assert said == ["true"]
 
     def test_a_gate_letter_that_comes_late_does_not_take_the_place_of_a_newer_one(
-        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+        self, gates: TokenGates, succeeded: Sent
     ) -> None:
-        said: list[dict[str, str]] = []
-        monkeypatch.setattr(
-            aws.stepfunctions, "send_task_success", lambda **given: said.append(given)
-        )
-        gates = TokenGates(aws, table, PERMITS)
         for attempt, token in ((2, "new"), (1, "old")):
             gates.keep(SALES, GateReached(1, 1, "load", attempt), token=token)
         gates.answer(SALES, AnswerGate(1, 1, "load", "lambda", 3))
-        assert [s["taskToken"] for s in said] == ["new"]
+        assert [s["taskToken"] for s in succeeded] == ["new"]
 
     @pytest.mark.parametrize("code", ["TaskDoesNotExist", "TaskTimedOut", "InvalidToken"])
     def test_a_branch_that_left_is_answered(
-        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch, code: str
+        self,
+        aws: Clients,
+        table: str,
+        gates: TokenGates,
+        monkeypatch: pytest.MonkeyPatch,
+        code: str,
     ) -> None:
         def gone(**_: object) -> None:
             raise aws.stepfunctions.exceptions.ClientError(
@@ -154,14 +159,16 @@ class TestGates:
             )
 
         monkeypatch.setattr(aws.stepfunctions, "send_task_failure", gone)
-        gates = TokenGates(aws, table, PERMITS)
         gates.keep(SALES, GateReached(1, 1, "load"), token="t")
         gates.answer(SALES, AnswerGate(1, 1, "load", "done"))
-        assert "Items" in aws.dynamodb.scan(TableName=table)
         assert aws.dynamodb.scan(TableName=table)["Count"] == 0
 
     def test_a_throttled_answer_is_not_forgotten(
-        self, aws: Clients, table: str, monkeypatch: pytest.MonkeyPatch
+        self,
+        aws: Clients,
+        table: str,
+        gates: TokenGates,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         def busy(**_: object) -> None:
             raise aws.stepfunctions.exceptions.ClientError(
@@ -169,7 +176,6 @@ class TestGates:
             )
 
         monkeypatch.setattr(aws.stepfunctions, "send_task_failure", busy)
-        gates = TokenGates(aws, table, PERMITS)
         gates.keep(SALES, GateReached(1, 1, "load"), token="t")
         with pytest.raises(aws.stepfunctions.exceptions.ClientError):
             gates.answer(SALES, AnswerGate(1, 1, "load", "done"))

@@ -44,15 +44,13 @@ class TestMailbox:
     ) -> None:
         url, send, refused = fifo(aws), aws.sqs.send_message_batch, []
 
-        def refuse_the_first(*, Entries: list[Any], **given: Any) -> Any:  # noqa: N803 - botocore's word
+        def refuse_the_first(**given: Any) -> Any:
             if refused:
-                return send(Entries=Entries, **given)
-            refused.append(Entries[0]["Id"])
-            taken = send(Entries=Entries[1:], **given)["Successful"] if Entries[1:] else []
-            return {
-                "Successful": taken,
-                "Failed": [{"Id": Entries[0]["Id"], "Message": "try again"}],
-            }
+                return send(**given)
+            first, *others = given["Entries"]
+            refused.append(first["Id"])
+            taken = send(**{**given, "Entries": others})["Successful"] if others else []
+            return {"Successful": taken, "Failed": [{"Id": first["Id"], "Message": "try again"}]}
 
         monkeypatch.setattr(aws.sqs, "send_message_batch", refuse_the_first)
         letters = [
@@ -162,21 +160,15 @@ class TestMailbox:
     ) -> None:
         sent: list[list[Any]] = []
 
-        def send(*, Entries: list[Any], **_: Any) -> Any:  # noqa: N803 - botocore's word
-            sent.append(Entries)
-            return {"Successful": [{"Id": entry["Id"], "SequenceNumber": "1"} for entry in Entries]}
+        def send(**given: Any) -> Any:
+            sent.append(given["Entries"])
+            return {"Successful": [{"Id": one["Id"], "SequenceNumber": "1"} for one in sent[-1]]}
 
         monkeypatch.setattr(aws.sqs, "send_message_batch", send)
         failure = Failure("load", 1, "E", "\U0001f600" * 5_000)
         gate = GateReached(1, 1, "load", 1, "failed", failure)
-        assert (
-            len(
-                SqsMailbox(aws, "url").send(
-                    [Letter(Line(f"s{i}@1"), gate, key="k") for i in range(25)]
-                )
-            )
-            == 25
-        )
+        letters = [Letter(Line(f"s{i}@1"), gate, key="k") for i in range(25)]
+        assert len(SqsMailbox(aws, "url").send(letters)) == 25
         assert all(
             sum(len(entry["MessageBody"].encode()) for entry in entries) <= 262_144
             for entries in sent

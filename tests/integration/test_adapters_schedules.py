@@ -238,8 +238,8 @@ def test_an_event_names_the_pond_and_carries_its_own_key(
 ) -> None:
     put: list[dict[str, str]] = []
 
-    def put_events(Entries: list[dict[str, str]]) -> dict[str, int]:  # noqa: N803 - boto's name
-        put.extend(Entries)
+    def put_events(**given: list[dict[str, str]]) -> dict[str, int]:
+        put.extend(given["Entries"])
         return {"FailedEntryCount": 0}
 
     monkeypatch.setattr(aws.events, "put_events", put_events)

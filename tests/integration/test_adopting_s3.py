@@ -9,44 +9,21 @@ import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import boto3
 import duckdb
 import pytest
-from moto.server import ThreadedMotoServer
 
-from duckstring.adapters.aws.duck import Keys, S3Storage
 from duckstring.author.errors import WriteError
 from duckstring.author.pond import Pond
 from duckstring.author.surroundings import Surroundings
 from duckstring.errors import TransientError
 from duckstring.model.names import Line
 from duckstring.model.parts import part_faults
+from tests.integration.s3_kit import BUCKET, endpoint, s3, storage_at
 from tests.unit.parts_kit import Remembered
 
+__all__ = ["endpoint", "s3"]
+
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
-BUCKET = "the-bucket"
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def s3(endpoint):
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket=BUCKET)
-    return client
 
 
 @pytest.fixture
@@ -54,9 +31,6 @@ def pond_at(tmp_path):
     made = []
 
     def at(endpoint, run=1):
-        storage = S3Storage(BUCKET, "us-east-1", endpoint=endpoint)
-        storage.settle(tmp_path)
-        storage.grant(Keys("key", "secret"))
         around = Surroundings(
             name="sales",
             line=Line("sales@1"),
@@ -71,7 +45,9 @@ def pond_at(tmp_path):
             ends=NOON,
         )
         log = logging.getLogger("t")
-        made.append(Pond(around, storage=storage, memory=Remembered(), log=log))
+        made.append(
+            Pond(around, storage=storage_at(endpoint, tmp_path), memory=Remembered(), log=log)
+        )
         return made[-1]
 
     yield at

@@ -7,14 +7,14 @@ from __future__ import annotations
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import boto3
 import duckdb
 import pytest
-from moto.server import ThreadedMotoServer
 
 from duckstring.adapters.aws.duck import Keys, S3Storage
 from duckstring.author.lake import Lake
 from duckstring.errors import TransientError
+from tests.integration.s3_kit import with_bucket
+from tests.moto_kit import moto_server
 
 
 class Failing(BaseHTTPRequestHandler):
@@ -54,19 +54,9 @@ def failing():
 
 @pytest.fixture(scope="module")
 def working():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    endpoint = f"http://127.0.0.1:{port}"
-    boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-        region_name="us-east-1",
-    ).create_bucket(Bucket="the-bucket")
-    yield endpoint
-    server.stop()
+    with moto_server() as endpoint:
+        with_bucket(endpoint)
+        yield endpoint
 
 
 def keys():

@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
-from duckstring.adapters.aws.duck import Keys, S3Storage
 from duckstring.adapters.aws.etags import etags_of
 from duckstring.author import identity
 from duckstring.author.lake import Lake
 from duckstring.model.names import Line, table_key
+from tests.integration.s3_kit import BUCKET, endpoint, s3, storage_at
 
-BUCKET = "the-bucket"
+__all__ = ["endpoint", "s3"]
+
+pytestmark = pytest.mark.usefixtures("s3")
+
 ROWS = "SELECT i, 't' || i AS t FROM range(1000) r(i)"
 MANY = "SELECT i, hash(i) AS a, hash(-i) AS b, md5(i::VARCHAR) AS t FROM range(200_000) r(i)"
 """Too large for one request."""
 
 
-@pytest.fixture(scope="module")
-def endpoint():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def s3(endpoint):
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket=BUCKET)
-    return client
-
-
 @pytest.fixture
 def storage(endpoint, tmp_path):
-    storage = S3Storage(BUCKET, "us-east-1", endpoint=endpoint)
-    storage.settle(tmp_path)
-    storage.grant(Keys("key", "secret"))
-    return storage
+    return storage_at(endpoint, tmp_path)
 
 
 class Attempts:
@@ -56,9 +32,7 @@ class Attempts:
 
     def write(self, rows, published=None):
         self.run += 1
-        storage = S3Storage(BUCKET, "us-east-1", endpoint=self.endpoint)
-        storage.settle(self.folder)
-        storage.grant(Keys("key", "secret"))
+        storage = storage_at(self.endpoint, self.folder)
         storage.open().execute("SET GLOBAL s3_uploader_max_filesize = '50GB'")  # parts of 5 MB
         lake = Lake(storage)
         summed = lake.summed

@@ -22,7 +22,7 @@ EVENT = {
 
 
 @pytest.fixture
-def audits(here, monkeypatch):
+def audits(here):
     DynamoCatalog(here.clients, here.settings.table).select(
         [release("sales@1")], overwrite=False, revision=0
     )

@@ -1,5 +1,5 @@
-"""Bounds lose no row: whatever lies in a table's files, whoever filters by its Iceberg table finds
-what a filter on all rows finds.
+"""Bounds lose no row: whatever lies in a table's files, a filter on its Iceberg table finds what a
+filter on all rows finds.
 """
 
 from __future__ import annotations

@@ -20,12 +20,13 @@ from duckstring.engine.effects import RecordRun
 from duckstring.engine.journal import Entry, folded
 from duckstring.engine.signals import Deployed, Signal, Triggered
 from duckstring.engine.state import PondState, Run, Wave
-from duckstring.model.instants import to_text
+from duckstring.model.answers.why import WhyAnswer
+from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.orchestrator.ports import Held
 from duckstring.testing.simulator import pond
-from tests.integration.aws import catchment
+from tests.integration.aws import Catchment, catchment
 from tests.unit.api.world import AttemptRows, StillClock
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -36,9 +37,29 @@ RELEASES = [
 ]
 
 
-def test_a_chain_of_120_ponds_is_explained_with_seven_requests(
-    monkeypatch,
-) -> None:
+def asked(
+    here: Catchment, request: WhyRequest, now: Instant = NOON
+) -> tuple[WhyAnswer, Counter[str]]:
+    """The answer, and how often each operation of DynamoDB was called for it."""
+    clients, calls = here.clients, Counter[str]()
+    clients.dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.*", lambda model, **_: calls.update([model.name])
+    )
+    catalog = DynamoCatalog(clients, "catchment")
+    ports = WhyPorts(
+        catalog=catalog,
+        removals=catalog,
+        states=DynamoStateReader(clients, "catchment"),
+        history=DynamoHistoryReader(clients, "catchment", "catchment"),
+        attempts=AttemptRows(),
+        journal=DynamoJournal(clients, "catchment"),
+        limits=DynamoLimits(clients, "catchment"),
+        clock=StillClock(now),
+    )
+    return why(request, ports), calls
+
+
+def test_a_chain_of_120_ponds_is_explained_with_seven_requests(monkeypatch) -> None:
     with catchment(monkeypatch) as here:
         catalog = DynamoCatalog(here.clients, "catchment")
         for start in range(0, len(RELEASES), 20):
@@ -50,23 +71,7 @@ def test_a_chain_of_120_ponds_is_explained_with_seven_requests(
         store.commit(Held(PondState(last.line)), state, (), (1, ""), NOON)
         history = DynamoHistory(here.clients, "catchment", "catchment")
         history.record_run(last.line, RecordRun(3, NOON, "1.0.0", "success", NOON, NOON))
-        calls: Counter[str] = Counter()
-        here.clients.dynamodb.meta.events.register(
-            "provide-client-params.dynamodb.*", lambda model, **_: calls.update([model.name])
-        )
-        answer = why(
-            WhyRequest(NAMES[-1].partition("@")[0]),
-            WhyPorts(
-                catalog=catalog,
-                removals=catalog,
-                states=DynamoStateReader(here.clients, "catchment"),
-                history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
-                attempts=AttemptRows(),
-                journal=DynamoJournal(here.clients, "catchment"),
-                limits=DynamoLimits(here.clients, "catchment"),
-                clock=StillClock(NOON),
-            ),
-        )
+        answer, calls = asked(here, WhyRequest(NAMES[-1].partition("@")[0]))
     assert answer["line"] == NAMES[-1]
     assert answer["last"]
     assert calls == {"GetItem": 1, "Query": 2, "BatchGetItem": 4}
@@ -90,28 +95,12 @@ def test_a_run_that_takes_far_too_long_costs_one_request_more(monkeypatch) -> No
         ):
             status = "success" if ended else "running"
             history.record_run(release.line, RecordRun(number, NOON, version, status, began, ended))
-        calls: Counter[str] = Counter()
-        here.clients.dynamodb.meta.events.register(
-            "provide-client-params.dynamodb.*", lambda model, **_: calls.update([model.name])
-        )
-        answer = why(
-            WhyRequest("p0"),
-            WhyPorts(
-                catalog=catalog,
-                removals=catalog,
-                states=DynamoStateReader(here.clients, "catchment"),
-                history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
-                attempts=AttemptRows(),
-                journal=DynamoJournal(here.clients, "catchment"),
-                limits=DynamoLimits(here.clients, "catchment"),
-                clock=StillClock(NOON),
-            ),
-        )
+        answer, calls = asked(here, WhyRequest("p0"))
     assert answer["runs"][0]["usual"]["text"] == (
         "Usually it takes 3s (the median of the last 2 that succeeded). It is the first run of "
         "version 1.0.0, deployed 1h ago."
     )
-    assert calls["Query"] == 2 + 1
+    assert calls == {"GetItem": 1, "Query": 2 + 1, "BatchGetItem": 2}
 
 
 def test_a_past_moment_costs_a_request_a_step_and_two_for_each_line_with_news(monkeypatch) -> None:
@@ -123,23 +112,8 @@ def test_a_past_moment_costs_a_request_a_step_and_two_for_each_line_with_news(mo
             take(store, release.line, Deployed(release), NOON)
         last = RELEASES[2].line
         take(store, last, Triggered("pulse", NOON + 2 * HOUR), NOON + 2 * HOUR)
-        calls: Counter[str] = Counter()
-        here.clients.dynamodb.meta.events.register(
-            "provide-client-params.dynamodb.*", lambda model, **_: calls.update([model.name])
-        )
-        answer = why(
-            WhyRequest(last.partition("@")[0], at=to_text(NOON + HOUR)),
-            WhyPorts(
-                catalog=catalog,
-                removals=catalog,
-                states=DynamoStateReader(here.clients, "catchment"),
-                history=DynamoHistoryReader(here.clients, "catchment", "catchment"),
-                attempts=AttemptRows(),
-                journal=DynamoJournal(here.clients, "catchment"),
-                limits=DynamoLimits(here.clients, "catchment"),
-                clock=StillClock(NOON + 3 * HOUR),
-            ),
-        )
+        request = WhyRequest(last.partition("@")[0], at=to_text(NOON + HOUR))
+        answer, calls = asked(here, request, NOON + 3 * HOUR)
     assert (answer["status"], answer["chain"][0]["causes"][0]["kind"]) == ("idle", "not_asked")
     assert calls == {"Query": 1 + 2, "BatchGetItem": 3}
     """The line in the catalog, and what came before and after in its journal; the line, and each of

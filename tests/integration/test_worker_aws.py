@@ -18,7 +18,6 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from duckstring.adapters.aws import codec
 from duckstring.adapters.aws.attempts import MOST_INVOCATIONS, AttemptRows
@@ -51,6 +50,7 @@ from duckstring.orchestrator import worker_verdict
 from duckstring.orchestrator.ports import Held, Received
 from duckstring.testing.fakes import MemoryStateStore
 from tests.integration.aws import PERMITS
+from tests.moto_kit import moto_server
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SALES, PRODUCTS = Line("sales@1"), Line("products@1")
@@ -104,11 +104,8 @@ def broken(pond):
 @pytest.fixture(scope="module")
 def server():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as found:
+        yield found
 
 
 @pytest.fixture

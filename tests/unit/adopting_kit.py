@@ -32,16 +32,12 @@ def adopted(box, *files, sql=SELECT, name="orders"):
     return pond
 
 
-# The names that engines give their files.
-
 SPARK = "part-00000-6c2f7f5b-4f0e-4f4e-9d5c-1c1d2e3f4a5b-c000.snappy.parquet"
-
-
-# What cannot be adopted, each in one line that says what and where.
+"""As Spark names a file."""
 
 
 def refused(box, match, *, location=None, name="orders", make=lambda to: None):
-    """Nothing is written, and nothing of it stays: the attempt may do something else."""
+    """The error, in one line. Nothing is written, and the attempt may do something else."""
     pond = box.attempt()
     make(pond.location(name))
     with pytest.raises(WriteError, match=match) as error:

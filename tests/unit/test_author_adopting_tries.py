@@ -1,4 +1,4 @@
-"""Where another engine writes: one location for each try, whoever dies."""
+"""Where another engine writes: one location for each try, whichever process dies."""
 
 from __future__ import annotations
 

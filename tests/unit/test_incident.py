@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,7 +85,7 @@ class Told:
     deployed: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, dict[str, object]] = field(default_factory=dict)
     objects: list[str] = field(default_factory=list)
-    awaited: list[str] = field(default_factory=list)
+    watched: set[str] = field(default_factory=set)
 
     def run(self, *words: str) -> None:
         parsed(*words)
@@ -101,8 +102,20 @@ class Told:
     def put(self, key: str) -> None:
         self.objects.append(key)
 
-    def wait(self, claim: object, what: str) -> None:
-        self.awaited.append(what)
+    def status(self, pond: str) -> str:
+        self.watched.add(pond)
+        return ""
+
+    def attempt(self, pond: str) -> float:
+        self.watched.add(pond)
+        return 0.0
+
+    def waits_for_token(self, pond: str) -> bool:
+        self.watched.add(pond)
+        return False
+
+    def wait(self, claim: Callable[[], object], what: str) -> None:
+        assert not claim(), "nothing has happened yet"
 
 
 @pytest.fixture
@@ -159,6 +172,16 @@ def test_a_solution_names_commands_that_there_are(fault):
         parsed(*shlex.split(command))
     assert fault.outlet in {"", *ponds.OUTLETS}
     fault.symptom.format(since="12:00:00 UTC")
+
+
+def above(pond: str) -> set[str]:
+    """It, and all that it reads."""
+    return {pond}.union(*map(above, ponds.BY_NAME[pond].sources))
+
+
+@pytest.mark.parametrize("fault", [one for one in FAULTS if one.outlet], ids=lambda one: one.name)
+def test_what_is_waited_for_is_seen_by_those_who_report(fault, projects):
+    assert planted(fault.name, projects).watched <= above(fault.outlet)
 
 
 def test_a_seed_draws_three_faults_at_different_places_and_always_the_same():

@@ -16,10 +16,9 @@ from duckstring.model.instants import Instant, to_text
 from duckstring.model.names import Line
 from duckstring.model.staleness import StaleBound
 from duckstring.ports import Seen
-from duckstring.testing.fakes import MemoryLimits
 from duckstring.testing.simulator import START, World, pond, seconds
 from tests.unit.api.shapes import faults
-from tests.unit.api.world import AttemptRows, Operators, Rest, ShelfCatalog, StillClock
+from tests.unit.api.world import ShelfCatalog, StillClock, status_ports
 from tests.unit.engine.test_demand import deployed
 
 SALES, DELAYS, REPORTS = Line("sales@1"), Line("delays@1"), Line("reports@1")
@@ -139,17 +138,13 @@ def status_of(
     made: World, past: Past, states: Reads | None = None, **asked: object
 ) -> dict[str, dict]:
     deployed_now = {line: one.release for line, one in made.states.items() if one.release}
-    answer = status(
-        StatusRequest(**asked),
-        catalog=ShelfCatalog(deployed_now),
+    needed = status_ports(
+        ShelfCatalog(deployed_now),
         states=states or Reads(made.states),
-        rest=Rest(),
-        limits=MemoryLimits(),
         history=past,
-        attempts=AttemptRows({}),
-        operated=Operators(),
         clock=StillClock(made.now),
     )
+    answer = status(StatusRequest(**asked), **needed)
     assert list(faults(answer, StatusAnswer)) == []
     return {line["line"]: line["bound"] for line in answer["lines"]}
 

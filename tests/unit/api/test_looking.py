@@ -16,18 +16,15 @@ from duckstring.model.names import Line
 from duckstring.model.statuses import STATUSES
 from duckstring.model.values import replace
 from duckstring.ports import Seen
-from duckstring.testing.fakes import MemoryLimits
 from tests.unit.api.world import (
     NOON,
-    AttemptRows,
     Operators,
     Rest,
-    Rows,
     ShelfCatalog,
     States,
-    StillClock,
     graph,
     release,
+    status_ports,
 )
 
 NAMES = [Line(f"p{number:02d}@1") for number in range(12)]
@@ -48,16 +45,12 @@ def many():
     releases = [release(name) for name in NAMES]
     killed = replace(PondState(KILLED, release=releases[3]), health="killed")
     waits = replace(PondState(WAITS, release=releases[7]), pull=NOON)
-    return {
-        "catalog": ShelfCatalog(graph(*releases)),
-        "states": CountingStates({KILLED: Seen(killed), WAITS: Seen(waits)}),
-        "rest": Rest({KILLED: "killed", WAITS: "waiting", Line("gone@1"): "failed"}),
-        "limits": MemoryLimits(),
-        "history": Rows(),
-        "attempts": AttemptRows(),
-        "operated": Operators({"p07": {"team": "x"}, "p08": {"team": "x"}}),
-        "clock": StillClock(),
-    }
+    return status_ports(
+        ShelfCatalog(graph(*releases)),
+        states=CountingStates({KILLED: Seen(killed), WAITS: Seen(waits)}),
+        rest=Rest({KILLED: "killed", WAITS: "waiting", Line("gone@1"): "failed"}),
+        operated=Operators({"p07": {"team": "x"}, "p08": {"team": "x"}}),
+    )
 
 
 def told(ports, **asked):

@@ -26,21 +26,18 @@ from duckstring.model.names import Line
 from duckstring.model.said import NO_HOLD, Hold, Said
 from duckstring.model.tags import TagError, holds, parse, selection
 from duckstring.ports import RunFilter
-from duckstring.testing.fakes import MemoryLimits
 from tests.unit.api.test_control import Town
 from tests.unit.api.test_who import Ports
 from tests.unit.api.world import (
     NOON,
-    Archive,
-    AttemptRows,
     Operators,
-    Rest,
     Rows,
     ShelfCatalog,
-    StillClock,
     graph,
     release,
+    runs_ports,
     source,
+    status_ports,
 )
 
 ALICE = Said(NOON, "alice@laptop", "new warehouse")
@@ -120,38 +117,16 @@ def test_a_selection_is_of_those_that_have_every_tag():
 def test_status_and_runs_are_of_the_ponds_with_these_tags():
     operated = Operators({"sales": {"team": "shop"}, "gone": {"team": "shop"}})
     world = ports()
-    needed = {"catalog": world.catalog, "history": Rows(), "operated": operated}
-    shown = status(
-        StatusRequest(tags={"team": "shop"}),
-        **needed,
-        states=world.states,
-        rest=Rest(),
-        limits=MemoryLimits(),
-        attempts=AttemptRows(),
-        clock=StillClock(),
-    )
+    needed = {"states": world.states, "history": Rows(), "operated": operated}
+    shown = status(StatusRequest(tags={"team": "shop"}), **status_ports(world.catalog, **needed))
     assert [(line["line"], line["tags"]) for line in shown["lines"]] == [
         ("sales@1", {"team": "shop"})
     ]
     assert operated.asked == 1
-    runs(
-        RunsRequest(tags={"team": "shop"}),
-        **needed,
-        removals=Archive(world.catalog),
-        states=world.states,
-        rest=Rest(),
-        clock=StillClock(),
-    )
+    runs(RunsRequest(tags={"team": "shop"}), **runs_ports(world.catalog, **needed))
     assert needed["history"].wanted == RunFilter(ponds=frozenset({"sales", "gone"}))
     with pytest.raises(TagError, match="'X'"):
-        runs(
-            RunsRequest(tags={"X": "1"}),
-            **needed,
-            removals=Archive(world.catalog),
-            states=world.states,
-            rest=Rest(),
-            clock=StillClock(),
-        )
+        runs(RunsRequest(tags={"X": "1"}), **runs_ports(world.catalog, **needed))
 
 
 # batches

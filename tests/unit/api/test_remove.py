@@ -21,15 +21,14 @@ from duckstring.ports import Seen
 from tests.unit.api.world import (
     NOON,
     Archive,
-    Operators,
     Post,
-    Rest,
     Rows,
     ShelfCatalog,
     States,
     StillClock,
     graph,
     release,
+    runs_ports,
     source,
 )
 from tests.unit.sweep_kit import run
@@ -185,16 +184,7 @@ def ask_runs(pond, **asked):
         line: Removal(line, NOON) for line in (Line("old@1"), Line("old@3"), Line("sales@5"))
     }
     history = Spying()
-    runs(
-        RunsRequest(pond, **asked),
-        catalog=world.catalog,
-        removals=Archive(world.catalog),
-        states=States(),
-        rest=Rest(),
-        history=history,
-        operated=Operators(),
-        clock=StillClock(),
-    )
+    runs(RunsRequest(pond, **asked), **runs_ports(world.catalog, history=history))
     return history.line
 
 

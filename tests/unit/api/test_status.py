@@ -31,21 +31,20 @@ from duckstring.model.instants import to_text
 from duckstring.model.names import Line
 from duckstring.model.values import replace
 from duckstring.ports import RunFilter, Seen
-from duckstring.testing.fakes import MemoryLimits
 from tests.unit.api.world import (
     NOON,
-    Archive,
     AttemptRows,
     Ledger,
     Operators,
-    Rest,
     Rows,
     ShelfCatalog,
     States,
     StillClock,
     graph,
     release,
+    runs_ports,
     source,
+    status_ports,
 )
 
 SALES = Line("sales@1")
@@ -323,17 +322,8 @@ def looked_at(state, row, **which):
     """The status of ``load``, whose attempt has ``row``; and what was read for it."""
     rows = AttemptRows({"sales@1/1/load/2": row} if row else {})
     catalog, states = ShelfCatalog(graph(RELEASE)), States({SALES: Seen(state)})
-    found = status(
-        StatusRequest(**which),
-        catalog=catalog,
-        states=states,
-        rest=Rest(),
-        limits=MemoryLimits(),
-        history=Rows(),
-        attempts=rows,
-        operated=Operators(),
-        clock=StillClock(),
-    )
+    needed = status_ports(catalog, states=states, attempts=rows)
+    found = status(StatusRequest(**which), **needed)
     line = next(line for line in found["lines"] if line["line"] == SALES)
     return line["runs"][0]["ripples"][0], rows.asked
 
@@ -410,17 +400,8 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
     catalog = ShelfCatalog(graph(RELEASE, release("orders@1", kind="inlet")))
     row = {"run": "sales@1/3", "status": "success"}
     states = States({SALES: Seen(pond(runs_started=3, end_f=NOON))})
-    found = status(
-        StatusRequest(),
-        catalog=catalog,
-        states=states,
-        rest=Rest(),
-        limits=MemoryLimits(),
-        history=Rows([row]),
-        attempts=AttemptRows(),
-        operated=Operators(),
-        clock=StillClock(),
-    )
+    needed = status_ports(catalog, states=states, history=Rows([row]))
+    found = status(StatusRequest(), **needed)
     assert found["now"] == "2030-01-01T12:00:00.000000Z"
     assert [(line["line"], line["status"]) for line in found["lines"]] == [
         ("orders@1", "idle"),
@@ -433,16 +414,7 @@ def test_the_whole_catchment_is_told_sources_first_with_its_last_runs():
 @pytest.fixture
 def two_majors():
     """What ``status`` needs, of a Pond with two majors."""
-    return {
-        "catalog": ShelfCatalog(graph(RELEASE, release("sales@2"))),
-        "states": States(),
-        "rest": Rest(),
-        "limits": MemoryLimits(),
-        "history": Rows(),
-        "attempts": AttemptRows(),
-        "operated": Operators(),
-        "clock": StillClock(),
-    }
+    return status_ports(ShelfCatalog(graph(RELEASE, release("sales@2"))))
 
 
 def test_one_pond_is_told_alone_and_an_unknown_one_refused(two_majors):
@@ -527,15 +499,7 @@ def test_nothing_published_yet_says_what_to_do():
 
 
 def test_runs_are_asked_for_of_a_pond_that_is_there():
-    world = {
-        "catalog": ShelfCatalog(graph(RELEASE)),
-        "removals": Archive(),
-        "rest": Rest(),
-        "states": States(),
-        "history": Rows([{"run": "sales@1/3"}]),
-        "operated": Operators(),
-        "clock": StillClock(),
-    }
+    world = runs_ports(ShelfCatalog(graph(RELEASE)), history=Rows([{"run": "sales@1/3"}]))
     assert runs(RunsRequest("sales", limit=5), **world) == {"runs": [{"run": "sales@1/3"}]}
     with pytest.raises(OperatorError, match="No Pond"):
         runs(RunsRequest("nope"), **world)
@@ -543,15 +507,7 @@ def test_runs_are_asked_for_of_a_pond_that_is_there():
 
 def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
     last = {"run": "sales@1/3"}
-    world = {
-        "catalog": ShelfCatalog(graph(RELEASE)),
-        "removals": Archive(),
-        "rest": Rest(),
-        "states": States(),
-        "history": Rows([last]),
-        "operated": Operators(),
-        "clock": StillClock(),
-    }
+    world = runs_ports(ShelfCatalog(graph(RELEASE)), history=Rows([last]))
     runs(
         RunsRequest(since="2030-01-01T13:00:00+01:00", until="2030-01-02T12:00Z", status="pass"),
         **world,
@@ -563,15 +519,7 @@ def test_runs_are_asked_for_of_a_span_of_time_and_page_by_page():
 
 def test_runs_by_somebody_say_where_the_list_goes_on():
     row = {"run": "sales@1/3", "by": "alice@laptop"}
-    world = {
-        "catalog": ShelfCatalog(graph(RELEASE)),
-        "removals": Archive(),
-        "rest": Rest(),
-        "states": States(),
-        "history": Rows([row]),
-        "operated": Operators(),
-        "clock": StillClock(),
-    }
+    world = runs_ports(ShelfCatalog(graph(RELEASE)), history=Rows([row]))
     assert runs(RunsRequest("sales", by="alice", status="pass"), **world) == {"runs": [row]}
     assert world["history"].wanted == RunFilter("pass", by="alice")
     world["history"].further = "sales@1/1"
@@ -589,17 +537,9 @@ def test_runs_by_somebody_say_where_the_list_goes_on():
     ],
 )
 def test_spans_and_pages_that_make_no_sense_are_refused(asked, words):
+    needed = runs_ports(ShelfCatalog(graph(RELEASE)), history=Rows([{"run": "sales@1/3"}]))
     with pytest.raises(OperatorError, match=words):
-        runs(
-            RunsRequest(**asked),
-            catalog=ShelfCatalog(graph(RELEASE)),
-            removals=Archive(),
-            states=States(),
-            rest=Rest(),
-            history=Rows([{"run": "sales@1/3"}]),
-            operated=Operators(),
-            clock=StillClock(),
-        )
+        runs(RunsRequest(**asked), **needed)
 
 
 def test_running_runs_are_those_that_the_states_have():
@@ -620,15 +560,12 @@ def test_running_runs_are_those_that_the_states_have():
             ORDERS: Seen(replace(pond(runs={5: run(5), 6: run(6)}), line=ORDERS)),
         }
     )
-    world = {
-        "catalog": ShelfCatalog(graph(RELEASE, release("orders@1"))),
-        "removals": Archive(),
-        "rest": Rest(),
-        "states": states,
-        "history": Rows(rows),
-        "operated": Operators({"orders": {"team": "x"}}),
-        "clock": StillClock(),
-    }
+    world = runs_ports(
+        ShelfCatalog(graph(RELEASE, release("orders@1"))),
+        states=states,
+        history=Rows(rows),
+        operated=Operators({"orders": {"team": "x"}}),
+    )
 
     def named(**asked):
         found = runs(RunsRequest(status="running", **asked), **world)["runs"]

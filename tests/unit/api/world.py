@@ -20,6 +20,7 @@ from duckstring.model.lake import Exported, Listing
 from duckstring.model.names import Line, parse_line
 from duckstring.model.said import NO_HOLD, Hold
 from duckstring.ports import EVERY_RUN, AttemptUsed, Operations, RunFilter, RunsAsked, Seen
+from duckstring.testing.fakes import MemoryLimits
 
 Row = Mapping[str, object]
 
@@ -282,14 +283,15 @@ class Rows:
     rows: Sequence[Row] = ()
     wanted: RunFilter = EVERY_RUN
     """What was asked for last."""
+    further: str = ""
+    used_by: Sequence[AttemptUsed] = ()
+    spans: list[tuple[Line, int, int]] = field(default_factory=list)
 
     def runs(
         self, *, now: Instant, limit: int, line: Line | None = None, only: RunFilter = EVERY_RUN
     ) -> Sequence[Row]:
         self.wanted = only
         return self.rows[:limit]
-
-    further: str = ""
 
     def runs_asked(
         self, *, now: Instant, limit: int, line: Line | None = None, only: RunFilter
@@ -311,9 +313,6 @@ class Rows:
 
     def attempts(self, line: Line, number: int) -> Sequence[Row]:
         return ()
-
-    used_by: Sequence[AttemptUsed] = ()
-    spans: list[tuple[Line, int, int]] = field(default_factory=list)
 
     def used(self, line: Line, first: int, last: int) -> Sequence[AttemptUsed]:
         self.spans.append((line, first, last))
@@ -488,3 +487,32 @@ class Garbage:
 
     def abort_uploads(self, before: Instant) -> int:
         return 0
+
+
+def status_ports(catalog: ShelfCatalog, **known: object) -> dict[str, object]:
+    """What ``status`` needs. There is nothing but what is known."""
+    nothing = {
+        "catalog": catalog,
+        "states": States(),
+        "rest": Rest(),
+        "limits": MemoryLimits(),
+        "history": Rows(),
+        "attempts": AttemptRows(),
+        "operated": Operators(),
+        "clock": StillClock(),
+    }
+    return nothing | known
+
+
+def runs_ports(catalog: ShelfCatalog, **known: object) -> dict[str, object]:
+    """What ``runs`` needs, likewise."""
+    nothing = {
+        "catalog": catalog,
+        "removals": Archive(catalog),
+        "states": States(),
+        "rest": Rest(),
+        "history": Rows(),
+        "operated": Operators(),
+        "clock": StillClock(),
+    }
+    return nothing | known

@@ -8,12 +8,12 @@ from typing import Any
 import boto3
 import duckdb
 import pytest
-from moto.server import ThreadedMotoServer
 
 from duckstring.errors import DuckstringError
 from duckstring.model.find import PondNotFoundError
 from duckstring_cli import catchments, doors
 from duckstring_cli.catchments import Access, Catchment
+from tests.moto_kit import moto_server
 
 DEV = Catchment(name="dev", kind="aws", stack="Duckstring-dev", region="us-east-1")
 SESSION = boto3.Session("key", "secret", region_name="us-east-1")
@@ -85,11 +85,8 @@ class Api:
 
 @pytest.fixture(scope="module")
 def lake_s3() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+    with moto_server() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ from typing import Any
 import boto3
 import duckdb
 import pytest
-from moto.server import ThreadedMotoServer
 
 from duckstring.model.instants import to_text
 from duckstring.model.names import artifact_key
 from duckstring_cli import bucket, catchments, doors, main
 from duckstring_cli.catchments import Access
 from duckstring_cli.package import package
+from tests.moto_kit import moto_server
 from tests.unit.cli.commands_kit import DEV
 from tests.unit.cli.made_up import ZERO, at, line_status, source
 
@@ -36,12 +36,9 @@ PYTHON = "from duckstring import ripple\n\n\n@ripple\ndef load(pond):\n"
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    SESSION.client("s3", endpoint_url=f"http://127.0.0.1:{port}").create_bucket(Bucket="the-bucket")
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+    with moto_server() as found:
+        SESSION.client("s3", endpoint_url=found).create_bucket(Bucket="the-bucket")
+        yield found
 
 
 class World:

@@ -10,11 +10,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from moto.server import ThreadedMotoServer
 
 from duckstring_cli import bucket, catchments, doors, main
 from duckstring_cli.odcs.columns import NEVER_FILLED
 from duckstring_cli.odcs.rules import rules_in
+from tests.moto_kit import moto_server
 from tests.odcs import judged
 from tests.unit.cli.contract_kit import Deployed
 from tests.unit.cli.published_kit import DEV, SESSION
@@ -61,11 +61,8 @@ BIG = {"hugeint": "1::HUGEINT", "uhugeint": "2::UHUGEINT"}
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+    with moto_server() as found:
+        yield found
 
 
 @pytest.fixture

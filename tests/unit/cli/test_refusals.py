@@ -26,16 +26,12 @@ def removes_no_arrival_rule() -> None:
         def of_line(self, line: Line) -> tuple[()]:
             return ()
 
-    remove(Line("sales@1"), "landing", arrivals=NoRules())  # type: ignore[arg-type]
+    remove(Line("sales@1"), "landing", arrivals=NoRules())
 
 
 def tags(**asked: object) -> Callable[[], object]:
     catalog = ShelfCatalog(graph(release("sales@1")))
-    return lambda: tag(
-        TagRequest("sales", **asked),  # type: ignore[arg-type]
-        catalog=catalog,
-        operated=Operators(),  # type: ignore[arg-type]
-    )
+    return lambda: tag(TagRequest("sales", **asked), catalog=catalog, operated=Operators())
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,6 @@ def asked(bench: Bench, op: str) -> Any:
         ("trigger", "arrival", "sales", "remove", "--name", "early"),
         ("tag", "sales", "team=shop"),
         ("maintenance", "on"),
-        ("limit", "set", "databricks", "3"),
         ("lake", "--repair"),
     ],
 )

@@ -34,6 +34,10 @@ def bounds(statistics):
     return {one.name: (one.low, one.high) for one in statistics.columns}
 
 
+HOUR_OF_2020 = (1_577_836_800_000_000, 1_577_840_400_000_000)
+"""The first hour of 2020, in microseconds since 1970."""
+
+
 @pytest.mark.parametrize(
     ("kind", "low", "high", "expected"),
     [
@@ -52,7 +56,7 @@ def bounds(statistics):
             *("TIMESTAMP", "'290309-12-22 (BC) 00:00:00'", "'294247-01-10 04:00:54.775806'"),
             (-9223372022400000000, 2**63 - 2),
         ),
-        ("TIMESTAMPTZ", "'2020-01-01 02:00:00+02'", "'2020-01-01 00:00:00-01'", (0, 3600)),
+        ("TIMESTAMPTZ", "'2020-01-01 02:00:00+02'", "'2020-01-01 00:00:00-01'", HOUR_OF_2020),
         ("DECIMAL(2,2)", "-0.05", "0.5", (-5, 50)),
         ("DECIMAL(9,2)", "-1234567.8", "0", (-123456780, 0)),
         ("DECIMAL(18,0)", f"-{'9' * 18}", "9" * 18, (-(10**18) + 1, 10**18 - 1)),
@@ -64,8 +68,6 @@ def bounds(statistics):
 )
 def test_the_bounds_of_a_column_are_its_least_and_greatest_value(read, kind, low, high, expected):
     (found,) = read(f"SELECT unnest([({high})::{kind}, ({low})::{kind}, NULL]) AS c").columns
-    if kind == "TIMESTAMPTZ":
-        expected = tuple((1577836800 + seconds) * 1_000_000 for seconds in expected)
     assert (found.low, found.high) == expected
     assert (found.values, found.nulls) == (3, 1)
     assert found.bytes > 0

@@ -109,3 +109,16 @@ def served(
         ).start()
         assert ready.wait(20)
         yield one
+
+
+@pytest.fixture(scope="module")
+def server(files: Path) -> Iterator[Served]:
+    yield from served(files)
+
+
+@pytest.fixture
+def page(server: Served) -> Served:
+    """Which nobody has asked anything yet."""
+    server.asked.clear()
+    server.answers = {}
+    return server

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from duckstring_cli.page.watch import Pace, StatusWatch, version_of
 from tests.unit.cli.made_up import line_status, run_row, source
-from tests.unit.page.page_kit import DONE, Served, served
-
-
-@pytest.fixture(scope="module")
-def server(files: Path) -> Iterator[Served]:
-    yield from served(files)
-
-
-@pytest.fixture
-def page(server: Served) -> Served:
-    """Which nobody has asked anything yet."""
-    server.asked.clear()
-    server.answers = {}
-    return server
+from tests.unit.page.page_kit import DONE, Served
 
 
 def status(*lines: Mapping[str, Any], now: str = "2030-01-01T12:00:00.000000Z") -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,6 @@ from tests.unit.parts_kit import Sandbox
 __all__ = ["sales"]
 
 F = "2030-01-01T12:00:00.000000Z"
-
-
-@pytest.fixture(scope="module")
-def server(files: Path) -> Iterator[Served]:
-    yield from served(files)
-
-
-@pytest.fixture
-def page(server: Served) -> Served:
-    """Which nobody has asked anything yet."""
-    server.asked.clear()
-    server.answers = {}
-    return server
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,25 +13,19 @@ from duckstring_cli.checkup import Checked, Diagnosis, Finding
 from duckstring_cli.dead import Dead
 from duckstring_cli.errors import AccessError
 from tests.unit.cli.commands_kit import Bench
-from tests.unit.page.page_kit import Served, served
+from tests.unit.page.page_kit import Served
 
 LETTER = Dead("mailbox", "1", "sales@1", "alarm_rang", 0, "{}")
 SICK = Finding("dead letters", "1 letter given up.", "Redrive.", ("sales@1  alarm",), (LETTER,))
 WELL = {"now": "2030-01-01T12:00:00Z", "lines": 3, "runs": 0, "looked_at": 0, "findings": []}
 
 
-@pytest.fixture(scope="module")
-def server(files: Path) -> Iterator[Served]:
-    yield from served(files)
-
-
 @pytest.fixture
-def page(server: Served, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Served:
-    server.asked.clear()
-    server.answers = {"doctor": WELL}
-    bench.answers(server.answers)
+def page(page: Served, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Served:
+    page.answers = {"doctor": WELL}
+    bench.answers(page.answers)
     monkeypatch.setattr(catchments, "read_outputs", lambda _: {"Mailbox": "url"})
-    return server
+    return page
 
 
 def denied(_: Diagnosis) -> Checked:

@@ -15,11 +15,6 @@ from tests.unit.page.page_kit import DONE, TOKEN, Served, served
 
 
 @pytest.fixture(scope="module")
-def server(files: Path) -> Iterator[Served]:
-    yield from served(files)
-
-
-@pytest.fixture(scope="module")
 def looking(files: Path) -> Iterator[Served]:
     yield from served(files, read_only=True)
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,10 @@ __all__ = ["aws", "store"]
 HOLD = {"at": NOW, "by": "ada@laptop", "note": None}
 
 
-@pytest.fixture(scope="module")
-def server(files: Path) -> Iterator[Served]:
-    yield from served(files)
-
-
 @pytest.fixture
-def page(server: Served) -> Served:
-    server.asked.clear()
-    server.answers = lambda _: DONE
-    return server
+def page(page: Served) -> Served:
+    page.answers = lambda _: DONE
+    return page
 
 
 @pytest.fixture
@@ -83,7 +76,7 @@ ACTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_an_action_is_the_command_s_own_request_with_its_note(page: Served, act: str) -> None:
+def test_an_action_is_the_commands_own_request_with_its_note(page: Served, act: str) -> None:
     path, body, request = ACTS[act]
     assert page.post(path, **body, note="see TICKET-42").json() == DONE
     via = {"caller": {"via": "page"}}
